@@ -1,0 +1,54 @@
+// Memory of one pass.
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <type_traits>
+#include <vector>
+
+namespace unroll::autograd {
+
+/// Bump allocator of 64-byte-aligned memory. clear() keeps the blocks, so that passes of one shape allocate
+/// from the heap only the first time. Nothing in it is destroyed: it holds trivially destructible things.
+class Arena {
+ public:
+  static constexpr std::size_t kAlignment = 64;
+
+  Arena() = default;
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  /// `bytes` of uninitialised memory, rounded up to a multiple of 64.
+  std::byte* allocate(std::size_t bytes);
+  template <class T>
+  T* allocate_array(std::size_t count) {
+    static_assert(std::is_trivially_destructible_v<T>);
+    return reinterpret_cast<T*>(allocate(count * sizeof(T)));
+  }
+  /// Small records without the 64-byte rounding.
+  void* allocate_record(std::size_t bytes, std::size_t alignment);
+
+  void clear();
+  /// Bytes handed out since the last clear().
+  std::size_t used() const { return used_; }
+  /// Bytes held from the heap.
+  std::size_t reserved() const;
+  /// Fills new memory with this byte pattern of NaN, to catch reads of what nobody wrote. For tests.
+  void poison(bool on) { poison_ = on; }
+
+ private:
+  struct Block {
+    std::unique_ptr<std::byte[]> memory;
+    std::byte* begin;
+    std::size_t size;
+  };
+  std::byte* bump(std::size_t bytes, std::size_t alignment);
+  void next_block(std::size_t bytes);
+
+  std::vector<Block> blocks_;
+  std::size_t current_ = 0;  // index of the block in use
+  std::size_t offset_ = 0;   // of its first free byte
+  std::size_t used_ = 0;
+  bool poison_ = false;
+};
+
+}  // namespace unroll::autograd

@@ -1,0 +1,19 @@
+#include "autograd/error.h"
+
+#include <fmt/format.h>
+
+namespace unroll::autograd {
+
+namespace {
+std::string compose(std::string_view op, std::string_view message, Where where) {
+  return where.line > 0 ? fmt::format("[{}] {} ({}:{})", op, message, where.file, where.line)
+                        : fmt::format("[{}] {}", op, message);
+}
+}  // namespace
+
+Error::Error(std::string_view op, std::string_view message, Where where)
+    : std::runtime_error(compose(op, message, where)), where_(where) {}
+
+void fail(std::string_view op, std::string_view message, Where where) { throw Error(op, message, where); }
+
+}  // namespace unroll::autograd

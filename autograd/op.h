@@ -1,0 +1,221 @@
+// What an op is, and how one is recorded.
+//
+// An op is a plain, trivially destructible struct with
+//
+//   static constexpr const char* name = "square";     or a member `const char* label`
+//   static constexpr int outputs = 1;
+//   static constexpr unsigned reads_inputs, reads_outputs    bit i: backward reads the numbers of input i
+//   Shape shape(const Inputs&) const                  or std::array<Shape, outputs>; rejects bad inputs
+//   template <class T> void forward(Forward<T>&) const
+//   template <class T> void backward(Backward<T>&) const     adds d_out * d out/d in to each wanted d_in
+//
+// and optionally
+//
+//   int aliased() const     the input whose memory the output overwrites and shares, or -1 (see Tape::open)
+//   int deferred() const    the input whose gradient backward defers, or -1 (see Backward::defer)
+#pragma once
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <type_traits>
+
+#include "autograd/tape.h"
+
+namespace unroll::autograd {
+
+inline constexpr unsigned kAll = ~0u;
+
+/// The shapes of an op's inputs, for its shape rule.
+class Inputs {
+ public:
+  Inputs(const Tape& tape, const char* op, std::span<const Var> vars, Where where)
+      : tape_(tape), op_(op), vars_(vars), where_(where) {}
+  int size() const { return static_cast<int>(vars_.size()); }
+  const Shape& operator[](int i) const {
+    return tape_.value(vars_[static_cast<std::size_t>(i)].index()).shape;
+  }
+  /// Throws Error "[op] message (file:line)"; the message says what came and what was needed.
+  [[noreturn]] void reject(std::string_view message) const { fail(op_, message, where_); }
+
+ private:
+  const Tape& tape_;
+  const char* op_;
+  std::span<const Var> vars_;
+  Where where_;
+};
+
+/// Where a derivative is to be added. If `fresh`, the memory is undefined and every element must be assigned;
+/// otherwise it holds a sum that must be added to.
+template <class T>
+struct Into {
+  View<T> view;
+  bool fresh;
+};
+
+/// What an op's forward sees: inputs, and outputs of the shapes it asked for, uninitialised.
+template <class T>
+class Forward {
+ public:
+  Forward(Tape& tape, const Node& node) : tape_(tape), node_(node) {}
+  int inputs() const { return static_cast<int>(node_.input_count); }
+  View<const T> in(int i) const { return view(node_.inputs[i]); }
+  View<T> out(int o = 0) const { return view(node_.first_output + static_cast<std::uint32_t>(o)); }
+  bool wants_gradient() const { return node_.wants_gradient; }
+  /// Memory that lives as long as the pass.
+  template <class U>
+  U* keep(Index count) const {
+    return tape_.arena().template allocate_array<U>(static_cast<std::size_t>(count));
+  }
+  Scratch<T> scratch(Index count) const { return Scratch<T>(tape_.pool(), count); }
+
+ private:
+  View<T> view(std::uint32_t id) const {
+    const Value& v = tape_.value(id);
+    return {reinterpret_cast<T*>(v.data), v.shape, v.stride};
+  }
+  Tape& tape_;
+  const Node& node_;
+};
+
+/// What an op's backward sees. Gradients are added to, never assigned, unless Into says fresh.
+template <class T>
+class Backward {
+ public:
+  Backward(Tape& tape, const Node& node, unsigned reads_inputs, unsigned reads_outputs)
+      : tape_(tape), node_(node), reads_inputs_(reads_inputs), reads_outputs_(reads_outputs) {}
+
+  int inputs() const { return static_cast<int>(node_.input_count); }
+  const Shape& in_shape(int i) const { return tape_.value(node_.inputs[i]).shape; }
+  View<const T> in(int i) const { return number_view(node_.inputs[i], reads_inputs_ >> std::min(i, 31) & 1); }
+  View<const T> out(int o = 0) const {
+    return number_view(node_.first_output + static_cast<std::uint32_t>(o), reads_outputs_ >> o & 1);
+  }
+  /// Zero where no gradient reached an output.
+  View<const T> d_out(int o = 0) const {
+    const Value& v = tape_.value(node_.first_output + static_cast<std::uint32_t>(o));
+    const T* gradient = reinterpret_cast<const T*>(tape_.value(v.root).gradient);
+    return {gradient + v.offset, v.shape, v.stride};
+  }
+  bool wants(int i) const { return tape_.value(node_.inputs[i]).wants_gradient; }
+  Into<T> d_in(int i) const {
+    bool fresh = false;
+    auto* memory = reinterpret_cast<T*>(tape_.gradient_memory(node_.inputs[i], fresh));
+    const Value& v = tape_.value(node_.inputs[i]);
+    return {{memory, v.shape, v.stride}, fresh};
+  }
+  /// The same, zeroed if it was fresh: always to be added to.
+  View<T> add_to(int i) const {
+    Into<T> d = d_in(i);
+    if (d.fresh) std::fill_n(d.view.data, d.view.size(), T(0));  // fresh memory is contiguous
+    return d.view;
+  }
+  /// True if the gradients of inputs i and j may share memory.
+  bool share_gradient(int i, int j) const {
+    return tape_.value(node_.inputs[i]).root == tape_.value(node_.inputs[j]).root;
+  }
+  /// For an input that is a whole parameter: where single rows of its gradient are added. Else nullptr.
+  Gradients::Entry* sparse(int i) const { return tape_.sparse_entry(node_.inputs[i]); }
+
+  /// Puts left' * right off: it will be added to the gradient of input i, together with all others of that
+  /// input, by `flush`. `left` or `right` is d_out(), which is kept until then; the other is a forward value.
+  void defer(int i, View<const T> left, View<const T> right, void (*flush)(Tape&, std::uint32_t)) const {
+    tape_.defer(node_.inputs[i],
+                {reinterpret_cast<const std::byte*>(left.data),
+                 reinterpret_cast<const std::byte*>(right.data), left.rows(), left.cols(), right.cols(),
+                 left.stride, right.stride, tape_.value(node_.first_output).root, kNone},
+                flush);
+  }
+  Scratch<T> scratch(Index count) const { return Scratch<T>(tape_.pool(), count); }
+
+ private:
+  View<const T> number_view(std::uint32_t id, bool claimed) const {
+    const Value& v = tape_.value(id);
+    if (!claimed && tape_.poisoned()) {
+      const auto count = static_cast<std::size_t>(v.shape.size());
+      return view_of<const T>(tape_.arena().template allocate_array<T>(count), v.shape);
+    }
+    return {reinterpret_cast<const T*>(v.data), v.shape, v.stride};
+  }
+  Tape& tape_;
+  const Node& node_;
+  unsigned reads_inputs_, reads_outputs_;
+};
+
+/// One static table of functions an op type.
+struct OpTable {
+  const char* (*name)(const void* op);
+  void (*forward)(Tape&, const Node&);
+  void (*backward)(Tape&, const Node&);
+  bool reads_output;  // backward needs the numbers that forward wrote
+  const char* type;   // C++ type of the op, for the test that no op goes untested
+};
+
+/// All op types that this program can record.
+std::vector<const OpTable*>& all_ops();
+
+namespace detail {
+
+template <class O>
+const char* op_name(const void* op) {
+  if constexpr (requires(const O& o) { o.label; })
+    return static_cast<const O*>(op)->label;
+  else
+    return O::name;
+}
+template <class O>
+void op_forward(Tape& tape, const Node& node) {
+  const O& op = *static_cast<const O*>(node.op);
+  dispatch(tape.dtype(), [&]<class T>() {
+    Forward<T> context(tape, node);
+    op.forward(context);
+  });
+}
+template <class O>
+void op_backward(Tape& tape, const Node& node) {
+  const O& op = *static_cast<const O*>(node.op);
+  dispatch(tape.dtype(), [&]<class T>() {
+    Backward<T> context(tape, node, O::reads_inputs, O::reads_outputs);
+    op.backward(context);
+  });
+}
+template <class O>
+const char* type_name() {
+  return __PRETTY_FUNCTION__;
+}
+template <class O>
+OpTable register_op(const OpTable* table) {
+  static_assert(std::is_trivially_destructible_v<O> && std::is_trivially_copyable_v<O>,
+                "an op is a plain struct: it lives in the arena and is never destroyed");
+  all_ops().push_back(table);
+  return {op_name<O>, op_forward<O>, op_backward<O>, O::reads_outputs != 0, type_name<O>()};
+}
+
+}  // namespace detail
+
+/// The table of an op type; registered when the program starts, used or not.
+template <class O>
+inline const OpTable op_table = detail::register_op<O>(&op_table<O>);
+
+template <class O>
+std::array<Var, O::outputs> Tape::record(const O& op, std::span<const Var> inputs, Where where) {
+  const char* name = detail::op_name<O>(&op);
+  for (Var x : inputs) check(x, name, where);
+  const Inputs shapes(*this, name, inputs, where);
+  std::array<Shape, O::outputs> outputs;
+  if constexpr (O::outputs == 1)
+    outputs[0] = op.shape(shapes);
+  else
+    outputs = op.shape(shapes);
+  int aliased = -1, deferred = -1;
+  if constexpr (requires { op.aliased(); }) aliased = op.aliased();
+  if constexpr (requires { op.deferred(); }) deferred = op.deferred();
+  const void* kept = new (arena_.allocate_record(sizeof(O), alignof(O))) O(op);
+  const std::uint32_t node = begin_node(&op_table<O>, kept, inputs, outputs, aliased, deferred, where);
+  nodes_[node].table->forward(*this, nodes_[node]);
+  std::array<Var, O::outputs> result;
+  for (std::uint32_t o = 0; o < O::outputs; ++o) result[o] = handle(nodes_[node].first_output + o);
+  return result;
+}
+
+}  // namespace unroll::autograd

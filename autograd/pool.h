@@ -1,0 +1,57 @@
+// Memory that comes and goes within one pass: gradients and scratch.
+#pragma once
+#include <array>
+#include <cstddef>
+#include <vector>
+
+#include "autograd/arena.h"
+#include "autograd/dtype.h"
+
+namespace unroll::autograd {
+
+/// Recycles blocks taken from an arena. Sizes are rounded up to one of eight steps an octave, so that ragged
+/// batches reuse each other's blocks at the cost of at most an eighth.
+class Pool {
+ public:
+  explicit Pool(Arena& arena) : arena_(arena) {}
+
+  std::byte* take(std::size_t bytes);
+  void give(std::byte* block, std::size_t bytes);
+  /// Forgets all blocks; the arena is cleared by its owner.
+  void clear();
+  void poison(bool on) { poison_ = on; }
+
+  /// Bytes in use now, and at most since clear().
+  std::size_t used() const { return used_; }
+  std::size_t peak() const { return peak_; }
+
+ private:
+  static constexpr std::size_t kBins = 16 + 8 * 44;
+
+  Arena& arena_;
+  std::array<std::vector<std::byte*>, kBins> free_;
+  std::size_t used_ = 0;
+  std::size_t peak_ = 0;
+  bool poison_ = false;
+};
+
+/// Scratch memory for the length of a scope.
+template <class T>
+class Scratch {
+ public:
+  Scratch(Pool& pool, Index count)
+      : pool_(pool),
+        bytes_(static_cast<std::size_t>(count) * sizeof(T)),
+        block_(reinterpret_cast<T*>(pool.take(bytes_))) {}
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() { pool_.give(reinterpret_cast<std::byte*>(block_), bytes_); }
+  T* data() const { return block_; }
+
+ private:
+  Pool& pool_;
+  std::size_t bytes_;
+  T* block_;
+};
+
+}  // namespace unroll::autograd

@@ -1,0 +1,307 @@
+#include "autograd/tape.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace unroll::autograd {
+
+std::vector<const OpTable*>& all_ops() {
+  static std::vector<const OpTable*> ops;
+  return ops;
+}
+
+// -- Handles.
+
+Tape& Var::tape(Where where) const {
+  if (!tape_) fail("value", "an empty handle came; needed one that an op or a tape gave", where);
+  if (pass_ != tape_->pass_)
+    fail("value",
+         "a handle of a cleared tape came; compute it again after clear(), or keep tensor() across passes",
+         where);
+  return *tape_;
+}
+
+const Shape& Var::shape(Where where) const { return tape(where).value(index_).shape; }
+
+DType Var::dtype() const { return tape().dtype(); }
+
+Tensor Var::tensor(Where where) const {
+  Tape& t = tape(where);
+  Tensor result(shape(where), t.dtype());
+  dispatch(t.dtype(), [&]<class T>() { copy(view<T>(where), result.view<T>()); });
+  return result;
+}
+
+double Var::item(Where where) const {
+  Tape& t = tape(where);
+  if (shape(where).size() != 1)
+    fail("item", fmt::format("a value of shape {} came; needed one element", to_string(shape(where))), where);
+  return dispatch(t.dtype(), [&]<class T>() { return static_cast<double>(*view<T>(where).data); });
+}
+
+std::uint32_t Tape::check(Var x, std::string_view op, Where where) const {
+  if (x.tape_ != this || x.pass_ != pass_) {
+    if (!x.tape_) fail(op, "an empty handle came; needed one that an op or a tape gave", where);
+    if (x.tape_ != this) fail(op, "a handle of another tape came; needed one tape for all operands", where);
+    fail(
+        op,
+        "a handle of a cleared tape came; compute it again after clear(), or carry its numbers across passes "
+        "with tensor() and constant()",
+        where);
+  }
+  return x.index_;
+}
+
+// -- Leaves.
+
+std::uint32_t Tape::add_root(const Shape& shape, std::byte* data, bool wants) {
+  const auto id = static_cast<std::uint32_t>(values_.size());
+  Value v{};
+  v.data = data;
+  v.shape = shape;
+  v.stride = static_cast<std::int32_t>(shape.cols());
+  v.root = id;
+  v.node = kNone;
+  v.first_pair = kNone;
+  v.wants_gradient = wants;
+  values_.push_back(v);
+  return id;
+}
+
+Var Tape::constant(const Tensor& tensor, Where where) {
+  if (tensor.empty()) fail("constant", "an empty tensor came; needed one with memory", where);
+  std::byte* data = arena_.allocate(static_cast<std::size_t>(tensor.size()) * size_of(dtype_));
+  dispatch(tensor.dtype(), [&]<class From>() {
+    dispatch(dtype_, [&]<class To>() {
+      copy(tensor.view<From>(), view_of(reinterpret_cast<To*>(data), tensor.shape()));
+    });
+  });
+  return handle(add_root(tensor.shape(), data, false));
+}
+
+Var Tape::constant(const Shape& shape, std::span<const float> values, Where where) {
+  if (static_cast<Index>(values.size()) != shape.size())
+    fail(
+        "constant",
+        fmt::format("{} numbers came for shape {}; needed {}", values.size(), to_string(shape), shape.size()),
+        where);
+  std::byte* data = arena_.allocate(values.size() * size_of(dtype_));
+  dispatch(dtype_, [&]<class T>() {
+    copy(view_of(values.data(), shape), view_of(reinterpret_cast<T*>(data), shape));
+  });
+  return handle(add_root(shape, data, false));
+}
+
+Var Tape::full(const Shape& shape, double value) {
+  const auto count = static_cast<std::size_t>(shape.size());
+  std::byte* data = arena_.allocate(count * size_of(dtype_));
+  dispatch(dtype_, [&]<class T>() { std::fill_n(reinterpret_cast<T*>(data), count, static_cast<T>(value)); });
+  return handle(add_root(shape, data, false));
+}
+
+Var Tape::variable(const Tensor& tensor, Where where) {
+  Var x = constant(tensor, where);
+  values_[x.index_].wants_gradient = true;
+  values_[x.index_].keeps_gradient = true;
+  return x;
+}
+
+Var Tape::parameter(const Parameter& parameter) {
+  if (bound_.size() < 2 * (bound_count_ + 1)) {
+    std::vector<Bound> old(std::max<std::size_t>(64, 2 * bound_.size()));
+    old.swap(bound_);
+    for (const Bound& b : old)
+      if (b.pass == pass_) {
+        std::size_t i = std::hash<const void*>{}(b.leaf) / sizeof(Parameter::Leaf) & (bound_.size() - 1);
+        while (bound_[i].pass == pass_) i = (i + 1) & (bound_.size() - 1);
+        bound_[i] = b;
+      }
+  }
+  const Parameter::Leaf* leaf = parameter.leaf();
+  const std::size_t mask = bound_.size() - 1;
+  std::size_t i = std::hash<const void*>{}(leaf) / sizeof(Parameter::Leaf) & mask;
+  for (; bound_[i].pass == pass_; i = (i + 1) & mask)
+    if (bound_[i].leaf == leaf) return handle(bound_[i].value);
+
+  std::uint32_t id;
+  if (leaf->value.dtype() == dtype_) {
+    id = add_root(leaf->value.shape(), const_cast<std::byte*>(leaf->value.raw()), leaf->trainable);
+  } else {
+    id = constant(leaf->value).index_;
+    values_[id].wants_gradient = leaf->trainable;
+  }
+  values_[id].parameter = leaf;
+  bound_[i] = {leaf, id, pass_};
+  ++bound_count_;
+  return handle(id);
+}
+
+// -- Views.
+
+Var Tape::add_view(std::uint32_t of, const Shape& shape, Index stride, Index offset) {
+  const auto id = static_cast<std::uint32_t>(values_.size());
+  const Value& base = values_[of];
+  Value v{};
+  v.data = base.data + offset * static_cast<Index>(size_of(dtype_));
+  v.shape = shape;
+  v.stride = static_cast<std::int32_t>(stride);
+  v.root = base.root;
+  v.node = base.node;
+  v.offset = base.offset + offset;
+  v.first_pair = kNone;
+  v.wants_gradient = base.wants_gradient;
+  values_.push_back(v);
+  return handle(id);
+}
+
+Var Tape::rows(Var x, Index begin, Index count, Where where) {
+  const std::uint32_t id = check(x, "rows", where);
+  const Value v = values_[id];
+  const Index extent = v.shape.rank() == 0 ? 0 : v.shape[0];
+  if (begin < 0 || count < 0 || begin + count > extent)
+    fail("rows",
+         fmt::format("rows {} to {} of a value of shape {} came; needed 0 <= begin <= end <= {}", begin,
+                     begin + count, to_string(v.shape), extent),
+         where);
+  if (v.shape.rank() == 1) return add_view(id, Shape{count}, count, begin);
+  const Index rows_each = extent == 0 ? 0 : v.shape.rows() / extent;
+  return add_view(id, v.shape.with(0, count), v.stride, begin * rows_each * v.stride);
+}
+
+Var Tape::columns(Var x, Index begin, Index count, Where where) {
+  const std::uint32_t id = check(x, "columns", where);
+  const Value v = values_[id];
+  if (v.shape.rank() == 0 || begin < 0 || count < 0 || begin + count > v.shape.cols())
+    fail("columns",
+         fmt::format("columns {} to {} of a value of shape {} came; needed 0 <= begin <= end <= {}", begin,
+                     begin + count, to_string(v.shape), v.shape.rank() == 0 ? 0 : v.shape.cols()),
+         where);
+  return add_view(id, v.shape.with(-1, count), v.stride, begin);
+}
+
+Var Tape::reshape(Var x, const Shape& shape, Where where) {
+  const std::uint32_t id = check(x, "reshape", where);
+  const Value v = values_[id];
+  if (shape.size() != v.shape.size())
+    fail("reshape",
+         fmt::format("{} elements of shape {} came for shape {}; needed {}", v.shape.size(),
+                     to_string(v.shape), to_string(shape), shape.size()),
+         where);
+  if (v.stride == v.shape.cols() || v.shape.rows() <= 1) return add_view(id, shape, shape.cols(), 0);
+  if (shape.cols() == v.shape.cols()) return add_view(id, shape, v.stride, 0);
+  fail("reshape",
+       fmt::format("a slice of columns of shape {} came for shape {}; needed the same number of columns, "
+                   "or a copy (concat) first",
+                   to_string(v.shape), to_string(shape)),
+       where);
+}
+
+Var Tape::stop_gradient(Var x, Where where) {
+  const Value v = values_[check(x, "stop_gradient", where)];
+  const std::uint32_t id = add_root(v.shape, v.data, false);
+  values_[id].stride = v.stride;
+  values_[v.root].read = true;
+  return handle(id);
+}
+
+Var Tape::open(Var x, Where where) {
+  const std::uint32_t id = check(x, "open", where);
+  const Value v = values_[id];
+  const bool own_numbers = v.node != kNone && v.root == id && !nodes_[v.node].table->reads_output;
+  if (!own_numbers || v.read || v.keeps_gradient || v.opened_at || nodes_[v.node].hooked) return {};
+  values_[id].opened_at = static_cast<std::uint32_t>(values_.size());
+  return add_view(id, v.shape, v.stride, 0);
+}
+
+void Tape::reject_opened(std::string_view op, Where where) const {
+  fail(
+      op,
+      "a value came whose memory was given to a recurrence for overwriting; needed its use inside the cell's "
+      "step, or a copy made before",
+      where);
+}
+
+// -- Recording.
+
+std::uint32_t Tape::begin_node(const OpTable* table, const void* op, std::span<const Var> inputs,
+                               std::span<const Shape> outputs, int aliased, int deferred, Where where) {
+  Node node{};
+  node.table = table;
+  node.op = op;
+  node.input_count = static_cast<std::uint32_t>(inputs.size());
+  node.output_count = static_cast<std::uint32_t>(outputs.size());
+  node.first_output = static_cast<std::uint32_t>(values_.size());
+  node.scope = static_cast<std::uint32_t>(scope_);
+  node.step = static_cast<std::int32_t>(step_);
+  node.deferred = deferred;
+  node.where = where;
+  auto* ids = static_cast<std::uint32_t*>(
+      arena_.allocate_record(inputs.size() * sizeof(std::uint32_t), alignof(std::uint32_t)));
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const std::uint32_t id = inputs[i].index_;
+    Value& root = values_[values_[id].root];
+    if (id < root.opened_at) reject_opened(table->name(op), where);
+    root.read = root.read || static_cast<int>(i) != aliased;
+    node.wants_gradient = node.wants_gradient || values_[id].wants_gradient;
+    ids[i] = id;
+  }
+  node.inputs = ids;
+  if (deferred >= 0) ++values_[ids[deferred]].pending;
+
+  const auto index = static_cast<std::uint32_t>(nodes_.size());
+  for (const Shape& shape : outputs) {
+    std::uint32_t id;
+    if (aliased >= 0) {
+      const Value& base = values_[ids[aliased]];
+      id = add_view(ids[aliased], shape, base.stride, 0).index_;
+      values_[id].wants_gradient = node.wants_gradient;
+    } else {
+      id = add_root(shape, arena_.allocate(static_cast<std::size_t>(shape.size()) * size_of(dtype_)),
+                    node.wants_gradient);
+    }
+    values_[id].node = index;
+  }
+  nodes_.push_back(node);
+  return index;
+}
+
+void Tape::clear() {
+  ++pass_;
+  arena_.clear();
+  pool_.clear();
+  values_.clear();
+  nodes_.clear();
+  pairs_.clear();
+  hooks_.clear();
+  bound_count_ = 0;
+  consumed_ = {};
+}
+
+void Tape::poison(bool on) {
+  poisoned_ = on;
+  arena_.poison(on);
+  pool_.poison(on);
+}
+
+// -- Scopes.
+
+Tape::Scope Tape::scope(std::string_view name) {
+  for (std::size_t i = 0; i < scopes_.size(); ++i)
+    if (scopes_[i].parent == scope_ && scopes_[i].name == name)
+      return Scope(scope_, static_cast<std::int64_t>(i));
+  scopes_.push_back({std::string(name), scope_});
+  return Scope(scope_, static_cast<std::int64_t>(scopes_.size() - 1));
+}
+
+std::string Tape::scope_path(std::uint32_t scope) const {
+  std::string path;
+  for (std::int64_t s = scope == kNone ? -1 : static_cast<std::int64_t>(scope); s >= 0;
+       s = scopes_[static_cast<std::size_t>(s)].parent)
+    path = path.empty() ? scopes_[static_cast<std::size_t>(s)].name
+                        : scopes_[static_cast<std::size_t>(s)].name + "." + path;
+  return path;
+}
+
+}  // namespace unroll::autograd

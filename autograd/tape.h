@@ -1,0 +1,244 @@
+// The tape: what was computed in one pass, and the walk back over it.
+//
+// A pass is two tables and an arena. A Value is a place in memory with a shape; a Node is one application of
+// an op, from input values to output values. A value that owns its memory is a root. A view (rows, columns, a
+// reshape) is a value of its own inside the memory of its root, without a node: its gradient lies at the same
+// place inside its root's gradient, so that slicing costs nothing in either direction.
+//
+// record() appends a node and computes it (op.h). backward() walks the nodes from last to first
+// (backward.cpp); gradient memory is given out when first written and goes back to a pool when its root's
+// node is done.
+#pragma once
+#include <array>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "autograd/arena.h"
+#include "autograd/parameter.h"
+#include "autograd/pool.h"
+#include "autograd/var.h"
+
+namespace unroll::autograd {
+
+struct OpTable;
+
+inline constexpr std::uint32_t kNone = ~std::uint32_t{0};
+
+struct Value {
+  std::byte* data;
+  Shape shape;
+  std::int32_t stride;  // elements from one row to the next
+  std::uint32_t root;   // the value that owns memory and gradient; itself, unless this is a view
+  std::uint32_t node;   // that made it; kNone for leaves
+  Index offset;         // of its first element, in elements of the root
+  // Of roots only:
+  std::byte* gradient;  // nullptr until something is to be added to it
+  Index valid_begin;    // gradient elements [valid_begin, valid_end) hold sums, the rest is undefined
+  Index valid_end;
+  const Parameter::Leaf* parameter;
+  std::uint32_t pins;        // deferred products that still read the gradient
+  std::uint32_t pending;     // nodes that may still defer a product for this value (see Backward::defer)
+  std::uint32_t first_pair;  // of the list of deferred products
+  bool wants_gradient;
+  bool keeps_gradient;      // it stays readable after backward
+  bool done;                // backward has passed the node that made it
+  bool read;                // some node has it, or a view of it, as an input
+  std::uint32_t opened_at;  // handles older than this are void, see Tape::open; 0 if not opened
+};
+
+struct Node {
+  const OpTable* table;
+  const void* op;  // the op's plain struct, in the arena
+  const std::uint32_t* inputs;
+  std::uint32_t input_count;
+  std::uint32_t output_count;
+  std::uint32_t first_output;
+  std::uint32_t scope;    // module path, index for Tape::scope_path
+  std::int32_t step;      // time step, -1 outside of recurrences
+  std::int32_t deferred;  // the input whose gradient it defers, or -1
+  Where where;
+  bool wants_gradient;
+  bool hooked;
+};
+
+/// A product left' * right that backward put off, to be added to the gradient of a value; see
+/// Backward::defer.
+struct DeferredPair {
+  const std::byte *left, *right;
+  Index rows, left_cols, right_cols, left_stride, right_stride;
+  std::uint32_t pinned;  // root whose gradient `left` or `right` points into
+  std::uint32_t next;
+};
+
+class Tape {
+ public:
+  explicit Tape(DType dtype = DType::f32) : dtype_(dtype) {}
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  DType dtype() const { return dtype_; }
+
+  // -- Leaves. Tensors are copied, and converted to the tape's dtype.
+
+  Var constant(const Tensor& tensor, Where where = Where::here());
+  Var constant(const Shape& shape, std::span<const float> values, Where where = Where::here());
+  Var full(const Shape& shape, double value);
+  Var zeros(const Shape& shape) { return full(shape, 0); }
+  /// A leaf whose gradient can be read after backward.
+  Var variable(const Tensor& tensor, Where where = Where::here());
+  /// The parameter's value in this pass, the same handle each time.
+  Var parameter(const Parameter& parameter);
+
+  // -- Views: no copy, no node.
+
+  /// Rows [begin, begin + count) of the first axis.
+  Var rows(Var x, Index begin, Index count, Where where = Where::here());
+  /// Columns [begin, begin + count) of the last axis.
+  Var columns(Var x, Index begin, Index count, Where where = Where::here());
+  /// The same elements under another shape. Needs contiguous memory, or the same number of columns.
+  Var reshape(Var x, const Shape& shape, Where where = Where::here());
+  /// The same numbers, through which no gradient flows.
+  Var stop_gradient(Var x, Where where = Where::here());
+  /// Gives the memory of `x` away to ops that overwrite it with sums that begin with it (Op::aliased).
+  /// Returns the handle through which that may happen, each element at most once; other uses of x throw Error
+  /// from then on. Returns an empty handle where it would be unsafe: something has read x or will need its
+  /// numbers.
+  Var open(Var x, Where where = Where::here());
+
+  // -- Recording, for ops (op.h).
+
+  template <class O>
+  Var record(const O& op, std::initializer_list<Var> inputs, Where where) {
+    return record(op, std::span(inputs.begin(), inputs.size()), where)[0];
+  }
+  template <class O>
+  std::array<Var, O::outputs> record(const O& op, std::span<const Var> inputs, Where where);
+
+  // -- Backward.
+
+  /// Adds the derivatives of the one-element `loss` to `gradients`. A second call needs a new pass.
+  void backward(Var loss, Gradients& gradients, Where where = Where::here());
+  /// The same for any shape, given the derivative of the final result with respect to `output`.
+  void backward(Var output, const Tensor& seed, Gradients& gradients, Where where = Where::here());
+  /// After backward: the gradient of a variable, or of a value that was named to keep_gradient(). Zero if the
+  /// loss does not depend on it.
+  Tensor gradient(Var x, Where where = Where::here());
+  void keep_gradient(Var x, Where where = Where::here());
+  /// During backward, as soon as the gradient of `x` is complete.
+  void on_gradient(Var x, std::function<void(const Tensor&)> hook, Where where = Where::here());
+
+  /// Ends the pass: all handles become stale, all memory is kept for the next one.
+  void clear();
+  bool consumed() const { return consumed_.line > 0; }
+
+  // -- Where we are: module path and time step of what is recorded next.
+
+  class Scope {
+   public:
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+    ~Scope() { slot_ = before_; }
+
+   private:
+    friend class Tape;
+    Scope(std::int64_t& slot, std::int64_t now) : slot_(slot), before_(slot) { slot = now; }
+    std::int64_t& slot_;
+    std::int64_t before_;
+  };
+  /// Everything recorded while the result lives belongs to this module, inside the enclosing one.
+  [[nodiscard]] Scope scope(std::string_view name);
+  [[nodiscard]] Scope at_step(Index t) { return Scope(step_, t); }
+  /// "encoder.forward.lstm"; "" for the outermost scope.
+  std::string scope_path(std::uint32_t scope) const;
+
+  // -- For ops, inspection and tests.
+
+  std::span<const Value> values() const { return values_; }
+  std::span<const Node> nodes() const { return nodes_; }
+  const Value& value(std::uint32_t id) const { return values_[id]; }
+  /// Throws Error unless `x` is a live handle of this tape; its position otherwise.
+  std::uint32_t check(Var x, std::string_view op, Where where) const;
+  Arena& arena() { return arena_; }
+  const Arena& arena() const { return arena_; }
+  Pool& pool() { return pool_; }
+  const Pool& pool() const { return pool_; }
+  /// New memory is filled with NaN, and derivatives are given NaN for what their op does not claim to read.
+  void poison(bool on);
+  bool poisoned() const { return poisoned_; }
+  /// Where backward may write the gradient of `x`: see op.h for the rules.
+  std::byte* gradient_memory(std::uint32_t id, bool& fresh);
+  /// Makes the whole gradient of a root, or a range of it, defined: zero where nothing was added.
+  void complete(std::uint32_t root, Index begin, Index end);
+  Gradients::Entry* sparse_entry(std::uint32_t id);
+  void defer(std::uint32_t id, DeferredPair pair, void (*flush)(Tape&, std::uint32_t));
+  const DeferredPair& pair(std::uint32_t index) const { return pairs_[index]; }
+
+ private:
+  friend class Var;
+  struct ScopeRecord {
+    std::string name;
+    std::int64_t parent;
+  };
+  struct Bound {
+    const Parameter::Leaf* leaf;
+    std::uint32_t value;
+    std::uint32_t pass;
+  };
+  struct Hook {
+    Var var;
+    std::function<void(const Tensor&)> call;
+  };
+
+  Var handle(std::uint32_t id) { return Var(this, id, pass_); }
+  std::uint32_t add_root(const Shape& shape, std::byte* data, bool wants);
+  Var add_view(std::uint32_t of, const Shape& shape, Index stride, Index offset);
+  std::uint32_t begin_node(const OpTable* table, const void* op, std::span<const Var> inputs,
+                           std::span<const Shape> outputs, int aliased, int deferred, Where where);
+  void run_backward(Var output, const Tensor* seed, Gradients& gradients, Where where);
+  void backward_node(std::uint32_t index);
+  bool reached(const Value& output) const;
+  void allocate_gradient(std::uint32_t root);
+  void settle(std::uint32_t id);  // one node less may defer a product for this value
+  void unpin(std::uint32_t root);
+  void release(std::uint32_t root);
+  void call_hooks(std::uint32_t node);
+  [[noreturn]] void reject_opened(std::string_view op, Where where) const;
+  Tensor gradient_tensor(std::uint32_t id);
+
+  DType dtype_;
+  std::uint32_t pass_ = 1;
+  Arena arena_;
+  Pool pool_{arena_};
+  std::vector<Value> values_;
+  std::vector<Node> nodes_;
+  std::vector<DeferredPair> pairs_;
+  std::vector<Bound> bound_;  // open-addressing table of the parameters seen in this pass
+  std::size_t bound_count_ = 0;
+  std::vector<Hook> hooks_;
+  std::vector<ScopeRecord> scopes_;
+  std::int64_t scope_ = -1;
+  std::int64_t step_ = -1;
+  Gradients* gradients_ = nullptr;  // of the running backward
+  void (*flush_)(Tape&, std::uint32_t) = nullptr;
+  Where consumed_;
+  bool poisoned_ = false;
+};
+
+template <class T>
+View<const T> Var::view(Where where) const {
+  Tape& t = tape(where);
+  if (t.dtype() != dtype_of<T>) fail("view", std::string("the tape is of ") + name_of(t.dtype()), where);
+  const Value& v = t.value(index_);
+  return {reinterpret_cast<const T*>(v.data), v.shape, v.stride};
+}
+
+}  // namespace unroll::autograd
+
+#include "autograd/op.h"
+
+namespace unroll {
+using autograd::Tape;
+}

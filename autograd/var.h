@@ -1,0 +1,52 @@
+// The handle that users compute with.
+#pragma once
+#include <cstdint>
+
+#include "autograd/error.h"
+#include "autograd/shape.h"
+#include "autograd/tensor.h"
+
+namespace unroll::autograd {
+
+class Tape;
+
+/// Index handle of a value on a tape; trivially copyable, valid until the tape is cleared. Every use of a
+/// stale or foreign handle throws Error.
+class Var {
+ public:
+  Var() = default;
+
+  /// Throws Error for a handle that was never given a value, and for one of a cleared tape.
+  Tape& tape(Where where = Where::here()) const;
+  const Shape& shape(Where where = Where::here()) const;
+  Index rows(Where where = Where::here()) const { return shape(where).rows(); }
+  Index cols(Where where = Where::here()) const { return shape(where).cols(); }
+  DType dtype() const;
+
+  /// A copy of the numbers.
+  Tensor tensor(Where where = Where::here()) const;
+  /// The only number of a one-element value; throws Error for any other size.
+  double item(Where where = Where::here()) const;
+  /// The numbers where they are, valid until the tape is cleared.
+  template <class T>
+  View<const T> view(Where where = Where::here()) const;
+
+  bool defined() const { return tape_ != nullptr; }
+  /// Position in the tape's table of values.
+  std::uint32_t index() const { return index_; }
+  bool operator==(const Var&) const = default;
+
+ private:
+  friend class Tape;
+  Var(Tape* tape, std::uint32_t index, std::uint32_t pass) : tape_(tape), index_(index), pass_(pass) {}
+
+  Tape* tape_ = nullptr;
+  std::uint32_t index_ = 0;
+  std::uint32_t pass_ = 0;
+};
+
+}  // namespace unroll::autograd
+
+namespace unroll {
+using autograd::Var;
+}

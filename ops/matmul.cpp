@@ -1,0 +1,205 @@
+#include "ops/matmul.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace unroll::ops {
+
+using autograd::Backward;
+using autograd::DeferredPair;
+using autograd::Forward;
+using autograd::Inputs;
+using autograd::Into;
+using autograd::kNone;
+using autograd::Tape;
+
+namespace {
+
+constexpr Transpose operator!(Transpose t) { return t == Transpose::yes ? Transpose::no : Transpose::yes; }
+
+// -- Deferred products: d_b += sum of left' right over all uses of b.
+
+// Runs of rows that follow each other in memory on both sides are one product already; short runs are
+// gathered until there are this many rows.
+constexpr Index kGatherRows = 512;
+
+template <class T>
+class OuterSum {
+ public:
+  OuterSum(Tape& tape, Into<T> into, const DeferredPair& first)
+      : into_(into),
+        scratch_(tape.pool(), kGatherRows * (first.left_cols + first.right_cols)),
+        left_{scratch_.data(), Shape{kGatherRows, first.left_cols}, first.left_cols},
+        right_{scratch_.data() + left_.size(), Shape{kGatherRows, first.right_cols}, first.right_cols} {}
+
+  void add(const DeferredPair& p) {
+    if (!extends(p)) {
+      take_run();
+      run_ = p;
+    } else {
+      run_.rows += p.rows;
+    }
+  }
+  void finish() {
+    take_run();
+    multiply_gathered();
+    if (into_.fresh)
+      for (Index r = 0; r < into_.view.rows(); ++r) std::fill_n(into_.view.row(r), into_.view.cols(), T(0));
+  }
+
+ private:
+  static const T* numbers(const std::byte* p) { return reinterpret_cast<const T*>(p); }
+  bool extends(const DeferredPair& p) const {
+    return run_.rows > 0 && p.left_stride == run_.left_stride && p.right_stride == run_.right_stride &&
+           numbers(p.left) == numbers(run_.left) + run_.rows * run_.left_stride &&
+           numbers(p.right) == numbers(run_.right) + run_.rows * run_.right_stride;
+  }
+  void take_run() {
+    if (run_.rows == 0) return;
+    const View<const T> left{numbers(run_.left), Shape{run_.rows, run_.left_cols}, run_.left_stride};
+    const View<const T> right{numbers(run_.right), Shape{run_.rows, run_.right_cols}, run_.right_stride};
+    run_.rows = 0;
+    if (left.rows() >= kGatherRows / 4) return multiply(left, right);
+    if (gathered_ + left.rows() > kGatherRows) multiply_gathered();
+    for (Index r = 0; r < left.rows(); ++r, ++gathered_) {
+      std::copy_n(left.row(r), left.cols(), left_.row(gathered_));
+      std::copy_n(right.row(r), right.cols(), right_.row(gathered_));
+    }
+  }
+  void multiply_gathered() {
+    if (gathered_ == 0) return;
+    multiply({left_.data, left_.shape.with(0, gathered_), left_.stride},
+             {right_.data, right_.shape.with(0, gathered_), right_.stride});
+    gathered_ = 0;
+  }
+  void multiply(View<const T> left, View<const T> right) {
+    gemm(Transpose::yes, Transpose::no, left, right, into_.fresh ? T(0) : T(1), into_.view);
+    into_.fresh = false;
+  }
+
+  Into<T> into_;
+  autograd::Scratch<T> scratch_;
+  View<T> left_, right_;
+  Index gathered_ = 0;
+  DeferredPair run_{};
+};
+
+void flush_outer(Tape& tape, std::uint32_t id) {
+  autograd::dispatch(tape.dtype(), [&]<class T>() {
+    const autograd::Value& v = tape.value(id);
+    bool fresh = false;
+    auto* memory = reinterpret_cast<T*>(tape.gradient_memory(id, fresh));
+    OuterSum<T> sum(tape, {{memory, v.shape, v.stride}, fresh}, tape.pair(v.first_pair));
+    for (std::uint32_t p = v.first_pair; p != kNone; p = tape.pair(p).next) sum.add(tape.pair(p));
+    sum.finish();
+  });
+}
+
+// -- The op.
+
+enum class Addend : std::uint8_t { none, row, full, in_place };
+
+struct MatMul {
+  static constexpr const char* name = "matmul";
+  static constexpr int outputs = 1;
+  static constexpr unsigned reads_inputs = 0b011, reads_outputs = 0;
+
+  Transpose ta, tb;
+  Addend addend;
+
+  int aliased() const { return addend == Addend::in_place ? 2 : -1; }
+  int deferred() const { return ta == Transpose::no ? 1 : -1; }
+
+  Shape shape(const Inputs& in) const {
+    const Shape &a = in[0], &b = in[1];
+    auto came = [&] {
+      return fmt::format("a is {}{} and b is {}{}", to_string(a), ta == Transpose::yes ? " transposed" : "",
+                         to_string(b), tb == Transpose::yes ? " transposed" : "");
+    };
+    if (b.rank() != 2 || a.rank() < 1 || (ta == Transpose::yes && a.rank() != 2))
+      in.reject(came() + "; needed two matrices (a without transposition may have leading extents)");
+    const Index k = ta == Transpose::yes ? a.rows() : a.cols();
+    const Index b_rows = tb == Transpose::yes ? b[1] : b[0], n = tb == Transpose::yes ? b[0] : b[1];
+    if (k != b_rows)
+      in.reject(fmt::format("{}; needed the inner extents equal, {} and {} came", came(), k, b_rows));
+    const Shape out = ta == Transpose::yes ? Shape{a[1], n} : a.with(-1, n);
+    if (addend == Addend::row && (in[2].size() != n || in[2].cols() != n))
+      in.reject(fmt::format("a bias of shape {} came; needed [{}]", to_string(in[2]), n));
+    if (addend >= Addend::full && in[2] != out)
+      in.reject(fmt::format("an addend of shape {} came; needed {}", to_string(in[2]), to_string(out)));
+    return out;
+  }
+
+  template <class T>
+  void forward(Forward<T>& context) const {
+    const View<T> out = context.out();
+    if (addend == Addend::row || addend == Addend::full) {
+      const View<const T> from = context.in(2);
+      for (Index r = 0; r < out.rows(); ++r)
+        std::copy_n(addend == Addend::row ? from.data : from.row(r), out.cols(), out.row(r));
+    }
+    gemm(ta, tb, context.in(0), context.in(1), addend == Addend::none ? T(0) : T(1), out);
+  }
+
+  template <class T>
+  void backward(Backward<T>& context) const {
+    const View<const T> a = context.in(0), b = context.in(1), d_out = context.d_out();
+    if (context.wants(0)) {
+      const Into<T> d_a = context.d_in(0);
+      const T beta = d_a.fresh ? T(0) : T(1);
+      if (ta == Transpose::no)
+        gemm(Transpose::no, !tb, d_out, b, beta, d_a.view);
+      else
+        gemm(tb, Transpose::yes, b, d_out, beta, d_a.view);
+    }
+    if (context.wants(1)) {
+      if (ta == Transpose::no) {
+        context.defer(1, tb == Transpose::no ? a : d_out, tb == Transpose::no ? d_out : a, flush_outer);
+      } else {
+        const Into<T> d_b = context.d_in(1);
+        const T beta = d_b.fresh ? T(0) : T(1);
+        if (tb == Transpose::no)
+          gemm(Transpose::no, Transpose::no, a, d_out, beta, d_b.view);
+        else
+          gemm(Transpose::yes, Transpose::yes, d_out, a, beta, d_b.view);
+      }
+    }
+    if (addend == Addend::row && context.wants(2)) {
+      const View<T> d = context.add_to(2);
+      for (Index r = 0; r < d_out.rows(); ++r)
+        for (Index c = 0; c < d_out.cols(); ++c) d.data[c] += d_out(r, c);
+    }
+    if (addend == Addend::full && context.wants(2)) {
+      const Into<T> d = context.d_in(2);
+      for (Index r = 0; r < d_out.rows(); ++r)
+        for (Index c = 0; c < d_out.cols(); ++c)
+          d.view(r, c) = d.fresh ? d_out(r, c) : d.view(r, c) + d_out(r, c);
+    }
+  }
+};
+
+Var product(Var a, Term b, MatMul op, std::initializer_list<Var> addend, Where where) {
+  Tape& tape = a.tape(where);
+  if (b.is_number()) autograd::fail("matmul", "a number came; needed a matrix", where);
+  const Var right = b.on(tape);
+  return addend.size() == 0 ? tape.record(op, {a, right}, where)
+                            : tape.record(op, {a, right, *addend.begin()}, where);
+}
+
+}  // namespace
+
+Var matmul(Var a, Term b, Transpose ta, Transpose tb, Where where) {
+  return product(a, b, {ta, tb, Addend::none}, {}, where);
+}
+Var affine(Var a, Term b, Term bias, Where where) {
+  return product(a, b, {Transpose::no, Transpose::no, Addend::row}, {bias.on(a.tape(where))}, where);
+}
+Var add_matmul(Var addend, Var a, Term b, Where where) {
+  return product(a, b, {Transpose::no, Transpose::no, Addend::full}, {addend}, where);
+}
+Var add_matmul_in_place(Var addend, Var a, Term b, Where where) {
+  return product(a, b, {Transpose::no, Transpose::no, Addend::in_place}, {addend}, where);
+}
+
+}  // namespace unroll::ops

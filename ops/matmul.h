@@ -1,0 +1,28 @@
+// Matrix products.
+#pragma once
+#include "ops/blas.h"
+#include "ops/elementwise.h"
+
+namespace unroll::ops {
+
+/// op(a) op(b), where op transposes if asked. a is [..., K] (its leading extents are rows; with `ta` it is
+/// [K, M]), b is [K, N] or with `tb` [N, K]; the result is [..., N]. d_a = d_out op(b)', d_b = op(a)' d_out.
+///
+/// The gradient of b is deferred: the products of all its uses in a pass become one.
+Var matmul(Var a, Term b, Transpose ta = Transpose::no, Transpose tb = Transpose::no,
+           Where where = Where::here());
+/// a b + bias, with bias [N] or [1, N] added to every row.
+Var affine(Var a, Term b, Term bias, Where where = Where::here());
+/// addend + a b, with addend of the shape of the result.
+Var add_matmul(Var addend, Var a, Term b, Where where = Where::here());
+/// The same in the memory of `addend`, a piece of a value that was opened for that (Tape::open).
+Var add_matmul_in_place(Var addend, Var a, Term b, Where where = Where::here());
+
+}  // namespace unroll::ops
+
+namespace unroll {
+using ops::add_matmul;
+using ops::affine;
+using ops::matmul;
+using ops::Transpose;
+}  // namespace unroll
