@@ -1,0 +1,39 @@
+#include "ops/layout.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace unroll::ops {
+
+Layout::Layout(std::span<const int> lengths, Where where) : lengths_(lengths.begin(), lengths.end()) {
+  if (lengths.empty()) autograd::fail("layout", "no sequences came; needed at least one", where);
+  for (std::size_t s = 0; s < lengths.size(); ++s)
+    if (lengths[s] < 1)
+      autograd::fail("layout", fmt::format("sequence {} has length {}; needed at least 1", s, lengths[s]),
+                     where);
+
+  sequences_.resize(lengths.size());
+  std::iota(sequences_.begin(), sequences_.end(), 0);
+  std::ranges::stable_sort(sequences_, std::greater{},
+                           [&](int s) { return lengths_[static_cast<std::size_t>(s)]; });
+  sorted_ = std::ranges::is_sorted(sequences_);
+  ranks_.resize(lengths.size());
+  for (std::size_t r = 0; r < sequences_.size(); ++r)
+    ranks_[static_cast<std::size_t>(sequences_[r])] = static_cast<int>(r);
+
+  const int longest = lengths_[static_cast<std::size_t>(sequences_[0])];
+  std::size_t alive = lengths.size();
+  for (int t = 0; t < longest; ++t) {
+    while (lengths_[static_cast<std::size_t>(sequences_[alive - 1])] <= t) --alive;
+    offsets_.push_back(offsets_.back() + static_cast<Index>(alive));
+  }
+}
+
+Layout Layout::uniform(Index batch, Index steps, Where where) {
+  const std::vector<int> lengths(static_cast<std::size_t>(batch), static_cast<int>(steps));
+  return Layout(lengths, where);
+}
+
+}  // namespace unroll::ops

@@ -1,0 +1,69 @@
+// How a batch of sequences of unequal length lies in memory.
+#pragma once
+#include <span>
+#include <vector>
+
+#include "autograd/dtype.h"
+#include "autograd/error.h"
+
+namespace unroll::ops {
+
+using autograd::Index;
+
+/// Packed rows: no padding, the sum of all lengths in number. Sequences are sorted by length, longest first
+/// (equal lengths keep their order); rows are time-major, and step t holds one row for each sequence that is
+/// still alive, so that those alive at t + 1 are a prefix of those alive at t.
+///
+///   lengths {2, 4, 1}  ->  rows  b1 b0 b2 | b1 b0 | b1 | b1
+///
+/// "Sequence" numbers are the caller's; "rank" is the position after sorting.
+class Layout {
+ public:
+  Layout() = default;
+  /// Throws Error for an empty batch and for a length below 1.
+  explicit Layout(std::span<const int> lengths, Where where = Where::here());
+  /// `batch` sequences of `steps` each: the packed rows are [steps, batch].
+  static Layout uniform(Index batch, Index steps, Where where = Where::here());
+
+  Index batch() const { return static_cast<Index>(lengths_.size()); }
+  /// The longest length.
+  Index steps() const { return static_cast<Index>(offsets_.size()) - 1; }
+  /// The sum of all lengths.
+  Index rows() const { return offsets_.back(); }
+  /// Sequences that have a step t; 0 for t = steps().
+  Index alive(Index t) const { return t < steps() ? offset(t + 1) - offset(t) : 0; }
+  /// The first packed row of step t.
+  Index offset(Index t) const { return offsets_[static_cast<std::size_t>(t)]; }
+
+  Index length(Index sequence) const { return lengths_[static_cast<std::size_t>(sequence)]; }
+  /// Where step t of a sequence lies.
+  Index row(Index sequence, Index t) const { return offset(t) + ranks_[static_cast<std::size_t>(sequence)]; }
+  /// ranks()[sequence]; and the inverse, sequences()[rank].
+  std::span<const int> ranks() const { return ranks_; }
+  std::span<const int> sequences() const { return sequences_; }
+  /// True if sorting changes nothing.
+  bool sorted() const { return sorted_; }
+
+  /// Puts the items of each sequence, given one after the other in the caller's order, into packed order.
+  template <class T>
+  std::vector<T> pack(std::span<const T> items) const {
+    std::vector<T> packed(static_cast<std::size_t>(rows()));
+    std::size_t next = 0;
+    for (Index s = 0; s < batch(); ++s)
+      for (Index t = 0; t < length(s); ++t) packed[static_cast<std::size_t>(row(s, t))] = items[next++];
+    return packed;
+  }
+
+ private:
+  std::vector<int> lengths_;    // by sequence
+  std::vector<int> ranks_;      // by sequence
+  std::vector<int> sequences_;  // by rank
+  std::vector<Index> offsets_{0};
+  bool sorted_ = true;
+};
+
+}  // namespace unroll::ops
+
+namespace unroll {
+using ops::Layout;
+}
