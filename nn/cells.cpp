@@ -2,6 +2,7 @@
 
 #include "nn/initialise.h"
 #include "ops/pointwise.h"
+#include "ops/views.h"
 
 namespace unroll::nn {
 
@@ -9,14 +10,14 @@ namespace {
 
 Parameter input_weight(Index in, Index columns, Generator& generator) {
   Parameter weight("weight_ih", {in, columns});
-  glorot_uniform(weight.value(), generator);
+  initialise::glorot_uniform(weight, generator);
   return weight;
 }
 
 // Each gate's block of columns is orthogonal by itself.
 Parameter recurrent_weight(const char* name, Index in, Index hidden, Index gates, Generator& generator) {
   Parameter weight(name, {in, gates * hidden});
-  for (Index g = 0; g < gates; ++g) orthogonal(weight.value(), Columns{g * hidden, hidden}, generator);
+  for (Index g = 0; g < gates; ++g) initialise::orthogonal(gate(weight, g, gates), generator);
   return weight;
 }
 
@@ -36,12 +37,12 @@ Lstm::Lstm(Index in, Index hidden, Generator& generator, const LstmOptions& opti
     : weight_ih(input_weight(in, 4 * hidden, generator)), bias("bias", {4 * hidden}) {
   const Index recurrent = options.projection > 0 ? options.projection : hidden;
   weight_hh = recurrent_weight("weight_hh", recurrent, hidden, 4, generator);
-  constant(bias.value(), options.forget_bias, Columns{hidden, hidden});
+  initialise::forget_gate_bias(gate(bias, 1, 4), options.forget_bias);
   if (options.peepholes)
     for (auto* p : {&peephole_i, &peephole_f, &peephole_o}) p->emplace("peephole", Shape{hidden});
   if (options.projection > 0) {
     weight_hr.emplace("weight_hr", Shape{hidden, options.projection});
-    glorot_uniform(weight_hr->value(), generator);
+    initialise::glorot_uniform(*weight_hr, generator);
   }
 }
 

@@ -5,17 +5,17 @@
 namespace unroll::nn {
 
 Linear::Linear(Index in, Index out, Generator& generator) : weight("weight", {in, out}), bias("bias", {out}) {
-  glorot_uniform(weight.value(), generator);
+  initialise::glorot_uniform(weight, generator);
 }
 
 Embedding::Embedding(Index vocabulary, Index width, Generator& generator, double deviation)
     : weight("weight", {vocabulary, width}) {
-  normal(weight.value(), 0, deviation, generator);
+  initialise::normal(weight, generator, 0, deviation);
 }
 
 LayerNorm::LayerNorm(Index width, double epsilon_value)
     : gain("gain", {width}), bias("bias", {width}), epsilon(epsilon_value) {
-  constant(gain.value(), 1);
+  initialise::constant(gain, 1);
 }
 
 }  // namespace unroll::nn

@@ -20,7 +20,7 @@ Pooling::Pooling(Pool pool, Index width, Generator& generator, Index attention) 
   if (kind != Pool::attention) return;
   projection.emplace(width, attention, generator);
   context.emplace("context", Shape{attention, 1});
-  glorot_uniform(context->value(), generator);
+  initialise::glorot_uniform(*context, generator);
 }
 
 Var Pooling::over_time(const Sequence& xs, Where where) const {

@@ -20,7 +20,7 @@
 #include "nn/state.h"
 #include "ops/gather.h"
 #include "ops/layout.h"
-#include "ops/shape_ops.h"
+#include "ops/paste.h"
 
 namespace unroll::nn {
 

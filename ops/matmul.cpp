@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "ops/packed.h"
+#include "ops/row_kernels.h"
 
 namespace unroll::ops {
 
@@ -27,11 +28,6 @@ constexpr Transpose operator!(Transpose t) { return t == Transpose::yes ? Transp
 constexpr Index kPackedRows = 128;                              // at most, against a large matrix
 constexpr std::size_t kSmallMatrix = std::size_t{256} * 1024;   // bytes: at any number of rows
 constexpr std::size_t kCachedMatrix = std::size_t{512} * 1024;  // bytes: fast enough without packing
-
-template <class T>
-void copy_rows(View<const T> from, View<T> to) {
-  for (Index r = 0; r < to.rows(); ++r) std::copy_n(from.row(r), to.cols(), to.row(r));
-}
 
 // c = addend + a op(b), where b are the numbers of value `id`, the right operand of a node that may defer.
 // The addend is as in ops/packed.h.
@@ -207,17 +203,8 @@ struct MatMul {
           gemm(Transpose::yes, Transpose::yes, d_out, a, beta, d_b.view);
       }
     }
-    if (addend == Addend::row && context.wants(2)) {
-      const View<T> d = context.add_to(2);
-      for (Index r = 0; r < d_out.rows(); ++r)
-        for (Index c = 0; c < d_out.cols(); ++c) d.data[c] += d_out(r, c);
-    }
-    if (addend == Addend::full && context.wants(2)) {
-      const Into<T> d = context.d_in(2);
-      for (Index r = 0; r < d_out.rows(); ++r)
-        for (Index c = 0; c < d_out.cols(); ++c)
-          d.view(r, c) = d.fresh ? d_out(r, c) : d.view(r, c) + d_out(r, c);
-    }
+    if (addend == Addend::row && context.wants(2)) sum_rows(d_out, context.add_to(2).data);
+    if (addend == Addend::full && context.wants(2)) put_rows(d_out, context.d_in(2));
   }
 };
 

@@ -13,7 +13,7 @@ struct MinimalGatedUnit {
 
   MinimalGatedUnit(unroll::Index in, unroll::Index hidden, unroll::Generator& generator)
       : input(in, 2 * hidden, generator), u_f("u_f", {hidden, hidden}), u_n("u_n", {hidden, hidden}) {
-    for (auto* u : {&u_f, &u_n}) unroll::orthogonal(u->value(), generator);
+    for (auto* u : {&u_f, &u_n}) unroll::initialise::orthogonal(*u, generator);
   }
   unroll::Var project(unroll::Var xs) const { return input(xs); }
   unroll::Var step(unroll::Projected x, unroll::Var h) const {

@@ -12,6 +12,7 @@
 #include "nn/pooling.h"
 #include "nn/recurrent.h"
 #include "ops/reduce.h"
+#include "ops/views.h"
 #include "tests/nn/minimal_gated_unit.h"
 
 using namespace unroll;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "ops/matmul.h"
-#include "ops/pointwise.h"
+#include "ops/random.h"
 
 using namespace unroll;
 using namespace unroll::ops;
@@ -129,18 +129,16 @@ std::vector<Tensor> chain(DType dtype, Index rows, Index units, int steps, bool 
   tape.poison(poisoned);
   Gradients gradients;
   Tensor x0({rows, units}), w0({units, units});
-  for (Index i = 0; i < x0.size(); ++i) x0.set(i, std::sin(double(i)));
-  for (Index i = 0; i < w0.size(); ++i) {
-    const double diagonal = i / units == i % units ? 0.9 : 0.0;  // so that nothing fades or cancels
-    w0.set(i, diagonal + std::cos(1.3 * double(i)) / double(units));
-  }
+  Generator generator(1);
+  for (Index i = 0; i < x0.size(); ++i) x0.set(i, generator.normal());
+  for (Index i = 0; i < w0.size(); ++i) w0.set(i, generator.normal() / std::sqrt(double(units)));
   std::vector<Tensor> results;
   for (int pass = 0; pass < 2; ++pass) {
     tape.clear();
     Var x = tape.variable(x0), w = tape.variable(w0), y = x;
     for (int t = 0; t < steps; ++t) y = tanh(matmul(y, w));
     Tensor seed(y.shape(), dtype);
-    seed.fill(1);
+    for (Index i = 0; i < seed.size(); ++i) seed.set(i, std::sin(double(i)));
     tape.backward(y, seed, gradients);
     for (Var v : {x, w}) results.push_back(tape.gradient(v));
     results.push_back(y.tensor());
