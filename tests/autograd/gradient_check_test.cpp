@@ -1,0 +1,97 @@
+#include "autograd/gradient_check.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "ops/matmul.h"
+#include "ops/pointwise.h"
+
+using namespace unroll;
+
+namespace {
+
+// The value of x^3 with the slope `factor` x^2: right for 3.
+struct Cube {
+  static constexpr const char* name = "test cube";
+  static constexpr int outputs = 1;
+  static constexpr unsigned reads_inputs = 1, reads_outputs = 0;
+  double factor;
+
+  Shape shape(const autograd::Inputs& in) const { return in[0]; }
+  template <class T>
+  void forward(autograd::Forward<T>& context) const {
+    for (Index c = 0; c < context.out().size(); ++c) {
+      const T x = context.in(0).data[c];
+      context.out().data[c] = x * x * x;
+    }
+  }
+  template <class T>
+  void backward(autograd::Backward<T>& context) const {
+    const View<T> d = context.add_to(0);
+    for (Index c = 0; c < d.size(); ++c) {
+      const T x = context.in(0).data[c];
+      d.data[c] += context.d_out().data[c] * static_cast<T>(factor) * x * x;
+    }
+  }
+};
+
+auto cube(double factor) {
+  return [factor](Tape& tape, std::span<const Var> x) {
+    return tape.record(Cube{factor}, {x[0]}, Where::here());
+  };
+}
+
+const std::vector<Tensor> kPoint{Tensor::from({2, 2}, {0.3, -1.2, 2.0, 0.5}, f64)};
+
+}  // namespace
+
+TEST_CASE("a right gradient passes both checks, a wrong one fails them with its place") {
+  CHECK(check_gradient(cube(3), kPoint).error < 1e-8);
+  CHECK(check_projection(cube(3), kPoint).error < 1e-8);
+
+  const GradientCheck wrong = check_gradient(cube(3.001), kPoint);
+  CHECK(wrong.error == doctest::Approx(0.001 / 3.001).epsilon(1e-3));
+  CHECK(wrong.where.substr(0, 15) == "input 0, elemen");
+  CHECK(std::abs(wrong.analytic) == doctest::Approx(std::abs(wrong.numeric) * 3.001 / 3));
+  CHECK(check_projection(cube(3.001), kPoint).error == doctest::Approx(0.001 / 3.001).epsilon(1e-3));
+}
+
+TEST_CASE("a gradient of NaN is an infinite error") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  CHECK(std::isinf(check_gradient(cube(nan), kPoint).error));
+  CHECK(std::isinf(check_projection(cube(nan), kPoint).error));
+}
+
+TEST_CASE("checks of a model leave its parameters as they were") {
+  Parameter w("w", {3, 2}, f64), b("b", {2}, f64), frozen("frozen", {2}, f64);
+  for (Index i = 0; i < 6; ++i) w.value().set(i, std::sin(double(i)));
+  b.value().set(0, 0.25);
+  frozen.value().fill(0.5);
+  frozen.freeze();
+  const std::vector<double> before = w.value().values();
+  Parameter* const parameters[] = {&w, &b, &frozen};
+  auto f = [&](Tape& tape) {
+    Var x = tape.constant(Tensor::from({2, 3}, {1, -2, 0.5, 0.25, 3, -1}));
+    return tanh(affine(x, w, b)) * frozen;
+  };
+  CHECK(check_gradient(f, parameters).error < 1e-8);
+  CHECK(check_projection(f, parameters).error < 1e-8);
+  CHECK(w.value().values() == before);
+}
+
+TEST_CASE("what cannot be checked is refused") {
+  Parameter w("cell.weight", {2, 2});
+  Parameter* const parameters[] = {&w};
+  auto f = [&](Tape& tape) { return tanh(tape.parameter(w)); };
+  CHECK_THROWS_WITH_AS(
+      check_gradient(f, parameters, {}, {}),
+      "[gradient check] 'cell.weight' of f32 came; needed f64: call convert(model, f64) first", Error);
+  int calls = 0;
+  auto moody = [&](Tape&, std::span<const Var> x) { return x[0] * double(++calls); };
+  CHECK_THROWS_WITH_AS(check_gradient(moody, kPoint, {}, {}),
+                       "[gradient check] two values came at one point; needed a function that gives the same "
+                       "numbers each time: make its generator inside",
+                       Error);
+}
