@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "nn/gradients.h"
 #include "ops/denormals.h"
 
 namespace unroll::models {
@@ -50,6 +51,14 @@ void Workers::each(const std::function<void(Worker&)>& work) {
   end_.arrive_and_wait();
   for (const std::exception_ptr& thrown : thrown_)
     if (thrown) std::rethrow_exception(thrown);
+}
+
+Gradients& Workers::run(const std::function<void(Worker&)>& step) {
+  for (const auto& worker : workers_) worker->gradients.clear();
+  each(step);
+  Gradients& sum = workers_[0]->gradients;
+  for (std::size_t i = 1; i < workers_.size(); ++i) nn::add(sum, workers_[i]->gradients);
+  return sum;
 }
 
 }  // namespace unroll::models
