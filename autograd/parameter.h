@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "autograd/tensor.h"
@@ -96,6 +97,11 @@ class Gradients {
   void each(F&& f) {
     for (auto& entry : entries_)
       if (entry->state_ != Entry::State::none) f(*entry);
+  }
+  template <class F>
+  void each(F&& f) const {
+    for (const auto& entry : entries_)
+      if (entry->state_ != Entry::State::none) f(std::as_const(*entry));
   }
   bool any() const;
 

@@ -98,7 +98,9 @@ Var Tape::full(const Shape& shape, double value) {
   const auto count = static_cast<std::size_t>(shape.size());
   std::byte* data = arena_.allocate(count * size_of(dtype_));
   dispatch(dtype_, [&]<class T>() { std::fill_n(reinterpret_cast<T*>(data), count, static_cast<T>(value)); });
-  return handle(add_root(shape, data, false));
+  const std::uint32_t id = add_root(shape, data, false);
+  values_[id].zero = value == 0;
+  return handle(id);
 }
 
 Var Tape::variable(const Tensor& tensor, Where where) {
@@ -152,6 +154,7 @@ Var Tape::add_view(std::uint32_t of, const Shape& shape, Index stride, Index off
   v.offset = base.offset + offset;
   v.first_pair = kNone;
   v.wants_gradient = base.wants_gradient;
+  v.zero = base.zero;
   values_.push_back(v);
   return handle(id);
 }
@@ -257,6 +260,7 @@ std::uint32_t Tape::begin_node(const OpTable* table, const void* op, std::span<c
       const Value& base = values_[ids[aliased]];
       id = add_view(ids[aliased], shape, base.stride, 0).index_;
       values_[id].wants_gradient = node.wants_gradient;
+      values_[id].zero = false;
     } else {
       id = add_root(shape, arena_.allocate(static_cast<std::size_t>(shape.size()) * size_of(dtype_)),
                     node.wants_gradient);

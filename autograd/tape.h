@@ -46,6 +46,7 @@ struct Value {
   bool keeps_gradient;      // it stays readable after backward
   bool done;                // backward has passed the node that made it
   bool read;                // some node has it, or a view of it, as an input
+  bool zero;  // a constant known to be zero everywhere
   std::uint32_t opened_at;  // handles older than this are void, see Tape::open; 0 if not opened
 };
 

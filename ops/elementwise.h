@@ -63,6 +63,10 @@ using ops::abs, ops::add, ops::clamp, ops::cos, ops::divide, ops::elu, ops::exp,
 
 namespace autograd {  // where argument-dependent lookup finds them for a Var
 
+using ops::abs, ops::add, ops::clamp, ops::cos, ops::divide, ops::elu, ops::exp, ops::gelu, ops::leaky_relu,
+    ops::log, ops::max, ops::min, ops::multiply, ops::negate, ops::pow, ops::relu, ops::select, ops::sigmoid,
+    ops::sin, ops::softplus, ops::sqrt, ops::square, ops::subtract, ops::tanh;
+
 /// One operand of an operator with the line it stands in.
 struct Left {
   Var var;

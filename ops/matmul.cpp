@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "ops/row_kernels.h"
+
 namespace unroll::ops {
 
 using autograd::Backward;
@@ -136,8 +138,7 @@ struct MatMul {
     const View<T> out = context.out();
     if (addend == Addend::row || addend == Addend::full) {
       const View<const T> from = context.in(2);
-      for (Index r = 0; r < out.rows(); ++r)
-        std::copy_n(addend == Addend::row ? from.data : from.row(r), out.cols(), out.row(r));
+      addend == Addend::row ? repeat_row(from.data, out) : copy_rows(from, out);
     }
     gemm(ta, tb, context.in(0), context.in(1), addend == Addend::none ? T(0) : T(1), out);
   }
@@ -165,17 +166,8 @@ struct MatMul {
           gemm(Transpose::yes, Transpose::yes, d_out, a, beta, d_b.view);
       }
     }
-    if (addend == Addend::row && context.wants(2)) {
-      const View<T> d = context.add_to(2);
-      for (Index r = 0; r < d_out.rows(); ++r)
-        for (Index c = 0; c < d_out.cols(); ++c) d.data[c] += d_out(r, c);
-    }
-    if (addend == Addend::full && context.wants(2)) {
-      const Into<T> d = context.d_in(2);
-      for (Index r = 0; r < d_out.rows(); ++r)
-        for (Index c = 0; c < d_out.cols(); ++c)
-          d.view(r, c) = d.fresh ? d_out(r, c) : d.view(r, c) + d_out(r, c);
-    }
+    if (addend == Addend::row && context.wants(2)) sum_rows(d_out, context.add_to(2).data);
+    if (addend == Addend::full && context.wants(2)) put_rows(d_out, context.d_in(2));
   }
 };
 

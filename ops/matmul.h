@@ -25,4 +25,7 @@ using ops::add_matmul;
 using ops::affine;
 using ops::matmul;
 using ops::Transpose;
+namespace autograd {  // for argument-dependent lookup
+using ops::add_matmul, ops::affine, ops::matmul;
+}
 }  // namespace unroll

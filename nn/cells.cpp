@@ -1,0 +1,120 @@
+#include "nn/cells.h"
+
+#include "nn/initialise.h"
+#include "ops/pointwise.h"
+#include "ops/views.h"
+
+namespace unroll::nn {
+
+namespace {
+
+Parameter input_weight(Index in, Index columns, Generator& generator) {
+  Parameter weight("weight_ih", {in, columns});
+  initialise::glorot_uniform(weight, generator);
+  return weight;
+}
+
+// Each gate's block of columns is orthogonal by itself.
+Parameter recurrent_weight(const char* name, Index in, Index hidden, Index gates, Generator& generator) {
+  Parameter weight(name, {in, gates * hidden});
+  for (Index g = 0; g < gates; ++g) initialise::orthogonal(gate(weight, g, gates), generator);
+  return weight;
+}
+
+}  // namespace
+
+// -- Elman
+
+Elman::Elman(Index in, Index hidden, Generator& generator, Activation g)
+    : weight_ih(input_weight(in, hidden, generator)),
+      weight_hh(recurrent_weight("weight_hh", hidden, hidden, 1, generator)),
+      bias("bias", {hidden}),
+      activation(g) {}
+
+// -- LSTM
+
+Lstm::Lstm(Index in, Index hidden, Generator& generator, const LstmOptions& options)
+    : weight_ih(input_weight(in, 4 * hidden, generator)), bias("bias", {4 * hidden}) {
+  const Index recurrent = options.projection > 0 ? options.projection : hidden;
+  weight_hh = recurrent_weight("weight_hh", recurrent, hidden, 4, generator);
+  initialise::forget_gate_bias(gate(bias, 1, 4), options.forget_bias);
+  if (options.peepholes)
+    for (auto* p : {&peephole_i, &peephole_f, &peephole_o}) p->emplace("peephole", Shape{hidden});
+  if (options.projection > 0) {
+    weight_hr.emplace("weight_hr", Shape{hidden, options.projection});
+    initialise::glorot_uniform(*weight_hr, generator);
+  }
+}
+
+Lstm::State Lstm::step(Projected x, State s) const {
+  const auto [i, f, g, o] = ops::split<4>(x.add(s.h, weight_hh));
+  const auto cell = [](auto i, auto f, auto g, auto o, auto c) {
+    auto c_next = sigmoid(f) * c + sigmoid(i) * tanh(g);
+    return std::tuple{sigmoid(o) * tanh(c_next), c_next};
+  };
+  const auto cell_with_peepholes = [](auto i, auto f, auto g, auto o, auto c, auto p_i, auto p_f, auto p_o) {
+    auto c_next = sigmoid(f + p_f * c) * c + sigmoid(i + p_i * c) * tanh(g);
+    return std::tuple{sigmoid(o + p_o * c_next) * tanh(c_next), c_next};
+  };
+  const auto [h, c] = peephole_i ? pointwise("lstm", cell_with_peepholes, i, f, g, o, s.c, *peephole_i,
+                                             *peephole_f, *peephole_o)
+                                 : pointwise("lstm", cell, i, f, g, o, s.c);
+  return {weight_hr ? matmul(h, *weight_hr) : h, c};
+}
+
+Lstm::State Lstm::initial(Tape& tape, Index batch) const {
+  return {tape.zeros({batch, weight_hh.shape()[0]}), tape.zeros({batch, bias.shape()[0] / 4})};
+}
+
+void Lstm::members(Members& m) {
+  m("weight_ih", weight_ih), m("weight_hh", weight_hh), m("bias", bias);
+  m("peephole_i", peephole_i), m("peephole_f", peephole_f), m("peephole_o", peephole_o);
+  m("weight_hr", weight_hr);
+}
+
+// -- GRU
+
+Gru::Gru(Index in, Index hidden, Generator& generator, Reset reset)
+    : weight_ih(input_weight(in, 3 * hidden, generator)),
+      weight_hh(recurrent_weight("weight_hh", hidden, hidden, reset == Reset::after ? 3 : 2, generator)),
+      bias("bias", {3 * hidden}) {
+  if (reset == Reset::before)
+    weight_hn = recurrent_weight("weight_hn", hidden, hidden, 1, generator);
+  else
+    bias_hn.emplace("bias_hn", Shape{hidden});
+}
+
+Var Gru::step(Projected x, Var h) const {
+  if (weight_hn) return step_before(std::move(x), h);
+  const auto [x_r, x_z, x_n] = ops::split<3>(x);
+  const auto [h_r, h_z, h_n] = ops::split<3>(matmul(h, weight_hh));
+  return pointwise(
+      "gru",
+      [](auto x_r, auto x_z, auto x_n, auto h_r, auto h_z, auto h_n, auto b, auto h) {
+        auto n = tanh(x_n + sigmoid(x_r + h_r) * (h_n + b));
+        return n + sigmoid(x_z + h_z) * (h - n);
+      },
+      x_r, x_z, x_n, h_r, h_z, h_n, *bias_hn, h);
+}
+
+Var Gru::step_before(Projected x, Var h) const {
+  const Index hidden = weight_hn->shape()[0];
+  auto [gates, candidate] = x.split(2 * hidden, hidden);
+  const auto [r, z] = ops::split<2>(gates.add(h, weight_hh));
+  const Var kept = pointwise(
+      "gru_reset", [](auto r, auto h) { return sigmoid(r) * h; }, r, h);
+  return pointwise(
+      "gru",
+      [](auto z, auto n, auto h) {
+        auto candidate = tanh(n);
+        return candidate + sigmoid(z) * (h - candidate);
+      },
+      z, candidate.add(kept, *weight_hn), h);
+}
+
+void Gru::members(Members& m) {
+  m("weight_ih", weight_ih), m("weight_hh", weight_hh), m("bias", bias);
+  m("weight_hn", weight_hn), m("bias_hn", bias_hn);
+}
+
+}  // namespace unroll::nn

@@ -1,0 +1,94 @@
+// Modules without time: Linear, Embedding, LayerNorm, Dropout, and their composition.
+#pragma once
+#include <span>
+#include <tuple>
+
+#include "nn/module.h"
+#include "ops/dropout.h"
+#include "ops/elementwise.h"
+#include "ops/gather.h"
+#include "ops/layer_norm.h"
+#include "ops/matmul.h"
+
+namespace unroll::nn {
+
+using autograd::Tape;
+
+/// x W + b for x [..., in].
+struct Linear {
+  Parameter weight, bias;  // [in, out], [out]
+
+  Linear() = default;
+  /// Glorot-uniform weights, bias 0.
+  Linear(Index in, Index out, Generator& generator);
+  Var operator()(Var x, Where where = Where::here()) const { return affine(x, weight, bias, where); }
+  void members(Members& m) { m("weight", weight), m("bias", bias); }
+};
+
+/// One row of a table for each index. Its gradient touches only the rows that were used.
+struct Embedding {
+  Parameter weight;  // [vocabulary, width]
+
+  Embedding() = default;
+  /// Normal weights of the given standard deviation.
+  Embedding(Index vocabulary, Index width, Generator& generator, double deviation = 0.1);
+  /// [indices, width]; throws Error for an index outside of the vocabulary.
+  Var operator()(Tape& tape, std::span<const int> indices, Where where = Where::here()) const {
+    return ops::gather_rows(tape, weight, indices, ops::kNoPadding, where);
+  }
+  void members(Members& m) { m("weight", weight); }
+};
+
+/// (x - mean) / sqrt(variance + epsilon) over the last axis, times gain plus bias (Ba, Kiros and Hinton
+/// 2016).
+struct LayerNorm {
+  Parameter gain, bias;  // [width]
+  double epsilon = 1e-5;
+
+  LayerNorm() = default;
+  explicit LayerNorm(Index width, double epsilon = 1e-5);
+  Var operator()(Var x, Where where = Where::here()) const {
+    return ops::layer_norm(x, gain, bias, epsilon, where);
+  }
+  void members(Members& m) { m("gain", gain), m("bias", bias); }
+};
+
+/// Sets elements to 0 with this probability, and scales the others by 1 / (1 - probability). Without a
+/// generator (evaluation) it gives x itself.
+struct Dropout {
+  double probability = 0.5;
+  Var operator()(Var x, Generator* noise, Where where = Where::here()) const {
+    return noise ? ops::dropout(x, probability, *noise, where) : x;
+  }
+  void members(Members&) {}
+};
+
+/// Modules and functions of one Var, applied one after the other: Sequential{Linear(...), relu, Linear(...)}.
+template <class... Layers>
+struct Sequential {
+  std::tuple<Layers...> layers;
+
+  explicit Sequential(Layers... list) : layers(std::move(list)...) {}
+  Var operator()(Var x, Where where = Where::here()) const {
+    std::apply([&](const auto&... layer) { ((x = layer(x, where)), ...); }, layers);
+    return x;
+  }
+  void members(Members& m) {
+    int i = 0;
+    auto list = [&](auto& layer) {
+      if constexpr (Module<std::remove_reference_t<decltype(layer)>>) m(std::to_string(i), layer);
+      ++i;
+    };
+    std::apply([&](auto&... layer) { (list(layer), ...); }, layers);
+  }
+};
+
+}  // namespace unroll::nn
+
+namespace unroll {
+using nn::Dropout;
+using nn::Embedding;
+using nn::LayerNorm;
+using nn::Linear;
+using nn::Sequential;
+}  // namespace unroll

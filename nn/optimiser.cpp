@@ -1,0 +1,227 @@
+#include "nn/optimiser.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <string>
+
+namespace unroll::nn {
+
+using autograd::fail;
+
+namespace {
+
+// -- Names of the state of each rule, in the order of ops/update.h.
+
+using Names = std::vector<const char*>;
+Names state_names(const Sgd& r) { return r.momentum == 0 ? Names{} : Names{"velocity"}; }
+Names state_names(const RmsProp& r) {
+  return r.momentum == 0 ? Names{"square"} : Names{"square", "velocity"};
+}
+Names state_names(const Adagrad&) { return {"square"}; }
+Names state_names(const Adam&) { return {"mean", "square"}; }
+Names state_names(const AdamW&) { return {"mean", "square"}; }
+Names names_of(const Rule& rule) {
+  return std::visit([](const auto& r) { return state_names(r); }, rule);
+}
+
+// -- What a rule does in step number `step`, from 1, at learning rate `rate`.
+
+ops::Update update_of(const Sgd& r, double rate, std::int64_t) {
+  return ops::SgdUpdate{rate, r.weight_decay, r.momentum, r.nesterov};
+}
+ops::Update update_of(const RmsProp& r, double rate, std::int64_t) {
+  return ops::RmspropUpdate{rate, r.weight_decay, r.smoothing, r.epsilon, r.momentum};
+}
+ops::Update update_of(const Adagrad& r, double rate, std::int64_t) {
+  return ops::AdagradUpdate{rate, r.weight_decay, r.epsilon};
+}
+template <class AnyAdam>
+ops::AdamUpdate adam_update(const AnyAdam& r, double rate, std::int64_t step) {
+  const auto t = static_cast<double>(step);
+  return {rate, 0, 0, r.beta1, r.beta2, 1 - std::pow(r.beta1, t), 1 - std::pow(r.beta2, t), r.epsilon};
+}
+ops::Update update_of(const Adam& r, double rate, std::int64_t step) {
+  ops::AdamUpdate update = adam_update(r, rate, step);
+  update.decay = r.weight_decay;
+  return update;
+}
+ops::Update update_of(const AdamW& r, double rate, std::int64_t step) {
+  ops::AdamUpdate update = adam_update(r, rate, step);
+  update.shrink = rate * r.weight_decay;
+  return update;
+}
+
+// -- Settings.
+
+class Settings {
+ public:
+  explicit Settings(Where where) : where_(where) {}
+  void at_least_0(const char* name, double x) const {
+    within(name, x, 0 <= x && x < 0x1p53, "0 or more, and finite");
+  }
+  void positive(const char* name, double x) const { within(name, x, 0 < x && std::isfinite(x), "above 0"); }
+  void below_1(const char* name, double x) const { within(name, x, 0 <= x && x < 1, "0 <= x < 1"); }
+  void within(const char* name, double x, bool good, const char* needed) const {
+    if (!good) fail("optimiser", fmt::format("{} of {} came; needed {}", name, x, needed), where_);
+  }
+
+ private:
+  Where where_;
+};
+
+void check_rule(const Rule& rule, Where where) {
+  const Settings settings(where);
+  std::visit(
+      [&](const auto& r) {
+        settings.at_least_0("a learning rate", r.learning_rate);
+        settings.at_least_0("a weight decay", r.weight_decay);
+        if constexpr (requires { r.momentum; }) settings.below_1("a momentum", r.momentum);
+        if constexpr (requires { r.smoothing; }) settings.below_1("a smoothing", r.smoothing);
+        if constexpr (requires { r.epsilon; }) settings.positive("an epsilon", r.epsilon);
+        if constexpr (requires { r.beta1; }) settings.below_1("a beta1", r.beta1);
+        if constexpr (requires { r.beta2; }) settings.below_1("a beta2", r.beta2);
+        if constexpr (requires { r.nesterov; })
+          settings.within("a momentum", r.momentum, !r.nesterov || r.momentum > 0,
+                          "more than 0 for Nesterov's");
+      },
+      rule);
+}
+
+void append(std::string& list, const std::string& name) {
+  list += fmt::format("{}{}", list.empty() ? "" : ", ", quoted(name));
+}
+
+}  // namespace
+
+void Optimiser::add(std::span<Parameter* const> parameters, const Rule& rule, Where where) {
+  check_rule(rule, where);
+  const std::size_t before = held_.size();
+  for (Parameter* p : parameters) {
+    if (!index_.emplace(p->leaf(), held_.size()).second) {
+      while (held_.size() > before) {  // as if nothing had been asked for
+        index_.erase(held_.back().leaf);
+        held_.pop_back();
+      }
+      fail("optimiser", fmt::format("{} came twice; needed each parameter in one group", quoted(p->name())),
+           where);
+    }
+    Held held{p->leaf(), groups_.size(), {}};
+    for (std::size_t i = 0; i < names_of(rule).size(); ++i)
+      held.state.emplace_back(p->shape(), p->value().dtype());
+    held_.push_back(std::move(held));
+  }
+  groups_.push_back(rule);
+  updates_.resize(groups_.size());
+}
+
+// -- A step.
+
+void Optimiser::check_entry(const Gradients::Entry& entry, Where where) const {
+  const Parameter::Leaf& leaf = entry.parameter();
+  auto describe = [](const Tensor& t) {
+    return fmt::format("{} {}", name_of(t.dtype()), to_string(t.shape()));
+  };
+  if (entry.buffer().dtype() != leaf.value.dtype() || entry.buffer().shape() != leaf.value.shape())
+    fail("optimiser",
+         fmt::format("the gradient of {} is {} and the parameter {}; needed the same: use a tape of the "
+                     "model's dtype, or convert() the model",
+                     quoted(leaf.name), describe(entry.buffer()), describe(leaf.value)),
+         where);
+  for (const Tensor& part : held_[index_.at(&leaf)].state)
+    if (part.shape() != leaf.value.shape())
+      fail("optimiser",
+           fmt::format("{} was {} when it was added and is {} now; needed the same shape", quoted(leaf.name),
+                       to_string(part.shape()), to_string(leaf.value.shape())),
+           where);
+}
+
+void Optimiser::check(const Gradients& gradients, Missing missing, Where where) const {
+  std::string unknown, without;
+  gradients.each([&](const Gradients::Entry& entry) {
+    if (!entry.parameter().trainable) return;
+    if (index_.contains(&entry.parameter()))
+      check_entry(entry, where);
+    else
+      append(unknown, entry.parameter().name);
+  });
+  if (!unknown.empty())
+    fail("optimiser",
+         fmt::format("gradients came for {}, not among the optimiser's parameters; needed a group for them: "
+                     "add() or freeze() them",
+                     unknown),
+         where);
+  if (missing == Missing::skip) return;
+  for (const Held& held : held_)
+    if (held.leaf->trainable && !gradients.find(held.leaf)) append(without, held.leaf->name);
+  if (!without.empty())
+    fail("optimiser",
+         fmt::format("no gradient came for {}; needed one for each trainable parameter: does the loss depend "
+                     "on it? If it need not, freeze() it or call step(gradients, Missing::skip)",
+                     without),
+         where);
+}
+
+void Optimiser::step(const Gradients& gradients, Missing missing, Where where) {
+  check(gradients, missing, where);
+  ++steps_;
+  for (std::size_t g = 0; g < groups_.size(); ++g)
+    updates_[g] = std::visit([&](const auto& r) { return update_of(r, r.learning_rate * factor_, steps_); },
+                             groups_[g]);
+  for (Held& held : held_) {
+    const Gradients::Entry* entry = gradients.find(held.leaf);
+    if (!entry || !held.leaf->trainable) continue;
+    Tensor& value = held.leaf->value;
+    for (Tensor& part : held.state)
+      if (part.dtype() != value.dtype()) part = part.to(value.dtype());
+    if (entry->state() == Gradients::Entry::State::rows)
+      ops::update_rows(updates_[held.group], entry->rows(), value, entry->buffer(), held.state);
+    else
+      ops::update(updates_[held.group], value, entry->buffer(), held.state);
+  }
+}
+
+void Optimiser::set_factor(double factor, Where where) {
+  Settings(where).at_least_0("a factor", factor);
+  factor_ = factor;
+}
+
+double Optimiser::learning_rate(std::size_t group) const {
+  return factor_ * std::visit([](const auto& r) { return r.learning_rate; }, groups_.at(group));
+}
+
+// -- State.
+
+std::vector<Destination> Optimiser::parts() {
+  std::vector<Destination> parts;
+  for (Held& held : held_) {
+    const Names names = names_of(groups_[held.group]);
+    for (std::size_t i = 0; i < names.size(); ++i)
+      parts.push_back({held.leaf->name + "." + names[i], &held.state[i]});
+  }
+  return parts;
+}
+
+std::vector<NamedTensor> Optimiser::state() const {
+  std::vector<NamedTensor> state;
+  state.push_back({"step", Tensor::from(Shape{}, {static_cast<double>(steps_)}, DType::f64)});
+  state.push_back({"factor", Tensor::from(Shape{}, {factor_}, DType::f64)});
+  for (const Destination& part : const_cast<Optimiser*>(this)->parts())
+    state.push_back({part.name, *part.tensor});
+  return state;
+}
+
+void Optimiser::load_state(std::span<const NamedTensor> state, Where where) {
+  for (const NamedTensor& n : state)
+    if ((n.name == "step" || n.name == "factor") && n.tensor.size() == 1)
+      Settings(where).at_least_0(n.name == "step" ? "a step" : "a factor", n.tensor.at(0));
+  Tensor step(Shape{}, DType::f64), factor(Shape{}, DType::f64);
+  std::vector<Destination> into = parts();
+  into.push_back({"step", &step});
+  into.push_back({"factor", &factor});
+  assign(state, into, "optimiser", "saved state", where);
+  steps_ = static_cast<std::int64_t>(step.at(0));
+  factor_ = factor.at(0);
+}
+
+}  // namespace unroll::nn

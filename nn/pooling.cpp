@@ -1,0 +1,52 @@
+#include "nn/pooling.h"
+
+#include <fmt/format.h>
+
+#include "nn/initialise.h"
+#include "ops/segment.h"
+#include "ops/softmax.h"
+
+namespace unroll::nn {
+
+Pool pool_named(std::string_view name) {
+  if (name == "last") return Pool::last;
+  if (name == "mean") return Pool::mean;
+  if (name == "max") return Pool::max;
+  if (name == "attention") return Pool::attention;
+  autograd::fail("pooling", fmt::format("'{}' came; needed last, mean, max or attention", name));
+}
+
+Pooling::Pooling(Pool pool, Index width, Generator& generator, Index attention) : kind(pool) {
+  if (kind != Pool::attention) return;
+  projection.emplace(width, attention, generator);
+  context.emplace("context", Shape{attention, 1});
+  initialise::glorot_uniform(*context, generator);
+}
+
+Var Pooling::over_time(const Sequence& xs, Where where) const {
+  if (kind == Pool::mean) return ops::segment_mean(xs.rows, *xs.layout, where);
+  if (kind == Pool::max) return ops::segment_max(xs.rows, *xs.layout, where);
+  const Var scores = matmul(tanh((*projection)(xs.rows, where), where), *context);
+  const Var weights = ops::segment_softmax(scores, *xs.layout, where);
+  return ops::segment_sum(xs.rows, weights, *xs.layout, where);
+}
+
+Head::Head(Index in, Index classes, Generator& generator, const HeadOptions& options)
+    : dropout(options.dropout), activation(options.activation) {
+  for (Index width : options.hidden) {
+    layers.emplace_back(in, width, generator);
+    in = width;
+  }
+  layers.emplace_back(in, classes, generator);
+}
+
+Var Head::operator()(Var x, Generator* noise, Where where) const {
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (i > 0) x = activation(x, where);
+    if (dropout > 0) x = Dropout{dropout}(x, noise, where);
+    x = layers[i](x, where);
+  }
+  return x;
+}
+
+}  // namespace unroll::nn

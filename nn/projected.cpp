@@ -1,0 +1,29 @@
+#include "nn/projected.h"
+
+#include <fmt/format.h>
+
+namespace unroll::nn {
+
+Var Projected::add(Var a, const ops::Term& b, Where where) {
+  autograd::Tape& tape = piece_.tape(where);
+  if (closed_)
+    autograd::fail("add", "this step's sum was read before; needed one add(), before its first use", where);
+  closed_ = true;
+  if (skips_zero_ && tape.value(tape.check(a, "add", where)).zero) return piece_;
+  return piece_ =
+             in_place_ ? ops::add_matmul_in_place(piece_, a, b, where) : ops::add_matmul(piece_, a, b, where);
+}
+
+Projected Projected::block(Index begin, Index width) const {
+  return Projected(piece_.tape().columns(piece_, begin, width), in_place_, skips_zero_);
+}
+
+void Projected::close(Index columns) const {
+  if (columns != piece_.cols())
+    autograd::fail("split", fmt::format("widths that add up to {} came; needed {}", columns, piece_.cols()));
+  if (closed_)
+    autograd::fail("split", "this step's sum was read before; needed one split, before its first use");
+  closed_ = true;
+}
+
+}  // namespace unroll::nn

@@ -1,0 +1,111 @@
+// Recurrent layers composed of cells: one direction, both, stacks; and learned initial states.
+#pragma once
+#include <vector>
+
+#include "nn/recurrence.h"
+#include "ops/dropout.h"
+#include "ops/elementwise.h"
+
+namespace unroll::nn {
+
+namespace detail {
+std::string layer_name(std::size_t i);
+/// Dropout on the rows of a sequence; itself without a generator.
+Sequence dropped(const Sequence& xs, double probability, bool variational, Generator* noise, Where where);
+}  // namespace detail
+
+/// One cell in one direction.
+template <Cell C>
+struct Unidirectional {
+  C cell;
+  Order order = Order::forward;
+
+  using State = StateOf<C>;
+  Scanned<State> operator()(const Sequence& xs, const std::optional<State>& initial = {},
+                            Where where = Where::here()) const {
+    return scan(cell, xs, order, initial, where);
+  }
+  void members(Members& m) { m("cell", cell); }
+};
+
+/// Two cells with weights of their own, one in each direction; outputs side by side.
+template <Cell C>
+struct Bidirectional {
+  C forward, reverse;
+
+  ScannedBoth<StateOf<C>, StateOf<C>> operator()(const Sequence& xs, Where where = Where::here()) const {
+    return scan_both(forward, reverse, xs, {}, {}, where);
+  }
+  void members(Members& m) { m("forward", forward), m("reverse", reverse); }
+};
+
+/// Layers on top of each other: Stack<Unidirectional<Lstm>> or Stack<Bidirectional<Gru>>.
+template <class Layer>
+struct Stack {
+  std::vector<Layer> layers;
+  double dropout = 0;        // between layers
+  bool variational = false;  // one dropout mask for all time steps (Gal and Ghahramani 2016)
+  bool residual = false;     // each layer's output is added to its input where their widths agree
+
+  /// What the top layer gives. Dropout is applied only with a generator.
+  auto operator()(Sequence xs, Generator* noise = nullptr, Where where = Where::here()) const {
+    return through(xs, noise, where, [&](std::size_t i, const Sequence& in) { return layers[i](in); });
+  }
+  /// The same from the states that `carry` holds (the cells' own if it is empty), leaving the new ones in it.
+  auto operator()(Sequence xs, Carry& carry, Generator* noise = nullptr,
+                  Where where = Where::here()) const requires requires {
+    typename Layer::State;
+  }
+  {
+    using State = typename Layer::State;
+    const bool first = carry.empty();
+    return through(xs, noise, where, [&](std::size_t i, const Sequence& in) {
+      std::optional<State> initial;
+      if (!first) initial = carry.load<State>(i, in.rows.tape());
+      auto result = layers[i](in, initial, where);
+      carry.store(i, result.last);
+      return result;
+    });
+  }
+  void members(Members& m) { m("layers", layers); }
+
+ private:
+  template <class Apply>
+  auto through(Sequence xs, Generator* noise, Where where, Apply apply) const {
+    Tape& tape = xs.rows.tape(where);
+    for (std::size_t i = 0;; ++i) {
+      const auto scope = tape.scope(detail::layer_name(i));
+      auto result = apply(i, xs);
+      if (residual && result.outputs.rows.cols() == xs.rows.cols())
+        result.outputs.rows = result.outputs.rows + xs.rows;
+      if (i + 1 == layers.size()) return result;
+      xs = detail::dropped(result.outputs, dropout, variational, noise, where);
+    }
+  }
+};
+
+/// A trainable first state, the same for every sequence; zero to begin with.
+template <Cell C>
+struct LearnedState {
+  std::vector<Parameter> rows;  // one [1, width] for each Var of the state
+
+  explicit LearnedState(const C& cell) {
+    Tape tape;
+    auto zero = cell.initial(tape, 1);
+    for (const Var* v : fields(zero)) rows.emplace_back("state", v->shape());
+  }
+  StateOf<C> operator()(const C& cell, Tape& tape, Index batch) const {
+    std::size_t i = 0;
+    return map_state(cell.initial(tape, batch), [&](Var v) { return v + rows[i++]; });
+  }
+  void members(Members& m) { m("state", rows); }
+};
+
+}  // namespace unroll::nn
+
+namespace unroll {
+using nn::Bidirectional;
+using nn::LearnedState;
+using nn::Stack;
+using nn::Unidirectional;
+}  // namespace unroll

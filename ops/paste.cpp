@@ -1,0 +1,168 @@
+#include "ops/paste.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "ops/axis.h"
+#include "ops/row_kernels.h"
+
+namespace unroll::ops {
+
+using autograd::Backward;
+using autograd::Forward;
+using autograd::Inputs;
+
+namespace {
+
+struct Paste {
+  static constexpr int outputs = 1;
+  static constexpr unsigned reads_inputs = 0, reads_outputs = 0;
+
+  const char* label;
+  const Place* places;
+  Shape result;
+
+  Shape shape(const Inputs& in) const {
+    Index covered = 0;
+    for (int i = 0; i < in.size(); ++i) {
+      const Place p = places[i];
+      covered += in[i].size();
+      if (p.row < 0 || p.column < 0 || p.row + in[i].rows() > result.rows() ||
+          p.column + in[i].cols() > result.cols())
+        in.reject(
+            fmt::format("piece {} of shape {} came for row {}, column {} of a result of shape {}; needed it "
+                        "to lie inside",
+                        i, to_string(in[i]), p.row, p.column, to_string(result)));
+    }
+    if (covered != result.size())
+      in.reject(
+          fmt::format("{} pieces of {} elements in all came for a result of shape {}; needed {} elements",
+                      in.size(), covered, to_string(result), result.size()));
+    return result;
+  }
+
+  template <class T>
+  void forward(Forward<T>& context) const {
+    const View<T> out = context.out();
+    for (int i = 0; i < context.inputs(); ++i) {
+      const View<const T> piece = context.in(i);
+      copy_rows(piece, rectangle(out, places[i].row, places[i].column, piece.shape));
+    }
+  }
+
+  template <class T>
+  void backward(Backward<T>& context) const {
+    const View<const T> d_out = context.d_out();
+    for (int i = 0; i < context.inputs(); ++i)
+      if (context.wants(i))
+        put_rows(rectangle(d_out, places[i].row, places[i].column, context.in_shape(i)), context.d_in(i));
+  }
+};
+
+Var paste(const char* label, Tape& tape, std::span<const Var> pieces, std::span<const Place> places,
+          const Shape& result, Where where) {
+  auto* kept = tape.arena().allocate_array<Place>(places.size());
+  std::ranges::copy(places, kept);
+  return tape.record(Paste{label, kept, result}, pieces, where)[0];
+}
+
+Tape& tape_of(const char* op, std::span<const Var> pieces, Where where) {
+  if (pieces.empty()) autograd::fail(op, "no values came; needed at least one", where);
+  for (Var x : pieces) pieces[0].tape(where).check(x, op, where);
+  return pieces[0].tape(where);
+}
+
+// Joins along the last axis, or along the first, where `columns` and `rows` do the same for pieces one after
+// the other.
+Var join(Tape& tape, std::span<const Var> pieces, bool along_columns, const Shape& result, Where where) {
+  std::vector<Place> places;
+  places.reserve(pieces.size());
+  Place next{0, 0};
+  for (Var x : pieces) {
+    places.push_back(next);
+    (along_columns ? next.column : next.row) += along_columns ? x.cols() : x.rows();
+  }
+  return paste("concat", tape, pieces, places, result, where);
+}
+
+}  // namespace
+
+Var paste(Tape& tape, std::span<const Var> pieces, std::span<const Place> places, const Shape& result,
+          Where where) {
+  if (pieces.size() != places.size())
+    autograd::fail("paste",
+                   fmt::format("{} pieces and {} places came; needed one place for each piece", pieces.size(),
+                               places.size()),
+                   where);
+  return paste("paste", tape, pieces, places, result, where);
+}
+
+Var concat(std::span<const Var> pieces, int axis, Where where) {
+  Tape& tape = tape_of("concat", pieces, where);
+  const Shape first = pieces[0].shape();
+  axis = front_axis("concat", axis, first, where);
+  Index total = 0;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const Shape& s = pieces[i].shape();
+    if (s.rank() != first.rank() || s.with(axis, 0) != first.with(axis, 0))
+      autograd::fail(
+          "concat",
+          fmt::format("value {} has shape {} and the first {}; needed equal extents but for axis {}", i,
+                      to_string(s), to_string(first), axis),
+          where);
+    total += s[axis];
+  }
+  const Shape result = first.with(axis, total);
+  if (axis == first.rank() - 1) return join(tape, pieces, true, result, where);
+  if (axis == 0) return join(tape, pieces, false, result, where);
+
+  // In between: what lies behind the axis becomes the columns.
+  const Surroundings around(first, axis);
+  std::vector<Var> flat;
+  for (Var x : pieces)
+    flat.push_back(tape.reshape(contiguous(x, where), Shape{around.before, x.shape()[axis] * around.after}));
+  return tape.reshape(join(tape, flat, true, Shape{around.before, total * around.after}, where), result);
+}
+
+Var stack(std::span<const Var> pieces, Where where) {
+  Tape& tape = tape_of("stack", pieces, where);
+  const Shape& each = pieces[0].shape();
+  if (each.rank() == Shape::kMaxRank)
+    autograd::fail("stack", fmt::format("values of shape {} came; needed rank 3 at most", to_string(each)),
+                   where);
+  std::vector<Place> places;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const auto n = static_cast<Index>(i);
+    if (pieces[i].shape() != each)
+      autograd::fail("stack",
+                     fmt::format("value {} has shape {} and the first {}; needed equal shapes", i,
+                                 to_string(pieces[i].shape()), to_string(each)),
+                     where);
+    places.push_back(each.rank() == 0 ? Place{0, n} : Place{n * each.rows(), 0});
+  }
+  const auto count = static_cast<Index>(pieces.size());
+  const Shape result = each.rank() == 0   ? Shape{count}
+                       : each.rank() == 1 ? Shape{count, each[0]}
+                       : each.rank() == 2 ? Shape{count, each[0], each[1]}
+                                          : Shape{count, each[0], each[1], each[2]};
+  return paste("stack", tape, pieces, places, result, where);
+}
+
+Var concat(std::initializer_list<Var> pieces, int axis, Where where) {
+  return concat(std::span(pieces.begin(), pieces.size()), axis, where);
+}
+Var stack(std::initializer_list<Var> pieces, Where where) {
+  return stack(std::span(pieces.begin(), pieces.size()), where);
+}
+
+Var contiguous(Var x, Where where) {
+  Tape& tape = x.tape(where);
+  const autograd::Value& v = tape.value(x.index());
+  if (v.stride == v.shape.cols() || v.shape.rows() <= 1) return x;
+  const Place origin{0, 0};
+  return paste("contiguous", tape, {&x, 1}, {&origin, 1}, v.shape, where);
+}
+
+}  // namespace unroll::ops

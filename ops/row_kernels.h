@@ -1,0 +1,82 @@
+// What many ops do to whole rows: copy, add, scale, sum. Plain loops over memory that does not overlap, so
+// that the compiler vectorises them.
+#pragma once
+#include <algorithm>
+
+#include "autograd/op.h"
+
+namespace unroll::ops {
+
+using autograd::Index;
+using autograd::Into;
+using autograd::View;
+
+/// to[c] = value(c), or to[c] += value(c) if it holds a sum already. `value` must not read `to`.
+template <class T, class F>
+void put_row(T* __restrict to, Index n, bool fresh, F value) {
+  if (fresh)
+    for (Index c = 0; c < n; ++c) to[c] = value(c);
+  else
+    for (Index c = 0; c < n; ++c) to[c] += value(c);
+}
+
+/// to[c] += from[c]
+template <class T>
+void add_row(const T* __restrict from, Index n, T* __restrict to) {
+  for (Index c = 0; c < n; ++c) to[c] += from[c];
+}
+/// to[c] += scale * from[c]
+template <class T>
+void add_scaled_row(T scale, const T* __restrict from, Index n, T* __restrict to) {
+  for (Index c = 0; c < n; ++c) to[c] += scale * from[c];
+}
+/// to[c] *= scale
+template <class T>
+void scale_row(T scale, Index n, T* to) {
+  for (Index c = 0; c < n; ++c) to[c] *= scale;
+}
+
+/// f(row of from, elements, row of to) for all rows; for all at once where nothing lies between them.
+template <class T, class F>
+void each_row(View<const T> from, View<T> to, F f) {
+  if (from.contiguous() && to.contiguous()) return f(from.data, from.size(), to.data);
+  for (Index r = 0; r < from.rows(); ++r) f(from.row(r), from.cols(), to.row(r));
+}
+
+template <class T>
+void copy_rows(View<const T> from, View<T> to) {
+  each_row(from, to, [](const T* x, Index n, T* y) { std::copy_n(x, n, y); });
+}
+template <class T>
+void add_rows(View<const T> from, View<T> to) {
+  each_row(from, to, add_row<T>);
+}
+/// Copies if `into` is fresh, adds otherwise.
+template <class T>
+void put_rows(View<const T> from, Into<T> into) {
+  into.fresh ? copy_rows(from, into.view) : add_rows(from, into.view);
+}
+/// The same row into every row.
+template <class T>
+void repeat_row(const T* from, View<T> to) {
+  for (Index r = 0; r < to.rows(); ++r) std::copy_n(from, to.cols(), to.row(r));
+}
+/// to[c] += sum over r of from(r, c), four rows at a time: `to` is read and written a quarter as often.
+template <class T>
+void sum_rows(View<const T> from, T* __restrict to) {
+  const Index rows = from.rows(), cols = from.cols();
+  Index r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    const T *a = from.row(r), *b = from.row(r + 1), *c = from.row(r + 2), *d = from.row(r + 3);
+    for (Index i = 0; i < cols; ++i) to[i] += (a[i] + b[i]) + (c[i] + d[i]);
+  }
+  for (; r < rows; ++r) add_row(from.row(r), cols, to);
+}
+
+/// The rectangle of `shape` whose first element is v(row, column).
+template <class T>
+View<T> rectangle(View<T> v, Index row, Index column, const autograd::Shape& shape) {
+  return {v.data + row * v.stride + column, shape, v.stride};
+}
+
+}  // namespace unroll::ops

@@ -1,0 +1,61 @@
+#include "ops/views.h"
+
+#include <fmt/format.h>
+
+#include <numeric>
+
+#include "ops/axis.h"
+#include "ops/paste.h"
+
+namespace unroll::ops {
+
+Var slice(Var x, int axis, Index begin, Index end, Where where) {
+  Tape& tape = x.tape(where);
+  const Shape shape = x.shape(where);
+  axis = front_axis("slice", axis, shape, where);
+  if (begin < 0 || end < begin || end > shape[axis])
+    autograd::fail(
+        "slice",
+        fmt::format("elements {} to {} along axis {} of a value of shape {} came; needed 0 <= begin "
+                    "<= end <= {}",
+                    begin, end, axis, to_string(shape), shape[axis]),
+        where);
+  if (axis == shape.rank() - 1) return tape.columns(x, begin, end - begin, where);
+  if (axis == 0) return tape.rows(x, begin, end - begin, where);
+  // In between: what lies behind the axis becomes the columns.
+  const Surroundings around(shape, axis);
+  const Var flat = tape.reshape(contiguous(x, where), Shape{around.before, shape[axis] * around.after});
+  const Var part = tape.columns(flat, begin * around.after, (end - begin) * around.after);
+  return tape.reshape(contiguous(part, where), shape.with(axis, end - begin));
+}
+
+std::vector<Var> split(Var x, std::span<const Index> sizes, int axis, Where where) {
+  const Shape& shape = x.shape(where);
+  axis = front_axis("split", axis, shape, where);
+  const Index total = std::accumulate(sizes.begin(), sizes.end(), Index{0});
+  if (total != shape[axis])
+    autograd::fail("split",
+                   fmt::format("sizes that add up to {} came for axis {} of a value of shape {}; needed {}",
+                               total, axis, to_string(shape), shape[axis]),
+                   where);
+  std::vector<Var> parts;
+  Index begin = 0;
+  for (Index size : sizes) {
+    parts.push_back(slice(x, axis, begin, begin + size, where));
+    begin += size;
+  }
+  return parts;
+}
+
+std::vector<Var> split(Var x, std::initializer_list<Index> sizes, int axis, Where where) {
+  return split(x, std::span(sizes.begin(), sizes.size()), axis, where);
+}
+
+void detail::reject_split(const Shape& shape, int parts, Where where) {
+  autograd::fail("split",
+                 fmt::format("a value of shape {} came; needed a number of columns divisible by {}",
+                             to_string(shape), parts),
+                 where);
+}
+
+}  // namespace unroll::ops
