@@ -58,7 +58,7 @@ void scale(Gradients& gradients, double factor) {
   gradients.each([&](Entry& entry) { each_run(entry, [&](auto run) { ops::scale(run, factor); }); });
 }
 
-void accumulate(Gradients& into, const Gradients& from) {
+void add(Gradients& into, const Gradients& from) {
   from.each([&](const Entry& source) {
     const Tensor& addend = source.buffer();
     Entry& target = into.of(source.parameter(), addend.dtype());

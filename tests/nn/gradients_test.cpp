@@ -97,10 +97,10 @@ TEST_CASE("adding gradients keeps rows where both sides have rows") {
     Fixture f(dtype);
     Gradients into, from, empty;
     f.fill(from, 1);
-    accumulate(into, from);  // into nothing
+    nn::add(into, from);  // into nothing
     CHECK(f.all(into) == f.all(from));
     CHECK(into.find(f.b)->state() == State::rows);
-    accumulate(into, empty);
+    nn::add(into, empty);
     CHECK(f.all(into) == f.all(from));
 
     Gradients other;
@@ -108,7 +108,7 @@ TEST_CASE("adding gradients keeps rows where both sides have rows") {
     rows.touch_row(4);
     rows.touch_row(1);
     for (Index c = 0; c < 19; ++c) rows.buffer().set(19 + c, 8), rows.buffer().set(4 * 19 + c, 16);
-    accumulate(into, other);
+    nn::add(into, other);
     CHECK(into.find(f.b)->rows().size() == 3);
     const Tensor sum = into.dense(f.b), first = from.dense(f.b);
     for (Index i = 0; i < sum.size(); ++i)
@@ -117,17 +117,17 @@ TEST_CASE("adding gradients keeps rows where both sides have rows") {
     Gradients dense;
     dense.of(*f.b.leaf(), dtype).touch_all();
     dense.find(f.b.leaf())->buffer().fill(32);
-    accumulate(dense, other);  // rows into dense
+    nn::add(dense, other);  // rows into dense
     CHECK(dense.find(f.b)->state() == State::dense);
     CHECK(dense.dense(f.b).at(0) == 32);
     CHECK(dense.dense(f.b).at(19) == 40);
-    accumulate(into, dense);  // dense into rows
+    nn::add(into, dense);  // dense into rows
     CHECK(into.find(f.b)->state() == State::dense);
     CHECK(into.dense(f.b).at(2 * 19) == 32);
     CHECK(into.dense(f.b).at(19) == first.at(19) + 8 + 40);
 
     into.clear();
-    accumulate(into, other);  // the memory of before is still there: it must not show
+    nn::add(into, other);  // the memory of before is still there: it must not show
     CHECK(into.find(f.b)->rows().size() == 2);
     CHECK(into.dense(f.b).at(0) == 0);
     CHECK(into.dense(f.b).at(4 * 19) == 16);
