@@ -107,10 +107,11 @@ Var concat(std::span<const Var> pieces, int axis, Where where) {
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     const Shape& s = pieces[i].shape();
     if (s.rank() != first.rank() || s.with(axis, 0) != first.with(axis, 0))
-      autograd::fail("concat",
-                     fmt::format("value {} has shape {} and the first {}; needed equal extents but for axis {}",
-                                 i, to_string(s), to_string(first), axis),
-                     where);
+      autograd::fail(
+          "concat",
+          fmt::format("value {} has shape {} and the first {}; needed equal extents but for axis {}", i,
+                      to_string(s), to_string(first), axis),
+          where);
     total += s[axis];
   }
   const Shape result = first.with(axis, total);
@@ -129,8 +130,8 @@ Var stack(std::span<const Var> pieces, Where where) {
   Tape& tape = tape_of("stack", pieces, where);
   const Shape& each = pieces[0].shape();
   if (each.rank() == Shape::kMaxRank)
-    autograd::fail("stack",
-                   fmt::format("values of shape {} came; needed rank 3 at most", to_string(each)), where);
+    autograd::fail("stack", fmt::format("values of shape {} came; needed rank 3 at most", to_string(each)),
+                   where);
   std::vector<Place> places;
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     const auto n = static_cast<Index>(i);

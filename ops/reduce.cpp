@@ -4,6 +4,7 @@
 
 #include "ops/pack.h"
 #include "ops/row_kernels.h"
+#include "ops/softmax_rows.h"
 
 namespace unroll::ops {
 
@@ -24,9 +25,7 @@ struct Geometry {
   static Geometry along(const Shape& s, int axis) {
     const Surroundings around(s, axis);
     if (axis == s.rank() - 1) return {around.before, 1, 1, s.cols(), true};
-    // around.after holds the columns, too; they may be 0
-    Index inner = 1;
-    for (int i = axis + 1; i + 1 < s.rank(); ++i) inner *= s[i];
+    const Index inner = Surroundings(s.without(-1), axis).after;
     return {around.before, s[axis], inner, s.cols(), false};
   }
   Index reduced() const { return whole_rows ? extent * cols : extent; }
@@ -43,20 +42,12 @@ struct Geometry {
   }
 };
 
-// Blocks of packs go into a double, so that long sums lose little in f32.
+// Sums of blocks go into a double, so that long sums lose little in f32.
 template <class T>
-double row_sum(const T* x, Index n) {
-  constexpr Index lanes = Pack<T>::lanes, block = 64 * lanes;
+double long_sum(const T* x, Index n) {
+  constexpr Index block = 4096;
   double total = 0;
-  Index c = 0;
-  while (c + 4 * lanes <= n) {
-    const Index end = std::min(n, c + block);
-    Pack<T> s[4] = {0.0, 0.0, 0.0, 0.0};
-    for (; c + 4 * lanes <= end; c += 4 * lanes)
-      for (Index j = 0; j < 4; ++j) s[j] = s[j] + Pack<T>::load(x + c + j * lanes);
-    total += static_cast<double>(((s[0] + s[1]) + (s[2] + s[3])).sum());
-  }
-  for (; c < n; ++c) total += static_cast<double>(x[c]);
+  for (Index c = 0; c < n; c += block) total += static_cast<double>(row_sum(x + c, std::min(block, n - c)));
   return total;
 }
 
@@ -79,15 +70,17 @@ struct Sum {
       for (Index o = 0; o < geometry.outer; ++o) {
         double total = 0;
         if (x.contiguous())
-          total = row_sum(x.row(o * geometry.extent), geometry.extent * geometry.cols);
+          total = long_sum(x.row(o * geometry.extent), geometry.extent * geometry.cols);
         else
-          for (Index k = 0; k < geometry.extent; ++k) total += row_sum(x.row(o * geometry.extent + k), x.cols());
+          for (Index k = 0; k < geometry.extent; ++k)
+            total += long_sum(x.row(o * geometry.extent + k), x.cols());
         out.data[o] = static_cast<T>(total * scale);
       }
       return;
     }
     std::fill_n(out.data, out.size(), T(0));
-    geometry.each_run(context.in(0), [&](Index, const T* x, Index n, Index at) { add_row(x, n, out.data + at); });
+    geometry.each_run(context.in(0),
+                      [&](Index, const T* x, Index n, Index at) { add_row(x, n, out.data + at); });
     if (scale != 1) scale_row(static_cast<T>(scale), out.size(), out.data);
   }
 
@@ -202,16 +195,61 @@ struct Extremum {
   }
 };
 
-template <class Op>
-Var reduce(const char* name, Var x, const Geometry& geometry, const Shape& result, bool of_nothing, Where where,
-           Op make) {
-  if (geometry.reduced() == 0 && !of_nothing)
-    autograd::fail(name,
-                   fmt::format("a value of shape {} came, with 0 elements to reduce; needed at least one",
-                               to_string(x.shape(where))),
+void require_some(const char* op, const Geometry& geometry, const Shape& shape, Where where) {
+  if (geometry.reduced() == 0)
+    autograd::fail(op,
+                   fmt::format("a value of shape {} came, with no elements to reduce; needed at least one",
+                               to_string(shape)),
                    where);
-  return x.tape(where).record(make(geometry, result), {x}, where);
+}
+
+// make(geometry, shape of the result), recorded: over all elements, or along an axis.
+template <class Make>
+Var over_all(Var x, Where where, Make make) {
+  return x.tape(where).record(make(Geometry::all(x.shape(where)), Shape{}), {x}, where);
+}
+template <class Make>
+Var over_axis(const char* op, Var x, int axis, Keep keep, Where where, Make make) {
+  const Shape shape = x.shape(where);
+  axis = front_axis(op, axis, shape, where);
+  const Shape result = keep == Keep::yes ? shape.with(axis, 1) : shape.without(axis);
+  return x.tape(where).record(make(Geometry::along(shape, axis), result), {x}, where);
+}
+
+auto make_sum() {
+  return [](const Geometry& g, const Shape& result) { return Sum{"sum", g, result, 1}; };
+}
+auto make_mean(Var x, Where where) {
+  return [=](const Geometry& g, const Shape& result) {
+    require_some("mean", g, x.shape(), where);
+    return Sum{"mean", g, result, 1 / static_cast<double>(g.reduced())};
+  };
+}
+template <bool kMax>
+auto make_extremum(Var x, Where where) {
+  return [=](const Geometry& g, const Shape& result) {
+    require_some(Extremum<kMax>::name, g, x.shape(), where);
+    return Extremum<kMax>{g, result};
+  };
 }
 
 }  // namespace
+
+Var sum(Var x, Where where) { return over_all(x, where, make_sum()); }
+Var sum(Var x, int axis, Keep keep, Where where) {
+  return over_axis("sum", x, axis, keep, where, make_sum());
+}
+Var mean(Var x, Where where) { return over_all(x, where, make_mean(x, where)); }
+Var mean(Var x, int axis, Keep keep, Where where) {
+  return over_axis("mean", x, axis, keep, where, make_mean(x, where));
+}
+Var max(Var x, Where where) { return over_all(x, where, make_extremum<true>(x, where)); }
+Var max(Var x, Axis axis, Keep keep, Where where) {
+  return over_axis("max", x, axis, keep, where, make_extremum<true>(x, where));
+}
+Var min(Var x, Where where) { return over_all(x, where, make_extremum<false>(x, where)); }
+Var min(Var x, Axis axis, Keep keep, Where where) {
+  return over_axis("min", x, axis, keep, where, make_extremum<false>(x, where));
+}
+
 }  // namespace unroll::ops

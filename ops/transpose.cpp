@@ -39,8 +39,7 @@ struct Transposition {
 
   Shape shape(const Inputs& in) const {
     const Shape& x = in[0];
-    if (x.rank() < 2)
-      in.reject(fmt::format("a value of shape {} came; needed rank 2 or more", to_string(x)));
+    if (x.rank() < 2) in.reject(fmt::format("a value of shape {} came; needed rank 2 or more", to_string(x)));
     return x.with(-2, x[-1]).with(-1, x[-2]);
   }
   template <class T>

@@ -14,11 +14,12 @@ Var slice(Var x, int axis, Index begin, Index end, Where where) {
   const Shape shape = x.shape(where);
   axis = front_axis("slice", axis, shape, where);
   if (begin < 0 || end < begin || end > shape[axis])
-    autograd::fail("slice",
-                   fmt::format("elements {} to {} along axis {} of a value of shape {} came; needed 0 <= begin "
-                               "<= end <= {}",
-                               begin, end, axis, to_string(shape), shape[axis]),
-                   where);
+    autograd::fail(
+        "slice",
+        fmt::format("elements {} to {} along axis {} of a value of shape {} came; needed 0 <= begin "
+                    "<= end <= {}",
+                    begin, end, axis, to_string(shape), shape[axis]),
+        where);
   if (axis == shape.rank() - 1) return tape.columns(x, begin, end - begin, where);
   if (axis == 0) return tape.rows(x, begin, end - begin, where);
   // In between: what lies behind the axis becomes the columns.

@@ -1,0 +1,132 @@
+#include "ops/dropout.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "ops/elementwise.h"
+#include "ops/row_kernels.h"
+
+namespace unroll::ops {
+
+using autograd::Backward;
+using autograd::Forward;
+using autograd::Inputs;
+using autograd::Tape;
+
+namespace {
+
+using Byte = std::uint8_t;
+
+// Four elements a draw: an element is dropped if its 16 bits, read as a fraction of 2^16, are below the
+// probability. If they equal its first 16 bits, another draw decides as the further bits, so that the
+// probability is exact.
+class MaskMaker {
+ public:
+  MaskMaker(double probability, Generator& generator)
+      : generator_(generator),
+        limit_(static_cast<std::uint16_t>(probability * 65536)),
+        rest_(probability * 65536 - std::floor(probability * 65536)) {}
+
+  /// 1 where an element is kept.
+  void fill(Byte* keep, Index n) {
+    for (Index i = 0; i < n; i += kBlock) block(keep + i, std::min<Index>(kBlock, n - i));
+  }
+
+ private:
+  static constexpr int kDraws = 64, kBlock = 4 * kDraws;
+
+  void block(Byte* keep, Index n) {
+    std::uint64_t draws[kDraws];
+    Generator generator = generator_;  // a copy that lives in registers: draws are then made in parallel
+    for (std::uint64_t& d : draws) d = generator.next();
+    generator_ = generator;
+    std::uint16_t bits[kBlock];
+    for (int part = 0; part < 4; ++part)
+      for (int i = 0; i < kDraws; ++i)
+        bits[part * kDraws + i] = static_cast<std::uint16_t>(draws[i] >> (16 * part));
+    Byte kept[kBlock], equal = 0;
+    for (int i = 0; i < kBlock; ++i) {
+      kept[i] = bits[i] >= limit_;
+      equal |= static_cast<Byte>(bits[i] == limit_);
+    }
+    if (equal)
+      for (int i = 0; i < kBlock; ++i)
+        if (bits[i] == limit_) kept[i] = generator_.uniform() >= rest_;
+    std::copy_n(kept, n, keep);
+  }
+
+  Generator& generator_;
+  std::uint16_t limit_;
+  double rest_;
+};
+
+struct Dropout {
+  static constexpr const char* name = "dropout";
+  static constexpr int outputs = 1;
+  static constexpr unsigned reads_inputs = 0, reads_outputs = 0;
+
+  const Byte* keep;  // in row-major order
+  double scale;
+
+  Shape shape(const Inputs& in) const { return in[0]; }
+
+  template <class T>
+  void forward(Forward<T>& context) const {
+    apply(context.in(0), context.out(), true);
+  }
+  template <class T>
+  void backward(Backward<T>& context) const {
+    const Into<T> d_in = context.d_in(0);
+    apply(context.d_out(), d_in.view, d_in.fresh);
+  }
+
+ private:
+  template <class T>
+  void apply(View<const T> from, View<T> to, bool fresh) const {
+    const T by = static_cast<T>(scale);
+    const Byte* k = keep;
+    each_row(from, to, [&](const T* x, Index n, T* y) {
+      put_row(y, n, fresh, [x, k, by](Index c) { return k[c] ? x[c] * by : T(0); });
+      k += n;
+    });
+  }
+};
+
+void check_probability(const char* op, double probability, Where where) {
+  if (!(probability >= 0 && probability < 1))
+    autograd::fail(op, fmt::format("a probability of {} came; needed 0 <= probability < 1", probability),
+                   where);
+}
+
+}  // namespace
+
+Var dropout(Var x, double probability, Generator& generator, Where where) {
+  Tape& tape = x.tape(where);
+  check_probability("dropout", probability, where);
+  if (probability == 0) return x;
+  const Index n = x.shape(where).size();
+  auto* keep = tape.arena().allocate_array<Byte>(static_cast<std::size_t>(n));
+  MaskMaker(probability, generator).fill(keep, n);
+  return tape.record(Dropout{keep, 1 / (1 - probability)}, {x}, where);
+}
+
+Var dropout_mask(Tape& tape, const Shape& shape, double probability, Generator& generator, Where where) {
+  check_probability("dropout_mask", probability, where);
+  const Var ones = tape.full(shape, 1);
+  return dropout(ones, probability, generator, where);
+}
+
+Var dropout(Var x, Var mask, Where where) {
+  const Shape &s = x.shape(where), &m = mask.shape(where);
+  if (s.rank() == 0 || m.rank() != s.rank() || m.with(0, s[0]) != s || m[0] < s[0])
+    autograd::fail(
+        "dropout",
+        fmt::format("a mask of shape {} came for a value of shape {}; needed as many rows or more, "
+                    "and equal extents otherwise",
+                    to_string(m), to_string(s)),
+        where);
+  return multiply(x, m == s ? mask : mask.tape(where).rows(mask, 0, s[0], where), where);
+}
+
+}  // namespace unroll::ops

@@ -1,0 +1,70 @@
+#include "ops/gather.h"
+
+#include <fmt/format.h>
+
+#include "ops/row_kernels.h"
+
+namespace unroll::ops {
+
+using autograd::Backward;
+using autograd::Forward;
+using autograd::Gradients;
+using autograd::Inputs;
+using autograd::Tape;
+
+namespace {
+
+struct GatherRows {
+  static constexpr const char* name = "gather_rows";
+  static constexpr int outputs = 1;
+  static constexpr unsigned reads_inputs = 0, reads_outputs = 0;
+
+  const int* indices;
+  Index count;
+  int padding;
+
+  Shape shape(const Inputs& in) const {
+    const Shape& table = in[0];
+    if (table.rank() != 2)
+      in.reject(fmt::format("a table of shape {} came; needed [rows, columns]", to_string(table)));
+    for (Index i = 0; i < count; ++i)
+      if (indices[i] < 0 || indices[i] >= table[0])
+        in.reject(fmt::format("index {} at position {} came for a table of {} rows; needed 0 to {}",
+                              indices[i], i, table[0], table[0] - 1));
+    return {count, table[1]};
+  }
+
+  template <class T>
+  void forward(Forward<T>& context) const {
+    const View<const T> table = context.in(0);
+    const View<T> out = context.out();
+    for (Index i = 0; i < count; ++i) std::copy_n(table.row(indices[i]), out.cols(), out.row(i));
+  }
+
+  template <class T>
+  void backward(Backward<T>& context) const {
+    const View<const T> d_out = context.d_out();
+    Gradients::Entry* entry = context.sparse(0);
+    const View<T> d_table = entry ? entry->buffer().template view<T>() : context.add_to(0);
+    for (Index i = 0; i < count; ++i) {
+      if (indices[i] == padding) continue;
+      if (entry) entry->touch_row(indices[i]);
+      add_row(d_out.row(i), d_out.cols(), d_table.row(indices[i]));
+    }
+  }
+};
+
+}  // namespace
+
+Var gather_rows(Tape& tape, Term table, std::span<const int> indices, int padding, Where where) {
+  if (table.is_number()) autograd::fail("gather_rows", "a number came; needed a table of rows", where);
+  auto* kept = tape.arena().allocate_array<int>(indices.size());
+  std::ranges::copy(indices, kept);
+  return tape.record(GatherRows{kept, static_cast<Index>(indices.size()), padding}, {table.on(tape)}, where);
+}
+
+Var gather_rows(Var x, std::span<const int> indices, Where where) {
+  return gather_rows(x.tape(where), x, indices, kNoPadding, where);
+}
+
+}  // namespace unroll::ops
