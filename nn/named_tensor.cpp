@@ -31,7 +31,7 @@ class Complaints {
 
 }  // namespace
 
-std::string quoted(std::string_view name) {
+std::string in_quotes(std::string_view name) {
   constexpr std::size_t kLongest = 100;
   std::string text(name.substr(0, kLongest));
   std::ranges::replace_if(
@@ -44,21 +44,21 @@ void assign(std::span<const NamedTensor> from, std::span<const Destination> into
   std::unordered_map<std::string_view, Tensor*> wanted;
   std::vector<std::string> missing, superfluous, misshapen, repeated;
   for (const Destination& d : into)
-    if (!wanted.emplace(d.name, d.tensor).second) repeated.push_back(quoted(d.name));
+    if (!wanted.emplace(d.name, d.tensor).second) repeated.push_back(in_quotes(d.name));
 
   std::vector<Tensor*> targets;
   for (const NamedTensor& n : from) {
     const auto found = wanted.find(n.name);
     targets.push_back(found == wanted.end() ? nullptr : found->second);
     if (!targets.back())
-      superfluous.push_back(quoted(n.name));
+      superfluous.push_back(in_quotes(n.name));
     else if (targets.back()->shape() != n.tensor.shape())
-      misshapen.push_back(fmt::format("{} is {}, not {}", quoted(n.name), to_string(n.tensor.shape()),
+      misshapen.push_back(fmt::format("{} is {}, not {}", in_quotes(n.name), to_string(n.tensor.shape()),
                                       to_string(targets.back()->shape())));
     if (found != wanted.end()) wanted.erase(found);
   }
   for (const Destination& d : into)
-    if (wanted.contains(d.name)) missing.push_back(quoted(d.name));
+    if (wanted.contains(d.name)) missing.push_back(in_quotes(d.name));
 
   Complaints complaints;
   complaints.add("two tensors to fill are called", repeated);

@@ -27,7 +27,7 @@ void assign(std::span<const NamedTensor> from, std::span<const Destination> into
             std::string_view source, Where where);
 
 /// 'name' for messages: control characters become '?', long names are cut.
-std::string quoted(std::string_view name);
+std::string in_quotes(std::string_view name);
 
 }  // namespace unroll::nn
 

@@ -89,7 +89,7 @@ void check_rule(const Rule& rule, Where where) {
 }
 
 void append(std::string& list, const std::string& name) {
-  list += fmt::format("{}{}", list.empty() ? "" : ", ", quoted(name));
+  list += fmt::format("{}{}", list.empty() ? "" : ", ", in_quotes(name));
 }
 
 }  // namespace
@@ -103,8 +103,8 @@ void Optimiser::add(std::span<Parameter* const> parameters, const Rule& rule, Wh
         index_.erase(held_.back().leaf);
         held_.pop_back();
       }
-      fail("optimiser", fmt::format("{} came twice; needed each parameter in one group", quoted(p->name())),
-           where);
+      fail("optimiser",
+           fmt::format("{} came twice; needed each parameter in one group", in_quotes(p->name())), where);
     }
     Held held{p->leaf(), groups_.size(), {}};
     for (std::size_t i = 0; i < names_of(rule).size(); ++i)
@@ -126,13 +126,13 @@ void Optimiser::check_entry(const Gradients::Entry& entry, Where where) const {
     fail("optimiser",
          fmt::format("the gradient of {} is {} and the parameter {}; needed the same: use a tape of the "
                      "model's dtype, or convert() the model",
-                     quoted(leaf.name), describe(entry.buffer()), describe(leaf.value)),
+                     in_quotes(leaf.name), describe(entry.buffer()), describe(leaf.value)),
          where);
   for (const Tensor& part : held_[index_.at(&leaf)].state)
     if (part.shape() != leaf.value.shape())
       fail("optimiser",
-           fmt::format("{} was {} when it was added and is {} now; needed the same shape", quoted(leaf.name),
-                       to_string(part.shape()), to_string(leaf.value.shape())),
+           fmt::format("{} was {} when it was added and is {} now; needed the same shape",
+                       in_quotes(leaf.name), to_string(part.shape()), to_string(leaf.value.shape())),
            where);
 }
 

@@ -62,15 +62,22 @@ class MaskMaker {
 };
 
 struct Dropout {
-  static constexpr const char* name = "dropout";
   static constexpr int outputs = 1;
   static constexpr unsigned reads_inputs = 0, reads_outputs = 0;
 
-  const Byte* keep;  // in row-major order
+  const char* label;
+  const Byte* keep;      // a row of them for each row of a step
+  const Index* offsets;  // steps share the mask: their rows are [offsets[t], offsets[t + 1])
+  Index steps;
   double scale;
 
-  Shape shape(const Inputs& in) const { return in[0]; }
-
+  Shape shape(const Inputs& in) const {
+    const Index rows = offsets[steps];
+    if (in[0].rows() != rows)
+      in.reject(fmt::format("a value of shape {} came for a layout of {} rows; needed [{}, columns]",
+                            to_string(in[0]), rows, rows));
+    return in[0];
+  }
   template <class T>
   void forward(Forward<T>& context) const {
     apply(context.in(0), context.out(), true);
@@ -85,11 +92,15 @@ struct Dropout {
   template <class T>
   void apply(View<const T> from, View<T> to, bool fresh) const {
     const T by = static_cast<T>(scale);
-    const Byte* k = keep;
-    each_row(from, to, [&](const T* x, Index n, T* y) {
-      put_row(y, n, fresh, [x, k, by](Index c) { return k[c] ? x[c] * by : T(0); });
-      k += n;
-    });
+    for (Index t = 0; t < steps; ++t) {
+      const Shape step{offsets[t + 1] - offsets[t], from.cols()};
+      const Byte* k = keep;
+      each_row(rectangle(from, offsets[t], 0, step), rectangle(to, offsets[t], 0, step),
+               [&](const T* x, Index n, T* y) {
+                 put_row(y, n, fresh, [x, k, by](Index c) { return k[c] ? x[c] * by : T(0); });
+                 k += n;
+               });
+    }
   }
 };
 
@@ -99,22 +110,40 @@ void check_probability(const char* op, double probability, Where where) {
                    where);
 }
 
+// `offset(t)` for t up to `steps` is where step t begins; the first is the longest.
+template <class F>
+Var drop(const char* label, Var x, Index steps, F offset, double probability, Generator& generator,
+         Where where) {
+  Tape& tape = x.tape(where);
+  auto* offsets = tape.arena().allocate_array<Index>(static_cast<std::size_t>(steps + 1));
+  for (Index t = 0; t <= steps; ++t) offsets[t] = offset(t);
+  const Index masked = steps == 0 ? 0 : offsets[1] * x.cols();
+  auto* keep = tape.arena().allocate_array<Byte>(static_cast<std::size_t>(masked));
+  MaskMaker(probability, generator).fill(keep, masked);
+  return tape.record(Dropout{label, keep, offsets, steps, 1 / (1 - probability)}, {x}, where);
+}
+
 }  // namespace
 
 Var dropout(Var x, double probability, Generator& generator, Where where) {
-  Tape& tape = x.tape(where);
   check_probability("dropout", probability, where);
+  const Index rows = x.rows(where);
   if (probability == 0) return x;
-  const Index n = x.shape(where).size();
-  auto* keep = tape.arena().allocate_array<Byte>(static_cast<std::size_t>(n));
-  MaskMaker(probability, generator).fill(keep, n);
-  return tape.record(Dropout{keep, 1 / (1 - probability)}, {x}, where);
+  return drop(
+      "dropout", x, 1, [rows](Index t) { return t * rows; }, probability, generator, where);
+}
+
+Var variational_dropout(Var x, const Layout& layout, double probability, Generator& generator, Where where) {
+  check_probability("variational_dropout", probability, where);
+  if (probability == 0) return x;
+  return drop(
+      "variational_dropout", x, layout.steps(), [&](Index t) { return layout.offset(t); }, probability,
+      generator, where);
 }
 
 Var dropout_mask(Tape& tape, const Shape& shape, double probability, Generator& generator, Where where) {
   check_probability("dropout_mask", probability, where);
-  const Var ones = tape.full(shape, 1);
-  return dropout(ones, probability, generator, where);
+  return dropout(tape.full(shape, 1), probability, generator, where);
 }
 
 Var dropout(Var x, Var mask, Where where) {

@@ -2,6 +2,7 @@
 // the model is used.
 #pragma once
 #include "autograd/tape.h"
+#include "ops/layout.h"
 #include "ops/random.h"
 
 namespace unroll::ops {
@@ -10,8 +11,12 @@ namespace unroll::ops {
 /// mask is a byte an element. A probability of 0 returns x itself; throws Error unless 0 <= probability < 1.
 Var dropout(Var x, double probability, Generator& generator, Where where = Where::here());
 
-/// A constant of zeros and 1 / (1 - probability), to be used more than once: the variational dropout of Gal
-/// and Ghahramani 2016 has one mask [batch, columns] for all time steps.
+/// One mask for all time steps (Gal and Ghahramani 2016): the same elements are dropped in every row of a
+/// sequence, for packed rows [N, F]. The mask has a byte for each sequence and column.
+Var variational_dropout(Var x, const Layout& layout, double probability, Generator& generator,
+                        Where where = Where::here());
+
+/// For a step written by hand: a constant of zeros and 1 / (1 - probability), to be used at each step.
 Var dropout_mask(autograd::Tape& tape, const Shape& shape, double probability, Generator& generator,
                  Where where = Where::here());
 /// x times a mask of dropout_mask() that has as many rows or more; the first rows are used. (The sequences
@@ -23,4 +28,5 @@ Var dropout(Var x, Var mask, Where where = Where::here());
 namespace unroll {
 using ops::dropout;
 using ops::dropout_mask;
+using ops::variational_dropout;
 }  // namespace unroll

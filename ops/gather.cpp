@@ -14,6 +14,8 @@ using autograd::Tape;
 
 namespace {
 
+constexpr int kNoPadding = -1;
+
 struct GatherRows {
   static constexpr const char* name = "gather_rows";
   static constexpr int outputs = 1;
@@ -56,15 +58,17 @@ struct GatherRows {
 
 }  // namespace
 
-Var gather_rows(Tape& tape, Term table, std::span<const int> indices, int padding, Where where) {
-  if (table.is_number()) autograd::fail("gather_rows", "a number came; needed a table of rows", where);
+Var gather_rows(Var table, std::span<const int> indices, std::optional<int> padding, Where where) {
+  Tape& tape = table.tape(where);
   auto* kept = tape.arena().allocate_array<int>(indices.size());
   std::ranges::copy(indices, kept);
-  return tape.record(GatherRows{kept, static_cast<Index>(indices.size()), padding}, {table.on(tape)}, where);
+  const GatherRows op{kept, static_cast<Index>(indices.size()), padding.value_or(kNoPadding)};
+  return tape.record(op, {table}, where);
 }
 
-Var gather_rows(Var x, std::span<const int> indices, Where where) {
-  return gather_rows(x.tape(where), x, indices, kNoPadding, where);
+Var gather_rows(Tape& tape, const autograd::Parameter& table, std::span<const int> indices,
+                std::optional<int> padding, Where where) {
+  return gather_rows(tape.parameter(table), indices, padding, where);
 }
 
 }  // namespace unroll::ops

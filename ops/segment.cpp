@@ -248,6 +248,13 @@ struct SegmentSoftmax {
   }
 };
 
+void require_rows(const char* op, Var x, Index rows, Where where) {
+  const Shape& s = x.shape(where);
+  if (s.rank() != 2 || s[0] != rows)
+    autograd::fail(op, fmt::format("a value of shape {} came; needed [{}, columns]", to_string(s), rows),
+                   where);
+}
+
 }  // namespace
 
 Var segment_sum(Var x, const Layout& layout, Where where) {
@@ -283,19 +290,21 @@ Var segment_softmax(Var scores, const Layout& layout, Where where) {
 }
 
 Var last_rows(Var x, const Layout& layout, Where where) {
+  require_rows("last_rows", x, layout.rows(), where);
   std::vector<int> last;
   for (Index s = 0; s < layout.batch(); ++s)
     last.push_back(static_cast<int>(layout.row(s, layout.length(s) - 1)));
-  return gather_rows(x, last, where);
+  return gather_rows(x, last, {}, where);
 }
 
 Var repeat_over_time(Var x, const Layout& layout, Where where) {
+  require_rows("repeat_over_time", x, layout.batch(), where);
   std::vector<int> sequences;
   for (Index t = 0; t < layout.steps(); ++t) {
     const auto alive = layout.sequences().first(static_cast<std::size_t>(layout.alive(t)));
     sequences.insert(sequences.end(), alive.begin(), alive.end());
   }
-  return gather_rows(x, sequences, where);
+  return gather_rows(x, sequences, {}, where);
 }
 
 }  // namespace unroll::ops

@@ -136,7 +136,7 @@ bool allowed(const OpEntry& entry, const std::vector<Shape>& shapes, Layout layo
 Case make_case(const OpEntry& entry, const std::vector<Shape>& shapes, Layout layout) {
   static constexpr const char* names[] = {"whole", "parameters", "columns", "rows", "shared", "same"};
   Case c{&entry, entry.name, layout, {}, {}};
-  for (const Shape& s : shapes) c.name += " " + to_string(s);
+  for (const Shape& s : shapes) c.name += fmt::format(" {}", to_string(s));
   c.name += fmt::format(" {}", names[static_cast<int>(layout)]);
   Draw numbers(17);
   if (layout == Layout::shared) {
@@ -354,8 +354,8 @@ std::vector<std::string> complaints(const OpEntry& entry, std::set<const autogra
   if (entry.samples.size() < kSamplesNeeded)
     wrong.push_back(
         fmt::format("{}: {} samples; needed {}", entry.name, entry.samples.size(), kSamplesNeeded));
-  if (!any_of_size(0)) wrong.push_back(entry.name + ": no empty sample");
-  if (!any_of_size(1)) wrong.push_back(entry.name + ": no sample of size 1");
+  if (!any_of_size(0)) wrong.push_back(fmt::format("{}: no empty sample", entry.name));
+  if (!any_of_size(1)) wrong.push_back(fmt::format("{}: no sample of size 1", entry.name));
   for (const std::vector<Shape>& shapes : entry.samples)
     for (Layout layout :
          {Layout::whole, Layout::parameters, Layout::columns, Layout::rows, Layout::shared, Layout::same}) {

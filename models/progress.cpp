@@ -1,0 +1,74 @@
+#include "models/progress.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace unroll::models {
+
+namespace {
+constexpr double kTerminalSeconds = 0.1;  // faster is not read
+}
+
+std::string with_commas(Index n) {
+  const std::string digits = fmt::format("{}", n < 0 ? -n : n);
+  std::string result = n < 0 ? "-" : "";
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) result += ',';
+    result += digits[i];
+  }
+  return result;
+}
+
+std::string clock_time(double seconds) {
+  const auto s = static_cast<Index>(std::llround(seconds));
+  return s < 3600 ? fmt::format("{}:{:02}", s / 60, s % 60)
+                  : fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+}
+
+Progress::Progress(Index total, const Settings& settings)
+    : total_(total), settings_(settings), start_(Clock::now()), shown_(start_) {
+  if (settings_.style == Style::automatic)
+    settings_.style = isatty(fileno(settings_.out)) ? Style::terminal : Style::log;
+}
+
+void Progress::update(const std::string& title, Index done, double loss, std::optional<double> accuracy) {
+  const Clock::time_point now = Clock::now();
+  const bool terminal = settings_.style == Style::terminal;
+  if (seconds_between(shown_, now) < (terminal ? kTerminalSeconds : settings_.quiet_seconds)) return;
+  shown_ = now;
+  const double elapsed = std::max(seconds_between(start_, now), 1e-9);
+  const double speed = static_cast<double>(done) / elapsed;
+  std::string line =
+      fmt::format("{}  {:3.0f} %  loss {:.4f}", title,
+                  100.0 * static_cast<double>(done) / static_cast<double>(std::max<Index>(total_, 1)), loss);
+  if (accuracy) line += fmt::format("  accuracy {:.1f} %", 100 * *accuracy);
+  line += fmt::format("  {} {}/s", with_commas(static_cast<Index>(speed)), settings_.unit);
+  if (done > 0)
+    line +=
+        fmt::format("  {} left", clock_time(static_cast<double>(std::max<Index>(total_ - done, 0)) / speed));
+  if (terminal) {
+    fmt::print(settings_.out, "\r{:<{}}", line, width_);
+    width_ = line.size();
+  } else {
+    fmt::print(settings_.out, "{}\n", line);
+  }
+  std::fflush(settings_.out);
+}
+
+void Progress::note(const std::string& line) {
+  erase();
+  fmt::print(settings_.out, "{}\n", line);
+  std::fflush(settings_.out);
+}
+
+void Progress::erase() {
+  if (width_ == 0) return;
+  fmt::print(settings_.out, "\r{:{}}\r", "", width_);
+  std::fflush(settings_.out);
+  width_ = 0;
+}
+
+}  // namespace unroll::models

@@ -1,0 +1,103 @@
+#include "models/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "autograd/error.h"
+
+namespace unroll::models {
+
+using autograd::fail;
+
+std::string read_file(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored))
+    fail("read", fmt::format("{} is a folder; needed a file", path.string()));
+  std::ifstream in(path, std::ios::binary);
+  if (!in) fail("read", fmt::format("{} cannot be opened: {}", path.string(), std::strerror(errno)));
+  std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  if (in.bad()) fail("read", fmt::format("{} cannot be read: {}", path.string(), std::strerror(errno)));
+  return bytes;
+}
+
+namespace {
+
+struct ByteRange {
+  unsigned char low, high;
+  bool holds(unsigned char byte) const { return low <= byte && byte <= high; }
+};
+
+// What may follow a lead byte: the second byte is restricted for some, all later ones are 80..BF.
+struct Form {
+  int bytes;
+  ByteRange second;
+};
+Form form_of(unsigned char lead) {
+  if (lead < 0x80) return {1, {}};
+  if (lead >= 0xC2 && lead <= 0xDF) return {2, {0x80, 0xBF}};
+  if (lead == 0xE0) return {3, {0xA0, 0xBF}};
+  if (lead == 0xED) return {3, {0x80, 0x9F}};
+  if (lead >= 0xE1 && lead <= 0xEF) return {3, {0x80, 0xBF}};
+  if (lead == 0xF0) return {4, {0x90, 0xBF}};
+  if (lead >= 0xF1 && lead <= 0xF3) return {4, {0x80, 0xBF}};
+  if (lead == 0xF4) return {4, {0x80, 0x8F}};
+  return {0, {}};
+}
+
+[[noreturn]] void reject(std::string_view text, std::size_t at, std::string_view name,
+                         std::string_view needed) {
+  const std::string_view before = text.substr(0, at);
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  const std::size_t column = at - (before.rfind('\n') + 1) + 1;
+  const std::string came =
+      at < text.size() ? fmt::format("byte 0x{:02X}", static_cast<unsigned char>(text[at])) : "the end";
+  fail("utf-8", fmt::format("{}:{}: {} came at column {}; needed {}", name, line, came, column, needed));
+}
+
+}  // namespace
+
+void check_utf8(std::string_view text, std::string_view name) {
+  for (std::size_t at = 0; at < text.size();) {
+    const Form form = form_of(static_cast<unsigned char>(text[at]));
+    if (form.bytes == 0) reject(text, at, name, "ASCII or the first byte of a UTF-8 character");
+    for (std::size_t i = 1; i < static_cast<std::size_t>(form.bytes); ++i) {
+      const ByteRange range = i == 1 ? form.second : ByteRange{0x80, 0xBF};
+      if (at + i >= text.size() || !range.holds(static_cast<unsigned char>(text[at + i])))
+        reject(text, at + i, name,
+               fmt::format("0x{:02X} to 0x{:02X} after 0x{:02X} of UTF-8", range.low, range.high,
+                           static_cast<unsigned char>(text[at + i - 1])));
+    }
+    at += static_cast<std::size_t>(form.bytes);
+  }
+}
+
+namespace {
+// Independent of the locale, unlike the functions of <cctype>.
+bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+bool is_word(char c) {
+  return (c >= 'a' && c <= 'z') || is_upper(c) || (c >= '0' && c <= '9') ||
+         static_cast<unsigned char>(c) >= 0x80;
+}
+char lower(char c) { return is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c; }
+}  // namespace
+
+std::vector<std::string> split_words(std::string_view text) {
+  std::vector<std::string> tokens;
+  for (auto at = text.begin(); at != text.end();) {
+    if (is_space(*at)) {
+      ++at;
+      continue;
+    }
+    const auto end = is_word(*at) ? std::find_if_not(at, text.end(), is_word) : at + 1;
+    std::transform(at, end, std::back_inserter(tokens.emplace_back()), lower);
+    at = end;
+  }
+  return tokens;
+}
+
+}  // namespace unroll::models

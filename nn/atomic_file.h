@@ -1,0 +1,33 @@
+// A file that is replaced whole or not at all.
+#pragma once
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "autograd/error.h"
+
+namespace unroll::nn {
+
+/// Writes to a temporary file in the folder of `path`; commit() puts it in the place of `path`. Until then,
+/// and if anything fails, the old file stays as it was; the destructor removes the temporary. After commit()
+/// the new file also survives a loss of power. Every failure throws Error with the system's reason.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::string path, Where where = Where::here());
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  ~AtomicFile();
+
+  void write(std::span<const std::byte> bytes);
+  void commit();
+
+ private:
+  void close_file();
+  [[noreturn]] void fail(const char* action, int error) const;
+
+  std::string path_, temporary_;
+  Where where_;
+  int file_ = -1;
+};
+
+}  // namespace unroll::nn

@@ -1,0 +1,78 @@
+// Models as files: the safetensors format, which PyTorch and many others read and write.
+//
+//   save(model, "model.safetensors");
+//   load(model, "model.safetensors");
+//
+// A file is 8 bytes with the length N of the header (little-endian), N bytes of JSON, and the numbers. The
+// reader enforces every rule of the format: see nn/safetensors_header.h.
+#pragma once
+#include <cstddef>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nn/module.h"
+#include "nn/named_tensor.h"
+
+namespace unroll::nn {
+
+using Metadata = std::map<std::string, std::string>;
+
+struct SafeTensors {
+  std::vector<NamedTensor> tensors;  // in the order in which they lie in the file
+  Metadata metadata;
+
+  /// nullptr if there is none of that name.
+  const Tensor* find(std::string_view name) const;
+};
+
+/// A tensor of somebody else's that is to be written.
+struct Source {
+  std::string name;
+  const Tensor* tensor;
+};
+
+/// Reads F32 and F64 as they are, F16 and BF16 as f32. Throws Error, with the file, the tensor and the rule,
+/// for a file that cannot be read, breaks a rule of the format, or has a tensor of another dtype or of more
+/// than four axes.
+SafeTensors read_safetensors(const std::string& path, Where where = Where::here());
+/// The same for a file in memory; `name` stands for the path in messages.
+SafeTensors parse_safetensors(std::span<const std::byte> bytes, std::string_view name = "memory",
+                              Where where = Where::here());
+
+/// Replaces the file at `path` whole or not at all (nn/atomic_file.h). Tensors of f64 come first, so that all
+/// are aligned; otherwise their order is kept. Throws Error for a failure of the system, and for a name that
+/// comes twice, is "__metadata__" or is no UTF-8.
+void write_safetensors(const std::string& path, std::span<const Source> tensors,
+                       const Metadata& metadata = {}, Where where = Where::here());
+void write_safetensors(const std::string& path, const SafeTensors& content, Where where = Where::here());
+
+void save_parameters(std::span<Parameter* const> parameters, const std::string& path,
+                     const Metadata& metadata = {}, Where where = Where::here());
+Metadata load_parameters(std::span<Parameter* const> parameters, const std::string& path,
+                         Where where = Where::here());
+
+/// Writes all parameters of a module by their names.
+template <Module M>
+void save(M& model, const std::string& path, const Metadata& metadata = {}, Where where = Where::here()) {
+  save_parameters(parameters(model), path, metadata, where);
+}
+/// Reads all parameters of a module, converted to their dtypes; returns the metadata. Throws Error, and
+/// changes nothing, unless the file has these names and shapes and no others: it lists all that differ.
+template <Module M>
+Metadata load(M& model, const std::string& path, Where where = Where::here()) {
+  return load_parameters(parameters(model), path, where);
+}
+
+}  // namespace unroll::nn
+
+namespace unroll {
+using nn::load;
+using nn::Metadata;
+using nn::read_safetensors;
+using nn::SafeTensors;
+using nn::save;
+using nn::write_safetensors;
+}  // namespace unroll

@@ -1,0 +1,58 @@
+#include <algorithm>
+
+#include "ops/class_targets.h"
+
+namespace unroll::ops {
+
+using autograd::Backward;
+using autograd::Forward;
+using autograd::Inputs;
+using autograd::Into;
+
+namespace {
+
+struct CrossEntropy {
+  static constexpr const char* name = "cross_entropy";
+  static constexpr int outputs = 1;
+  static constexpr unsigned reads_inputs = 1, reads_outputs = 0;
+
+  ClassTargets targets;
+
+  Shape shape(const Inputs&) const { return {}; }
+
+  template <class T>
+  void forward(Forward<T>& context) const {
+    double loss = 0;
+    for (Index r = 0; r < targets.rows; ++r) loss += targets.loss(r, context.in(0).row(r));
+    *context.out().data = static_cast<T>(loss);
+  }
+
+  template <class T>
+  void backward(Backward<T>& context) const {
+    const T d_out = *context.d_out().data;
+    const View<const T> logits = context.in(0);
+    const Into<T> d = context.d_in(0);
+    const autograd::Scratch<T> scratch = context.scratch(targets.classes);
+    T* gradient = scratch.data();
+    for (Index r = 0; r < targets.rows; ++r) {
+      std::copy_n(logits.row(r), targets.classes, gradient);
+      targets.loss_and_gradient(r, gradient);
+      T* to = d.view.row(r);
+      for (Index c = 0; c < targets.classes; ++c) to[c] = (d.fresh ? T(0) : to[c]) + d_out * gradient[c];
+    }
+  }
+};
+
+}  // namespace
+
+Var cross_entropy(Var logits, std::span<const int> labels, const CrossEntropyOptions& options, Where where) {
+  autograd::Tape& tape = logits.tape(where);
+  const Shape& shape = logits.shape(where);
+  if (shape.rank() == 0)
+    autograd::fail("cross_entropy", "logits of shape [] came; needed a row of classes", where);
+  return tape.record(
+      CrossEntropy{make_targets(tape, "cross_entropy", shape.rows(), shape.cols(), labels, options, where)},
+      {logits}, where);
+}
+
+}  // namespace unroll::ops

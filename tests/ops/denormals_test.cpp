@@ -1,0 +1,25 @@
+#include "ops/denormals.h"
+
+#include <doctest/doctest.h>
+
+#include <limits>
+
+namespace unroll::ops {
+
+#ifdef __SSE2__
+TEST_CASE("denormals are flushed inside of the scope and nowhere else") {
+  volatile float smallest = std::numeric_limits<float>::min();
+  volatile float denormal = smallest / 4;
+  CHECK(denormal > 0);
+  {
+    const FlushDenormals outer;
+    CHECK(smallest / 2 == 0);      // as a result
+    CHECK(denormal * 1e30F == 0);  // as an operand
+    { const FlushDenormals inner; }
+    CHECK(smallest / 2 == 0);  // the inner scope restored what the outer had set
+  }
+  CHECK(smallest / 2 > 0);
+}
+#endif
+
+}  // namespace unroll::ops
