@@ -67,6 +67,9 @@ class Forward {
   U* keep(Index count) const {
     return tape_.arena().template allocate_array<U>(static_cast<std::size_t>(count));
   }
+  /// The tape and the position of input i there, for what a value keeps: Tape::form, Value::pending.
+  Tape& tape() const { return tape_; }
+  std::uint32_t id(int i) const { return node_.inputs[i]; }
   Scratch<T> scratch(Index count) const { return Scratch<T>(tape_.pool(), count); }
 
  private:
@@ -126,6 +129,9 @@ class Backward {
                  left.stride, right.stride, tape_.value(node_.first_output).root, kNone},
                 flush);
   }
+  /// The tape and the position of input i there, for what a value keeps: Tape::form, Value::pending.
+  Tape& tape() const { return tape_; }
+  std::uint32_t id(int i) const { return node_.inputs[i]; }
   Scratch<T> scratch(Index count) const { return Scratch<T>(tape_.pool(), count); }
 
  private:

@@ -42,6 +42,7 @@ struct Value {
   std::uint32_t pins;        // deferred products that still read the gradient
   std::uint32_t pending;     // nodes that may still defer a product for this value (see Backward::defer)
   std::uint32_t first_pair;  // of the list of deferred products
+  const std::byte* forms[2];  // the numbers in other layouts, see Tape::form
   bool wants_gradient;
   bool keeps_gradient;      // it stays readable after backward
   bool done;                // backward has passed the node that made it
@@ -173,6 +174,17 @@ class Tape {
   std::byte* gradient_memory(std::uint32_t id, bool& fresh);
   /// Makes the whole gradient of a root, or a range of it, defined: zero where nothing was added.
   void complete(std::uint32_t root, Index begin, Index end);
+  /// The numbers of a value in a layout of an op's own, kept for the rest of the pass; make(memory) is called
+  /// when it is first asked for. The numbers of a value never change once something has read them.
+  template <class Make>
+  const std::byte* form(std::uint32_t id, int which, std::size_t bytes, Make make) {
+    if (!values_[id].forms[which]) {
+      std::byte* memory = arena_.allocate(bytes);
+      make(memory);
+      values_[id].forms[which] = memory;
+    }
+    return values_[id].forms[which];
+  }
   Gradients::Entry* sparse_entry(std::uint32_t id);
   void defer(std::uint32_t id, DeferredPair pair, void (*flush)(Tape&, std::uint32_t));
   const DeferredPair& pair(std::uint32_t index) const { return pairs_[index]; }

@@ -42,7 +42,7 @@ TextClassifier::TextClassifier(Index vocabulary, const ClassifierOptions& option
     : words(vocabulary, options.embedding, generator),
       encoder(make_encoder(options, generator)),
       pooling(options.pool, 2 * options.hidden, generator),
-      head(2 * options.hidden, options.classes, generator, {.dropout = options.dropout}),
+      head(2 * options.hidden, options.classes, generator, {.hidden = {}, .dropout = options.dropout}),
       dropout{options.dropout} {}
 
 Var TextClassifier::operator()(Tape& tape, std::span<const int> packed, const ops::Layout& layout,

@@ -47,7 +47,7 @@ void save_model(const std::string& path, const std::string& kind, const Configur
 SavedModel::SavedModel(const std::string& path, const std::string& kind)
     : path_(path), content_(nn::read_safetensors(path, Where{})) {
   if (metadata(kKind) != kind)
-    reject(fmt::format("holds a model of the kind {}; needed a {}", nn::quoted(metadata(kKind)), kind));
+    reject(fmt::format("holds a model of the kind {}; needed a {}", nn::in_quotes(metadata(kKind)), kind));
   try {
     configuration_ = to_configuration(json::parse(metadata(kConfiguration)));
     vocabulary_ = Vocabulary(json::parse(metadata(kVocabulary)).get<std::vector<std::string>>());

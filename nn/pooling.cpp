@@ -28,7 +28,7 @@ Var Pooling::over_time(const Sequence& xs, Where where) const {
   if (kind == Pool::max) return ops::segment_max(xs.rows, *xs.layout, where);
   const Var scores = matmul(tanh((*projection)(xs.rows, where), where), *context);
   const Var weights = ops::segment_softmax(scores, *xs.layout, where);
-  return ops::segment_sum(xs.rows * weights, *xs.layout, where);
+  return ops::segment_sum(xs.rows, weights, *xs.layout, where);
 }
 
 Head::Head(Index in, Index classes, Generator& generator, const HeadOptions& options)

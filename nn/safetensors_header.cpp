@@ -133,7 +133,7 @@ class Reader {
 std::string list(const std::vector<std::uint64_t>& shape) {
   std::string text;
   for (const std::uint64_t extent : shape) text += fmt::format("{}{}", text.empty() ? "" : ", ", extent);
-  return "[" + text + "]";
+  return fmt::format("[{}]", text);
 }
 
 // Bytes of the numbers, each product checked; at most 2^63 - 1 even where another extent is 0.

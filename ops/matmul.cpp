@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "ops/packed.h"
 #include "ops/row_kernels.h"
 
 namespace unroll::ops {
@@ -19,6 +20,39 @@ using autograd::Tape;
 namespace {
 
 constexpr Transpose operator!(Transpose t) { return t == Transpose::yes ? Transpose::no : Transpose::yes; }
+
+// -- Which kernel: docs/design/packed.md has the measurements behind these numbers.
+
+// The choice depends on shapes alone, so that a product has the same bits whenever and wherever in a pass it
+// is computed; within the packed kernels a row has the same bits whatever the number of rows.
+constexpr Index kPackedRows = 128;                              // at most, against a large matrix
+constexpr std::size_t kSmallMatrix = std::size_t{256} * 1024;   // bytes: at any number of rows
+constexpr std::size_t kCachedMatrix = std::size_t{512} * 1024;  // bytes: fast enough without packing
+
+// c = addend + a op(b), where b are the numbers of value `id`, the right operand of a node that may defer.
+// The addend is as in ops/packed.h.
+template <class T>
+void multiply_add(Tape& tape, std::uint32_t id, Transpose tb, View<const T> a, View<const T> b,
+                  View<const T> addend, View<T> c) {
+  const std::size_t bytes = static_cast<std::size_t>(b.size()) * sizeof(T);
+  if (c.rows() > kPackedRows && bytes > kSmallMatrix) {
+    if (addend.data && addend.data != c.data) copy_rows(addend, c);
+    return gemm(Transpose::no, tb, a, b, addend.data ? T(1) : T(0), c);
+  }
+  const autograd::Value& v = tape.value(id);
+  const int which = tb == Transpose::yes;
+  const bool single = v.pending <= 1 && !v.forms[which];  // in forward: so far
+  if (tb == Transpose::no && c.cols() % direct_columns<T>() == 0 && (single || bytes <= kCachedMatrix))
+    return multiply(a, b, addend, c);
+  const Index count = packed_size<T>(a.cols(), c.cols());
+  if (single && tape.consumed()) {
+    const autograd::Scratch<T> memory(tape.pool(), count);
+    return multiply(a, pack(tb, b, memory.data()), addend, c);
+  }
+  const std::byte* packed = tape.form(id, which, static_cast<std::size_t>(count) * sizeof(T),
+                                      [&](std::byte* memory) { pack(tb, b, reinterpret_cast<T*>(memory)); });
+  multiply(a, Packed<T>{reinterpret_cast<const T*>(packed), a.cols(), c.cols()}, addend, c);
+}
 
 // -- Deferred products: d_b += sum of left' right over all uses of b.
 
@@ -136,11 +170,14 @@ struct MatMul {
   template <class T>
   void forward(Forward<T>& context) const {
     const View<T> out = context.out();
-    if (addend == Addend::row || addend == Addend::full) {
-      const View<const T> from = context.in(2);
-      addend == Addend::row ? repeat_row(from.data, out) : copy_rows(from, out);
-    }
-    gemm(ta, tb, context.in(0), context.in(1), addend == Addend::none ? T(0) : T(1), out);
+    View<const T> from;
+    if (addend == Addend::in_place) from = out;
+    if (addend == Addend::full) from = context.in(2);
+    if (addend == Addend::row) from = {context.in(2).data, out.shape, 0};
+    if (ta == Transpose::no)
+      multiply_add(context.tape(), context.id(1), tb, context.in(0), context.in(1), from, out);
+    else
+      gemm(ta, tb, context.in(0), context.in(1), T(0), out);
   }
 
   template <class T>
@@ -148,11 +185,11 @@ struct MatMul {
     const View<const T> a = context.in(0), b = context.in(1), d_out = context.d_out();
     if (context.wants(0)) {
       const Into<T> d_a = context.d_in(0);
-      const T beta = d_a.fresh ? T(0) : T(1);
       if (ta == Transpose::no)
-        gemm(Transpose::no, !tb, d_out, b, beta, d_a.view);
+        multiply_add(context.tape(), context.id(1), !tb, d_out, b, d_a.fresh ? View<const T>() : d_a.view,
+                     d_a.view);
       else
-        gemm(tb, Transpose::yes, b, d_out, beta, d_a.view);
+        gemm(tb, Transpose::yes, b, d_out, d_a.fresh ? T(0) : T(1), d_a.view);
     }
     if (context.wants(1)) {
       if (ta == Transpose::no) {

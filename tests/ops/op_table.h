@@ -67,7 +67,7 @@ struct OpEntry {
   std::vector<Domain> domains = {Domain{}};
   std::vector<BadInput> bad = {};
   double tolerance = 1e-12;  // of the value in f64, relative to the largest number of the output or 1
-  double f32_tolerance = 2e-5;
+  double f32_tolerance = 5e-6;
 };
 
 /// All that is wrong, one line each; adds the ops that were run to `seen`.

@@ -1,0 +1,17 @@
+// Every operation in one include; ops/pointwise.h is where to start reading.
+#pragma once
+#include "ops/dropout.h"
+#include "ops/elementwise.h"
+#include "ops/gather.h"
+#include "ops/layer_norm.h"
+#include "ops/layout.h"
+#include "ops/losses.h"
+#include "ops/matmul.h"
+#include "ops/paste.h"
+#include "ops/pointwise.h"
+#include "ops/random.h"
+#include "ops/reduce.h"
+#include "ops/segment.h"
+#include "ops/softmax.h"
+#include "ops/transpose.h"
+#include "ops/views.h"

@@ -1,0 +1,278 @@
+// Start at run(): it cuts the product into blocks, and a Kernel computes each in registers.
+#include "ops/packed.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <utility>
+
+#include "ops/pack.h"
+
+namespace unroll::ops {
+
+namespace {
+
+// Accumulators are kRows x kVectors registers. With 32 registers 24 are accumulators, 4 hold a row of the
+// panel; with 16 it is 12 and 2. Without fused multiply-add the product needs registers of its own.
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int kRows = 6, kVectors = 4;
+#elif defined(__FMA__)
+constexpr int kRows = 6, kVectors = 2;
+#else
+constexpr int kRows = 4, kVectors = 2;
+#endif
+// Additions that must be under way at once to hide their latency: few rows take several panels at a time.
+constexpr int kChains = 8;
+constexpr int group_of(Index rows) {
+  return static_cast<int>(std::max<Index>(1, kChains / (std::max<Index>(rows, 1) * kVectors)));
+}
+
+// A block of a (kRowBlock x kDepth) and one panel (kDepth x panel) stay in L2.
+constexpr Index kDepth = 256, kRowBlock = 240;
+
+template <class T>
+constexpr Index lanes = Pack<T>::lanes;
+template <class T>
+constexpr Index panel = kVectors* lanes<T>;
+
+constexpr Index round_up(Index n, Index to) { return (n + to - 1) / to * to; }
+
+// A place in w: `step` elements from one row to the next, `next` from one panel of a group to the next.
+template <class T>
+struct Strip {
+  const T* data;
+  Index step, next;
+};
+
+// What a kernel computes: c = from + a w, `depth` deep.
+template <class T>
+struct Tile {
+  const T* a;
+  Index a_step;
+  Strip<T> w;
+  Index depth;
+  const T* from;
+  Index from_step;
+  T* c;
+  Index c_step;
+};
+
+// f(0), f(1), ... f(N - 1), unrolled: what it indexes stays in registers.
+template <int N, class F>
+void unrolled(F f) {
+  [&]<int... I>(std::integer_sequence<int, I...>) { (f(I), ...); }
+  (std::make_integer_sequence<int, N>{});
+}
+
+// R rows by V registers of each of G panels.
+template <class T, int R, int V, int G>
+void kernel(const Tile<T>& tile) {
+  constexpr int W = V * G;
+  constexpr Index L = lanes<T>;
+  Pack<T> sum[R * W];
+  unrolled<R * W>([&](int i) { sum[i] = Pack<T>::load(tile.from + i / W * tile.from_step + i % W * L); });
+  const T *a = tile.a, *w = tile.w.data;
+  const Index a_step = tile.a_step, w_step = tile.w.step, w_next = tile.w.next;
+  for (Index k = 0; k < tile.depth; ++k, w += w_step) {
+    Pack<T> row[W];
+    unrolled<W>([&](int v) { row[v] = Pack<T>::load(w + v / V * w_next + v % V * L); });
+    unrolled<R>([&](int r) {
+      const Pack<T> x = typename Pack<T>::Batch(a[r * a_step + k]);
+      unrolled<W>([&](int v) { sum[r * W + v] = fma(x, row[v], sum[r * W + v]); });
+    });
+  }
+  unrolled<R * W>([&](int i) { sum[i].store(tile.c + i / W * tile.c_step + i % W * L); });
+}
+
+template <class T>
+using Kernel = void (*)(const Tile<T>&);
+
+// kernels[R - 1][V - 1] for one panel.
+template <class T>
+constexpr auto kernels = []<int... R>(std::integer_sequence<int, R...>) {
+  constexpr auto row =
+      []<int Rows, int... V>(std::integer_sequence<int, Rows>, std::integer_sequence<int, V...>) {
+    return std::array<Kernel<T>, sizeof...(V)>{kernel<T, Rows, V + 1, 1>...};
+  };
+  return std::array{row(std::integer_sequence<int, R + 1>{}, std::make_integer_sequence<int, kVectors>{})...};
+}
+(std::make_integer_sequence<int, kRows>{});
+
+// group_kernels[R - 1] for a group of whole panels.
+template <class T>
+constexpr auto group_kernels = []<int... R>(std::integer_sequence<int, R...>) {
+  return std::array<Kernel<T>, sizeof...(R)>{kernel<T, R + 1, kVectors, group_of(R + 1)>...};
+}
+(std::make_integer_sequence<int, kRows>{});
+
+// The same where the last register of a row is partly beyond the edge of c.
+template <class T>
+void run_at_edge(Kernel<T> kernel, Tile<T> tile, Index rows, Index columns) {
+  alignas(64) T block[kRows * panel<T>] = {};
+  for (Index r = 0; r < rows; ++r) std::copy_n(tile.from + r * tile.from_step, columns, block + r * panel<T>);
+  T* const c = std::exchange(tile.c, block);
+  const Index c_step = std::exchange(tile.c_step, panel<T>);
+  tile.from = block;
+  tile.from_step = panel<T>;
+  kernel(tile);
+  for (Index r = 0; r < rows; ++r) std::copy_n(block + r * panel<T>, columns, c + r * c_step);
+}
+
+// c = from + a w for a block of a and of w; without `from`, c = a w. `strip(j, columns)` is the place of the
+// panels that begin with column j.
+template <class T, class StripOf>
+void multiply_block(View<const T> a, Index cols, StripOf strip, View<const T> from, View<T> c) {
+  alignas(64) static constexpr T zeros[kChains * lanes<T>] = {};
+  const Index rows = a.rows(), group = group_of(rows);
+  const Index blocks = (rows + kRows - 1) / kRows;
+  for (Index j = 0; j < cols;) {
+    const bool several = group > 1 && j + group * panel<T> <= cols;
+    const Index columns = several ? group * panel<T> : std::min(panel<T>, cols - j);
+    const auto vectors = static_cast<std::size_t>((columns + lanes<T> - 1) / lanes<T>);
+    const T* begin = from.data ? from.data + j : zeros;
+    Tile<T> tile{a.data,     a.stride, strip(j, columns), a.cols(), begin, from.data ? from.stride : 0,
+                 c.data + j, c.stride};
+    Index done = 0;
+    for (Index b = 0; b < blocks; ++b) {  // rows are dealt evenly: 8 are 4 and 4, not 6 and 2
+      const Index step = (rows - done) / (blocks - b);
+      const auto r = static_cast<std::size_t>(step - 1);
+      if (several)
+        group_kernels<T>[r](tile);
+      else if (columns % lanes<T> == 0)
+        kernels<T>[r][vectors - 1](tile);
+      else
+        run_at_edge(kernels<T>[r][vectors - 1], tile, step, columns);
+      tile.a += step * tile.a_step;
+      tile.c += step * tile.c_step;
+      tile.from += step * tile.from_step;
+      done += step;
+    }
+    j += columns;
+  }
+}
+
+template <class T>
+View<T> part(View<T> m, Index row, Index rows, Index col, Index cols) {
+  return {m.data + row * m.stride + col, Shape{rows, cols}, m.stride};
+}
+
+// to(c, r) = from(r, c), with `step` elements between rows of `to`. In squares as large as a register of 128
+// bits, which every instruction set can transpose; a cache line of each row of `from` at a time.
+template <class T>
+void transpose_into(T* to, Index step, View<const T> from) {
+#if defined(__aarch64__)
+  using Quad = xsimd::batch<T, xsimd::neon64>;
+#else
+  using Quad = xsimd::batch<T, xsimd::sse2>;
+#endif
+  constexpr Index side = Quad::size, line = 64 / sizeof(T);
+  const Index rows = from.rows() / side * side, cols = from.cols() / side * side;
+  for (Index c0 = 0; c0 < cols; c0 += line)
+    for (Index r = 0; r < rows; r += side)
+      for (Index c = c0; c < std::min(c0 + line, cols); c += side) {
+        Quad x[side], y[side];
+        for (Index i = 0; i < side; ++i) x[i] = Quad::load_unaligned(from.row(r + i) + c);
+        // A shuffle of halves, once for side 2 and twice for side 4, is the transposition.
+        for (Index i = 0; i < side; ++i) {
+          const Quad &low = x[i / 2], &high = x[i / 2 + side / 2];
+          y[i] = i % 2 == 0 ? xsimd::zip_lo(low, high) : xsimd::zip_hi(low, high);
+        }
+        if constexpr (side == 4)
+          for (Index i = 0; i < side; ++i) {
+            const Quad &low = y[i / 2], &high = y[i / 2 + side / 2];
+            x[i] = i % 2 == 0 ? xsimd::zip_lo(low, high) : xsimd::zip_hi(low, high);
+          }
+        for (Index i = 0; i < side; ++i) (side == 4 ? x : y)[i].store_unaligned(to + (c + i) * step + r);
+      }
+  for (Index r = 0; r < from.rows(); ++r)
+    for (Index c = r < rows ? cols : 0; c < from.cols(); ++c) to[c * step + r] = from(r, c);
+}
+
+// `strip(k, depth, j, columns)` is the place in w of rows k.. and columns j...
+template <class T, class StripOf>
+void run(View<const T> a, Index cols, StripOf strip, View<const T> addend, View<T> c) {
+  const Index depth = a.cols();
+  for (Index m = 0; m < c.rows(); m += kRowBlock) {
+    const Index rows = std::min(kRowBlock, c.rows() - m);
+    const View<T> to = part(c, m, rows, 0, cols);
+    View<const T> from = addend.data ? part(addend, m, rows, 0, cols) : addend;
+    Index k = 0;
+    do {  // once even for K = 0, which assigns the addend
+      const Index deep = std::min(kDepth, depth - k);
+      multiply_block(
+          part(a, m, rows, k, deep), cols, [&](Index j, Index columns) { return strip(k, deep, j, columns); },
+          from, to);
+      from = to;
+      k += deep;
+    } while (k < depth);
+  }
+}
+
+}  // namespace
+
+template <class T>
+Index packed_size(Index rows, Index cols) {
+  return rows * round_up(cols, lanes<T>);
+}
+
+template <class T>
+Packed<T> pack(Transpose transpose, View<const T> w, T* memory) {
+  const bool across = transpose == Transpose::yes;
+  const Index rows = across ? w.cols() : w.rows(), cols = across ? w.rows() : w.cols();
+  T* to = memory;
+  for (Index k = 0; k < rows; k += kDepth) {
+    const Index deep = std::min(kDepth, rows - k);
+    for (Index j = 0; j < cols; j += panel<T>) {
+      const Index columns = std::min(panel<T>, cols - j), width = round_up(columns, lanes<T>);
+      if (columns < width) std::fill_n(to, deep * width, T(0));
+      if (across)
+        transpose_into(to, width, part(w, j, columns, k, deep));
+      else
+        for (Index r = 0; r < deep; ++r) std::copy_n(w.row(k + r) + j, columns, to + r * width);
+      to += deep * width;
+    }
+  }
+  return {memory, rows, cols};
+}
+
+template <class T>
+void multiply(View<const T> a, const Packed<T>& w, View<const T> addend, View<T> c) {
+  assert(a.cols() == w.rows && c.cols() == w.cols && a.rows() == c.rows());
+  const Index padded = round_up(w.cols, lanes<T>);
+  run(
+      a, w.cols,
+      [&](Index k, Index depth, Index j, Index columns) -> Strip<T> {
+        return {w.data + k * padded + j * depth, std::min(panel<T>, round_up(columns, lanes<T>)),
+                panel<T> * depth};
+      },
+      addend, c);
+}
+
+template <class T>
+void multiply(View<const T> a, View<const T> w, View<const T> addend, View<T> c) {
+  assert(a.cols() == w.rows() && c.cols() == w.cols() && a.rows() == c.rows() && w.cols() % lanes<T> == 0);
+  run(
+      a, w.cols(),
+      [&](Index k, Index, Index j, Index) -> Strip<T> {
+        return {&w(k, j), w.stride, panel<T>};
+      },
+      addend, c);
+}
+
+template <class T>
+Index direct_columns() {
+  return lanes<T>;
+}
+
+template Index packed_size<float>(Index, Index);
+template Index packed_size<double>(Index, Index);
+template Packed<float> pack(Transpose, View<const float>, float*);
+template Packed<double> pack(Transpose, View<const double>, double*);
+template void multiply(View<const float>, const Packed<float>&, View<const float>, View<float>);
+template void multiply(View<const double>, const Packed<double>&, View<const double>, View<double>);
+template void multiply(View<const float>, View<const float>, View<const float>, View<float>);
+template void multiply(View<const double>, View<const double>, View<const double>, View<double>);
+template Index direct_columns<float>();
+template Index direct_columns<double>();
+
+}  // namespace unroll::ops

@@ -1,0 +1,46 @@
+// Products with a matrix that was packed once and is used again and again, as the recurrent weights of a
+// pass.
+//
+// The numbers of w [K, N] are laid out as the kernel reads them: blocks of rows, in each block panels of
+// columns as wide as the accumulators in registers, padded with zeros to whole SIMD registers. A BLAS does
+// the same anew at every call.
+//
+// Every element is the sum over k = 0, 1, ... K - 1 in this order, one fused multiply-add each, that begins
+// with the addend. So the bits of a row depend neither on the other rows, nor on their number, nor on
+// whether w was packed.
+#pragma once
+#include "autograd/view.h"
+#include "ops/blas.h"
+
+namespace unroll::ops {
+
+using autograd::Index;
+using autograd::View;
+
+/// A matrix w [K, N] in packed form; owns nothing.
+template <class T>
+struct Packed {
+  const T* data = nullptr;
+  Index rows = 0, cols = 0;
+};
+
+/// Elements of memory that pack() needs for a matrix [K, N].
+template <class T>
+Index packed_size(Index rows, Index cols);
+
+/// Packs w, transposed if asked, into `memory` (64-byte-aligned, packed_size elements).
+template <class T>
+Packed<T> pack(Transpose transpose, View<const T> w, T* memory);
+
+/// c = addend + a w. The addend is a matrix of the shape of c, or c itself; one row repeated, by a row stride
+/// of 0; or, without data, zero. Views may be strided; c overlaps neither a nor a part of the addend.
+template <class T>
+void multiply(View<const T> a, const Packed<T>& w, View<const T> addend, View<T> c);
+/// The same bits from a matrix as it stands, for few rows and a single use. N is a multiple of
+/// direct_columns<T>().
+template <class T>
+void multiply(View<const T> a, View<const T> w, View<const T> addend, View<T> c);
+template <class T>
+Index direct_columns();
+
+}  // namespace unroll::ops
