@@ -34,7 +34,7 @@ struct Embedding {
   Embedding(Index vocabulary, Index width, Generator& generator, double deviation = 0.1);
   /// [indices, width]; throws Error for an index outside of the vocabulary.
   Var operator()(Tape& tape, std::span<const int> indices, Where where = Where::here()) const {
-    return ops::gather_rows(tape, weight, indices, ops::kNoPadding, where);
+    return ops::gather_rows(tape, weight, indices, {}, where);
   }
   void members(Members& m) { m("weight", weight); }
 };

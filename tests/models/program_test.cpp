@@ -1,0 +1,178 @@
+// The built program as its users meet it: arguments in, exit code, stdout and stderr out.
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "models/text.h"
+
+namespace unroll::models {
+
+namespace {
+
+using nlohmann::json;
+
+// A folder of one test case.
+struct Folder {
+  std::filesystem::path path = std::filesystem::temp_directory_path() / "unroll_program_test";
+  Folder() {
+    std::filesystem::remove_all(path);
+    std::filesystem::create_directories(path);
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  std::string file(const std::string& name) const { return (path / name).string(); }
+  std::string file(const std::string& name, const std::string& content) const {
+    std::ofstream(path / name, std::ios::binary) << content;
+    return file(name);
+  }
+};
+
+struct Result {
+  int code;
+  std::string out, err;
+};
+
+Result unroll(const Folder& folder, const std::string& arguments) {
+  const std::string out = folder.file("stdout"), err = folder.file("stderr");
+  const int status =
+      std::system(("'" UNROLL_PROGRAM "' " + arguments + " >'" + out + "' 2>'" + err + "'").c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(out), read_file(err)};
+}
+
+// One line, from the program, that holds all of these.
+void check_complaint(const Result& result, int code, std::initializer_list<const char*> parts) {
+  INFO(result.err);
+  CHECK(result.code == code);
+  CHECK(result.out.empty());
+  CHECK(result.err.starts_with("unroll: "));
+  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+  for (const char* part : parts) {
+    INFO(part);
+    CHECK(result.err.find(part) != std::string::npos);
+  }
+}
+
+std::string sonnet() {
+  std::string text;
+  for (int i = 0; i < 120; ++i) text += "tell me where is fancy bred, or in the heart or in the head?\n";
+  return text;
+}
+
+// Definitions of two kinds, in which a word of each kind comes up; every last digit of the offset.
+std::string definitions() {
+  std::string lines = "  1 a licence\n";
+  for (int i = 0; i < 400; ++i) {
+    char line[128];
+    std::snprintf(line, sizeof line, "%08d %s n 01 word_%d 0 000 | %s number %d; \"an example\"  \n",
+                  1000 + i, i % 3 ? "05" : "20", i, i % 3 ? "an animal that runs" : "a plant that grows",
+                  i % 7);
+    lines += line;
+  }
+  return lines;
+}
+
+}  // namespace
+
+TEST_CASE("program: version and help") {
+  const Folder folder;
+  const Result version = unroll(folder, "--version");
+  CHECK(version.code == 0);
+  CHECK(version.out.starts_with("unroll "));
+  for (const char* command : {"", "demo", "lm", "lm train", "lm eval", "lm sample"}) {
+    const Result help = unroll(folder, std::string(command) + " --help");
+    CHECK(help.code == 0);
+    CHECK(help.out.find("Usage: unroll") != std::string::npos);
+    CHECK(help.err.empty());
+  }
+}
+
+TEST_CASE("program: wrong usage is one line and exit code 2") {
+  const Folder folder;
+  check_complaint(unroll(folder, ""), 2, {"subcommand"});
+  check_complaint(unroll(folder, "dance"), 2, {"dance"});
+  check_complaint(unroll(folder, "lm"), 2, {"subcommand"});
+  check_complaint(unroll(folder, "lm train --text x"), 2, {"--out is required"});
+  check_complaint(unroll(folder, "demo --epochs 0"), 2, {"--epochs", "0"});
+  check_complaint(unroll(folder, "demo --threads many"), 2, {"--threads", "many"});
+  check_complaint(unroll(folder, "demo --pool median"), 2, {"--pool", "median"});
+  check_complaint(unroll(folder, "lm sample --model x --temperature -1"), 2, {"--temperature", "-1"});
+}
+
+TEST_CASE("program: bad input is one line and exit code 1") {
+  const Folder folder;
+  check_complaint(unroll(folder, "demo --wordnet /nowhere"), 1, {"/nowhere/data.noun", "wordnet-base"});
+  folder.file("data.noun", "00001740 99 n 01 x 0 000 | y\n");
+  check_complaint(unroll(folder, "demo --wordnet " + folder.path.string()), 1, {"data.noun:1: '99' came"});
+  folder.file("data.noun", "00001740 03 n 01 x 0 000 | y\n");
+  check_complaint(unroll(folder, "demo --wordnet " + folder.path.string()), 1, {"0 definitions to train on"});
+
+  const std::string out = " --out " + folder.file("model");
+  check_complaint(unroll(folder, "lm train --text /nowhere/x" + out), 1, {"/nowhere/x", "No such file"});
+  check_complaint(unroll(folder, "lm train --text " + folder.file("bad.txt", "abc\n\xC3(") + out), 1,
+                  {"bad.txt:2: byte 0x28"});
+  check_complaint(unroll(folder, "lm train --text " + folder.file("empty.txt", "") + out), 1,
+                  {"0 characters"});
+  CHECK_FALSE(std::filesystem::exists(folder.file("model")));
+  check_complaint(unroll(folder, "lm sample --model /nowhere/m"), 1, {"/nowhere/m"});
+  check_complaint(unroll(folder, "lm sample --model " + folder.file("junk", "junk, not a model")), 1,
+                  {"junk"});
+}
+
+TEST_CASE("program: a language model is trained, measured and sampled") {
+  const Folder folder;
+  const std::string text = folder.file("text", sonnet()), model = folder.file("model.safetensors");
+  const Result trained = unroll(folder, "lm train --json --text " + text + " --out " + model +
+                                            " --epochs 12 --hidden 48 --embedding 16 --batch 4 --steps 32"
+                                            " --learning-rate 0.01 --threads 2");
+  INFO(trained.err);
+  REQUIRE(trained.code == 0);
+  const json report = json::parse(trained.out);
+  CHECK(report["epochs"].size() == 12);
+  const double loss = report["validation"]["loss"];
+  CHECK(loss < 0.2);
+  CHECK(report["validation"]["perplexity"].get<double>() == doctest::Approx(std::exp(loss)));
+  CHECK(report["validation"]["bits_per_character"].get<double>() == doctest::Approx(loss / std::log(2.0)));
+  CHECK(trained.err.find("epoch 12/12") != std::string::npos);
+
+  const Result measured = unroll(folder, "lm eval --json --model " + model + " --text " + text);
+  REQUIRE(measured.code == 0);
+  const json figures = json::parse(measured.out);
+  CHECK(figures["loss"].get<double>() < 0.2);
+  CHECK(figures["unknown_characters"] == 0);
+  CHECK(unroll(folder, "lm eval --model " + model + " --text " + text).out.starts_with("loss "));
+
+  const Result sampled = unroll(
+      folder, "lm sample --model " + model + " --prompt 'tell me where is' --length 12 --temperature 0");
+  CHECK(sampled.code == 0);
+  CHECK(sampled.out == "tell me where is fancy bred,\n");
+  CHECK(sampled.err.empty());
+}
+
+TEST_CASE("program: the demo learns, reports and saves") {
+  const Folder folder;
+  folder.file("data.noun", definitions());
+  const std::string small = "demo --wordnet " + folder.path.string() +
+                            " --epochs 4 --hidden 8 --embedding 8 --batch 16 --learning-rate 0.02 --seed 3";
+  const Result result = unroll(folder, small + " --json --out " + folder.file("model.safetensors"));
+  INFO(result.err);
+  REQUIRE(result.code == 0);
+  const json report = json::parse(result.out);
+  CHECK(report["test_accuracy"] == 1.0);
+  CHECK(report["epochs"].size() == 4);
+  CHECK(report["examples"].size() == 8);
+  CHECK(std::filesystem::exists(folder.file("model.safetensors")));
+  CHECK(result.err.find("320 definitions of WordNet to train on, 40 to validate, 40 to test") !=
+        std::string::npos);
+  const Result in_words = unroll(folder, small);
+  CHECK(in_words.out.starts_with("test accuracy 100.0 %"));
+  CHECK(in_words.out.find("noun.plant") != std::string::npos);
+}
+
+}  // namespace unroll::models
