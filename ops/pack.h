@@ -5,6 +5,7 @@
 // or -708 (f64): there it stays at exp(-87) or exp(-708), just above the smallest normal number, so that a
 // closed gate makes no denormals. Infinities and NaN give their limits and NaN.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <xsimd/xsimd.hpp>
 
@@ -162,6 +163,30 @@ Pack<T> tanh(Pack<T> x) {
   detail::expm1_core(detail::limited(x + x, -limit, limit), scale, p);
   const Pack<T> e = fma(scale, p, scale - Pack<T>(1.0));
   return e / (e + Pack<T>(2.0));
+}
+
+// -- The end of a row, where less than a pack is left.
+
+/// The first `count` lanes from p; the rest repeat the first, so that they are in a function's domain.
+template <class T>
+Pack<T> load_part(const T* p, std::ptrdiff_t count) {
+  T lanes[static_cast<std::size_t>(Pack<T>::lanes)];
+  for (int i = 0; i < Pack<T>::lanes; ++i) lanes[i] = p[i < count ? i : 0];
+  return Pack<T>::load(lanes);
+}
+template <class T>
+void store_part(const Pack<T>& x, T* p, std::ptrdiff_t count) {
+  T lanes[static_cast<std::size_t>(Pack<T>::lanes)];
+  x.store(lanes);
+  for (std::ptrdiff_t i = 0; i < count; ++i) p[i] = lanes[i];
+}
+template <class T>
+T sum_part(const Pack<T>& x, std::ptrdiff_t count) {
+  T lanes[static_cast<std::size_t>(Pack<T>::lanes)];
+  x.store(lanes);
+  T total = 0;
+  for (std::ptrdiff_t i = 0; i < count; ++i) total += lanes[i];
+  return total;
 }
 
 }  // namespace unroll::ops

@@ -14,8 +14,8 @@ void map_row(T* to, Index n, bool fresh, F f, const X*... x) {
     (fresh ? y : Pack<T>::load(to + c) + y).store(to + c);
   }
   if (c == n) return;
-  const Pack<T> y = f(detail::load_part(x + c, n - c)...);
-  detail::store_part(fresh ? y : detail::load_part<T>(to + c, n - c) + y, to + c, n - c);
+  const Pack<T> y = f(load_part(x + c, n - c)...);
+  store_part(fresh ? y : load_part<T>(to + c, n - c) + y, to + c, n - c);
 }
 
 /// The sum of f(x[c]...).
@@ -31,9 +31,7 @@ T sum_row(Index n, F f, const T* first, const X*... x) {
   for (; c + lanes <= n; c += lanes) even = even + f(Pack<T>::load(first + c), Pack<T>::load(x + c)...);
   const T total = (even + odd).sum();
   if (c == n) return total;
-  return total +
-         detail::sum_part(Pack<T>(f(detail::load_part(first + c, n - c), detail::load_part(x + c, n - c)...)),
-                          n - c);
+  return total + sum_part(Pack<T>(f(load_part(first + c, n - c), load_part(x + c, n - c)...)), n - c);
 }
 
 }  // namespace unroll::ops

@@ -33,8 +33,8 @@ void sweep_run(Rule rule, T* p, const T* g, std::array<T*, S> state, Index count
   for (; i + lanes <= count; i += lanes) step(i, Pack<T>::load, [](const Pack<T>& x, T* to) { x.store(to); });
   if (const Index rest = count - i; rest > 0)
     step(
-        i, [rest](const T* from) { return detail::load_part(from, rest); },
-        [rest](const Pack<T>& x, T* to) { detail::store_part(x, to, rest); });
+        i, [rest](const T* from) { return load_part(from, rest); },
+        [rest](const Pack<T>& x, T* to) { store_part(x, to, rest); });
 }
 
 template <std::size_t S, class T, class Rule>
