@@ -35,7 +35,7 @@ template <class T>
 void multiply_add(Tape& tape, std::uint32_t id, Transpose tb, View<const T> a, View<const T> b,
                   View<const T> addend, View<T> c) {
   const std::size_t bytes = static_cast<std::size_t>(b.size()) * sizeof(T);
-  if (c.rows() > kPackedRows && bytes > kSmallMatrix) {
+  if (!kPackedPays || (c.rows() > kPackedRows && bytes > kSmallMatrix)) {
     if (addend.data && addend.data != c.data) copy_rows(addend, c);
     return gemm(Transpose::no, tb, a, b, addend.data ? T(1) : T(0), c);
   }

@@ -17,6 +17,14 @@ namespace unroll::ops {
 using autograd::Index;
 using autograd::View;
 
+/// False where this was built for processors without fused multiply-add: OpenBLAS chooses its kernels when
+/// the program runs, and wins.
+#if defined(__FMA__) || defined(__aarch64__)
+inline constexpr bool kPackedPays = true;
+#else
+inline constexpr bool kPackedPays = false;
+#endif
+
 /// A matrix w [K, N] in packed form; owns nothing.
 template <class T>
 struct Packed {
