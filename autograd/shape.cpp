@@ -10,19 +10,23 @@
 
 namespace unroll::autograd {
 
+namespace {
+std::int32_t checked(Index extent) {
+  if (extent < 0 || extent > std::numeric_limits<std::int32_t>::max())
+    fail("shape", fmt::format("an extent of {} came; needed 0 to 2147483647", extent));
+  return static_cast<std::int32_t>(extent);
+}
+}  // namespace
+
 Shape::Shape(std::initializer_list<Index> extents) {
   if (extents.size() > kMaxRank)
     fail("shape", fmt::format("{} extents came; needed at most {}", extents.size(), kMaxRank));
-  for (Index extent : extents) {
-    if (extent < 0 || extent > std::numeric_limits<std::int32_t>::max())
-      fail("shape", fmt::format("an extent of {} came; needed 0 to 2147483647", extent));
-    extents_[static_cast<std::size_t>(rank_++)] = static_cast<std::int32_t>(extent);
-  }
+  for (Index extent : extents) extents_[static_cast<std::size_t>(rank_++)] = checked(extent);
 }
 
 Shape Shape::with(int axis, Index extent) const {
-  Shape checked{extent}, result = *this;
-  result.extents_[static_cast<std::size_t>(axis < 0 ? axis + rank_ : axis)] = checked.extents_[0];
+  Shape result = *this;
+  result.extents_[static_cast<std::size_t>(axis < 0 ? axis + rank_ : axis)] = checked(extent);
   return result;
 }
 

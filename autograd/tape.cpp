@@ -56,9 +56,11 @@ std::uint32_t Tape::check(Var x, std::string_view op, Where where) const {
 
 // -- Leaves.
 
+// Values and nodes are filled in where they lie: assembled elsewhere and copied, wide loads would wait for
+// the narrow stores before them.
 std::uint32_t Tape::add_root(const Shape& shape, std::byte* data, bool wants) {
   const auto id = static_cast<std::uint32_t>(values_.size());
-  Value v{};
+  Value& v = values_.emplace_back();
   v.data = data;
   v.shape = shape;
   v.stride = static_cast<std::int32_t>(shape.cols());
@@ -66,7 +68,6 @@ std::uint32_t Tape::add_root(const Shape& shape, std::byte* data, bool wants) {
   v.node = kNone;
   v.first_pair = kNone;
   v.wants_gradient = wants;
-  values_.push_back(v);
   return id;
 }
 
@@ -144,8 +145,8 @@ Var Tape::parameter(const Parameter& parameter) {
 
 Var Tape::add_view(std::uint32_t of, const Shape& shape, Index stride, Index offset) {
   const auto id = static_cast<std::uint32_t>(values_.size());
+  Value& v = values_.emplace_back();
   const Value& base = values_[of];
-  Value v{};
   v.data = base.data + offset * static_cast<Index>(size_of(dtype_));
   v.shape = shape;
   v.stride = static_cast<std::int32_t>(stride);
@@ -155,7 +156,6 @@ Var Tape::add_view(std::uint32_t of, const Shape& shape, Index stride, Index off
   v.first_pair = kNone;
   v.wants_gradient = base.wants_gradient;
   v.zero = base.zero;
-  values_.push_back(v);
   return handle(id);
 }
 
@@ -230,9 +230,24 @@ void Tape::reject_opened(std::string_view op, Where where) const {
 
 std::uint32_t Tape::begin_node(const OpTable* table, const void* op, std::span<const Var> inputs,
                                std::span<const Shape> outputs, int aliased, int deferred, Where where) {
-  Node node{};
+  auto* ids = static_cast<std::uint32_t*>(
+      arena_.allocate_record(inputs.size() * sizeof(std::uint32_t), alignof(std::uint32_t)));
+  bool wants = false;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const std::uint32_t id = inputs[i].index_;
+    Value& root = values_[values_[id].root];
+    if (id < root.opened_at) reject_opened(table->name(op), where);
+    root.read = root.read || static_cast<int>(i) != aliased;
+    wants = wants || values_[id].wants_gradient;
+    ids[i] = id;
+  }
+  if (deferred >= 0) ++values_[ids[deferred]].pending;
+
+  const auto index = static_cast<std::uint32_t>(nodes_.size());
+  Node& node = nodes_.emplace_back();
   node.table = table;
   node.op = op;
+  node.inputs = ids;
   node.input_count = static_cast<std::uint32_t>(inputs.size());
   node.output_count = static_cast<std::uint32_t>(outputs.size());
   node.first_output = static_cast<std::uint32_t>(values_.size());
@@ -240,34 +255,18 @@ std::uint32_t Tape::begin_node(const OpTable* table, const void* op, std::span<c
   node.step = static_cast<std::int32_t>(step_);
   node.deferred = deferred;
   node.where = where;
-  auto* ids = static_cast<std::uint32_t*>(
-      arena_.allocate_record(inputs.size() * sizeof(std::uint32_t), alignof(std::uint32_t)));
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const std::uint32_t id = inputs[i].index_;
-    Value& root = values_[values_[id].root];
-    if (id < root.opened_at) reject_opened(table->name(op), where);
-    root.read = root.read || static_cast<int>(i) != aliased;
-    node.wants_gradient = node.wants_gradient || values_[id].wants_gradient;
-    ids[i] = id;
-  }
-  node.inputs = ids;
-  if (deferred >= 0) ++values_[ids[deferred]].pending;
-
-  const auto index = static_cast<std::uint32_t>(nodes_.size());
+  node.wants_gradient = wants;
   for (const Shape& shape : outputs) {
     std::uint32_t id;
     if (aliased >= 0) {
-      const Value& base = values_[ids[aliased]];
-      id = add_view(ids[aliased], shape, base.stride, 0).index_;
-      values_[id].wants_gradient = node.wants_gradient;
+      id = add_view(ids[aliased], shape, values_[ids[aliased]].stride, 0).index_;
+      values_[id].wants_gradient = wants;
       values_[id].zero = false;
     } else {
-      id = add_root(shape, arena_.allocate(static_cast<std::size_t>(shape.size()) * size_of(dtype_)),
-                    node.wants_gradient);
+      id = add_root(shape, arena_.allocate(static_cast<std::size_t>(shape.size()) * size_of(dtype_)), wants);
     }
     values_[id].node = index;
   }
-  nodes_.push_back(node);
   return index;
 }
 

@@ -8,9 +8,10 @@
 
 namespace unroll::nn {
 
-/// Writes to a temporary file in the folder of `path`; commit() puts it in the place of `path`. Until then,
-/// and if anything fails, the old file stays as it was; the destructor removes the temporary. After commit()
-/// the new file also survives a loss of power. Every failure throws Error with the system's reason.
+/// Writes to a temporary file in the folder of `path`; commit() puts it in the place of `path`, also of a
+/// symbolic link there. Until then the old file stays as it was, and the destructor removes the temporary.
+/// After commit() the new file survives a loss of power. Every failure throws Error with the system's reason;
+/// only a failure of the very last act, writing the folder to the disk, finds the new file in place.
 class AtomicFile {
  public:
   explicit AtomicFile(std::string path, Where where = Where::here());

@@ -171,7 +171,8 @@ void write_safetensors(const std::string& path, std::span<const Source> tensors,
                        Where where) {
   std::vector<const Source*> order;
   for (const Source& s : tensors) order.push_back(&s);
-  std::ranges::stable_partition(order, [](const Source* s) { return s->tensor->dtype() == DType::f64; });
+  std::stable_partition(order.begin(), order.end(),
+                        [](const Source* s) { return s->tensor->dtype() == DType::f64; });
 
   Header header;
   header.metadata = metadata;

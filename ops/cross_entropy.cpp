@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "ops/class_targets.h"
+#include "ops/row_kernels.h"
 
 namespace unroll::ops {
 
@@ -37,8 +38,7 @@ struct CrossEntropy {
     for (Index r = 0; r < targets.rows; ++r) {
       std::copy_n(logits.row(r), targets.classes, gradient);
       targets.loss_and_gradient(r, gradient);
-      T* to = d.view.row(r);
-      for (Index c = 0; c < targets.classes; ++c) to[c] = (d.fresh ? T(0) : to[c]) + d_out * gradient[c];
+      put_row(d.view.row(r), targets.classes, d.fresh, [&](Index c) { return d_out * gradient[c]; });
     }
   }
 };

@@ -41,9 +41,9 @@ struct LayerNorm {
     const View<T> out = context.out();
     const T *gain = context.in(1).data, *bias = context.in(2).data;
     for (Index r = 0; r < x.rows(); ++r) {
-      const auto [mean, scale] = of_rows<T>()[r] = of_row(x.row(r), x.cols());
-      put_row(out.row(r), x.cols(), true, [row = x.row(r), gain, bias, mean, scale](Index c) {
-        return (row[c] - mean) * scale * gain[c] + bias[c];
+      const RowStatistics<T> s = of_rows<T>()[r] = of_row(x.row(r), x.cols());
+      put_row(out.row(r), x.cols(), true, [row = x.row(r), gain, bias, s](Index c) {
+        return (row[c] - s.mean) * s.scale * gain[c] + bias[c];
       });
     }
   }

@@ -7,6 +7,7 @@
 
 #include "ops/blas.h"
 #include "ops/class_targets.h"
+#include "ops/row_kernels.h"
 
 namespace unroll::ops {
 
@@ -97,9 +98,8 @@ struct LinearCrossEntropy {
         gemm(Transpose::yes, Transpose::no, rows, d_logits, T(1), d_weight);
     }
     if (gradient[2]) {
-      T* d_bias = static_cast<T*>(gradient[2]);
       for (Index r = 0; r < d_logits.rows(); ++r)
-        for (Index c = 0; c < d_logits.cols(); ++c) d_bias[c] += d_logits(r, c);
+        add_row(d_logits.row(r), d_logits.cols(), static_cast<T*>(gradient[2]));
     }
   }
 
@@ -111,8 +111,7 @@ struct LinearCrossEntropy {
       const View<const T> whole = kept<T>(i, context.in_shape(i));
       const Into<T> d = context.d_in(i);
       for (Index r = 0; r < whole.rows(); ++r)
-        for (Index c = 0; c < whole.cols(); ++c)
-          d.view(r, c) = (d.fresh ? T(0) : d.view(r, c)) + d_out * whole(r, c);
+        put_row(d.view.row(r), whole.cols(), d.fresh, [&](Index c) { return d_out * whole(r, c); });
     }
   }
 };

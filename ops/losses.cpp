@@ -6,8 +6,8 @@
 #include <cmath>
 #include <numbers>
 
-#include "ops/matmul.h"
 #include "ops/pointwise.h"
+#include "ops/reduce.h"
 #include "ops/softmax_rows.h"
 
 namespace unroll::ops {
@@ -23,11 +23,9 @@ Var elementwise_loss(Label label, Var x, Var target, Over over, F f) {
                    fmt::format("predictions of shape {} and targets of shape {} came; needed equal shapes",
                                to_string(shape), to_string(target.shape(label.where))),
                    label.where);
-  autograd::Tape& tape = x.tape(label.where);
-  const Var each = tape.reshape(pointwise(label, f, x, target), Shape{1, shape.size()});
   const Index count = over == Over::rows ? shape.rows() : shape.size();
-  const Var share = tape.full(Shape{shape.size(), 1}, 1 / static_cast<double>(std::max<Index>(count, 1)));
-  return tape.reshape(matmul(each, share, Transpose::no, Transpose::no, label.where), Shape{});
+  const Var total = sum(pointwise(label, f, x, target), label.where);
+  return multiply(total, 1 / static_cast<double>(std::max<Index>(count, 1)), label.where);
 }
 
 template <class T>

@@ -14,8 +14,8 @@
 // One result has the shape of the full operand; the others may be rows (a bias: one row, as many columns),
 // columns (a mask: as many rows, one column) or scalars, and are repeated.
 #pragma once
+#include <algorithm>
 #include <concepts>
-#include <cstring>
 #include <tuple>
 
 #include "autograd/tape.h"
@@ -53,41 +53,66 @@ const auto& output_of(const R& result) {
 /// Shape of the result; rejects operands that do not broadcast, naming the first that does not fit.
 Shape broadcast(const Inputs& in);
 
-/// One operand, as the loops see it. A step of 0 repeats.
+/// One operand of a loop over rows, a pack at a time. A number that is repeated along the row, and the
+/// partial pack at the end of a row, are staged, so that the loop itself loads and stores whole packs only.
 template <class T>
-struct Operand {
-  T* data;
-  Index row_step;  // elements from one row to the next
-  bool splat;      // one number for the whole row
+class Stream {
+ public:
+  using Number = std::remove_const_t<T>;
+  static constexpr Index lanes = Pack<Number>::lanes;
+
+  /// `v` broadcast to `rows` rows and `size` elements.
+  Stream(const View<T>& v, Index rows, Index size)
+      : data_(v.data),
+        row_step_(v.size() == size || v.rows() == rows ? v.stride : 0),
+        splat_(v.size() != size && v.cols() == 1) {}
+  bool splat() const { return splat_; }
+  /// How far a pointer moves from pack to pack.
+  Index step() const { return splat_ ? 0 : lanes; }
+  T* row(Index r) const { return data_ + r * row_step_; }
+
+  // To be read:
+  const T* begin(Index r) { return splat_ ? repeated(r) : row(r); }
+  /// The lanes beyond `count` repeat the first, so that they are in the function's domain.
+  [[gnu::noinline]] const T* partial(const T* p, Index count) {
+    if (splat_) return p;
+    std::fill_n(staged_, lanes, *p);
+    std::copy_n(p, count, staged_);
+    return staged_;
+  }
+
+  // To be added to. A repeated number gathers the sum of its row first.
+  T* begin_sum(Index r) { return splat_ ? cleared() : row(r); }
+  [[gnu::noinline]] T* begin_partial(const T* p, Index count) {
+    std::fill_n(partial_, lanes, T(0));
+    if (!splat_) std::copy_n(p, count, partial_);
+    return partial_;
+  }
+  [[gnu::noinline]] void end_partial(T* p, Index count) {
+    for (Index i = 0; i < count; ++i) p[i] = splat_ ? p[i] + partial_[i] : partial_[i];
+  }
+  void end_sum(Index r) {
+    if (splat_) add_staged(r);
+  }
+
+ private:
+  // Out of line, as they would otherwise stand in every op several times.
+  [[gnu::noinline]] const T* repeated(Index r) {
+    std::fill_n(staged_, lanes, *row(r));
+    return staged_;
+  }
+  [[gnu::noinline]] T* cleared() {
+    std::fill_n(staged_, lanes, T(0));
+    return staged_;
+  }
+  [[gnu::noinline]] void add_staged(Index r) { *row(r) += Pack<T>::load(staged_).sum(); }
+
+  T* data_;
+  Index row_step_;
+  bool splat_;
+  alignas(64) Number staged_[static_cast<std::size_t>(lanes)];
+  alignas(64) Number partial_[static_cast<std::size_t>(lanes)];
 };
-
-template <class T>
-Operand<T> operand(const View<T>& v, Index rows, Index size) {
-  if (v.size() == size) return {v.data, v.stride, false};
-  return {v.data, v.rows() == rows ? v.stride : 0, v.cols() == 1};
-}
-
-/// A pack, the first `count` lanes from p (the rest repeat the first), or all lanes *p.
-template <class T>
-Pack<T> load_part(const T* p, Index count) {
-  alignas(64) T lanes[static_cast<std::size_t>(Pack<T>::lanes)];
-  for (Index i = 0; i < Pack<T>::lanes; ++i) lanes[i] = p[i < count ? i : 0];
-  return Pack<T>::load(lanes);
-}
-template <class T>
-void store_part(const Pack<T>& x, T* p, Index count) {
-  alignas(64) T lanes[static_cast<std::size_t>(Pack<T>::lanes)];
-  x.store(lanes);
-  std::memcpy(p, lanes, static_cast<std::size_t>(count) * sizeof(T));
-}
-template <class T>
-T sum_part(const Pack<T>& x, Index count) {
-  alignas(64) T lanes[static_cast<std::size_t>(Pack<T>::lanes)];
-  x.store(lanes);
-  T total = 0;
-  for (Index i = 0; i < count; ++i) total += lanes[i];
-  return total;
-}
 
 }  // namespace detail
 
@@ -124,137 +149,111 @@ struct Pointwise {
   }
 
  private:
+  // Where nothing is repeated and all operands are contiguous, the rows are taken as one long row (`flat`).
   template <class T, std::size_t... I, std::size_t... O>
   void run_forward(Forward<T>& context, std::index_sequence<I...>, std::index_sequence<O...>) const {
     const View<T> out[] = {context.out(O)...};
-    Index rows = out[0].rows(), cols = out[0].cols();
-    const View<const T> views[] = {context.in(I)...};
-    if (((views[I].contiguous() && views[I].size() == out[0].size()) && ...)) {
-      cols *= rows;  // nothing is repeated: one long row, one tail
-      rows = 1;
-    }
-    const detail::Operand<const T> in[] = {detail::operand(views[I], rows, rows * cols)...};
-    const bool plain = !(in[I].splat || ...);
-    for (Index r = 0; r < rows; ++r) {
-      const T* x[] = {in[I].data + r * in[I].row_step...};
-      T* y[] = {out[O].data + r * out[O].stride...};
-      if (plain)
-        forward_row<T>([&](std::size_t i, Index c) { return Pack<T>::load(x[i] + c); },
-                       [&](std::size_t i, Index c, Index n) { return detail::load_part(x[i] + c, n); }, y,
-                       cols, std::index_sequence<I...>{}, std::index_sequence<O...>{});
-      else
-        forward_row<T>(
-            [&](std::size_t i, Index c) { return in[i].splat ? Pack<T>(*x[i]) : Pack<T>::load(x[i] + c); },
-            [&](std::size_t i, Index c, Index n) {
-              return in[i].splat ? Pack<T>(*x[i]) : detail::load_part(x[i] + c, n);
-            },
-            y, cols, std::index_sequence<I...>{}, std::index_sequence<O...>{});
-    }
-  }
-
-  template <class T, class Load, class LoadPart, std::size_t... I, std::size_t... O>
-  void forward_row(Load load, LoadPart load_part, T* const* y, Index cols, std::index_sequence<I...>,
-                   std::index_sequence<O...>) const {
+    const View<const T> in[] = {context.in(I)...};
+    const Index size = out[0].size();
+    const bool flat = ((in[I].contiguous() && in[I].size() == size) && ...);
+    const Index rows = flat ? 1 : out[0].rows(), cols = flat ? size : out[0].cols();
+    detail::Stream<const T> x[] = {{in[I], rows, size}...};
+    detail::Stream<T> y[] = {{out[O], rows, size}...};
     constexpr Index lanes = Pack<T>::lanes;
-    Index c = 0;
-    for (; c + lanes <= cols; c += lanes) {
-      const auto result = f(load(I, c)...);
-      (Pack<T>(detail::output_of<O>(result)).store(y[O] + c), ...);
-    }
-    if (c < cols) {
-      const auto result = f(load_part(I, c, cols - c)...);
-      (detail::store_part(Pack<T>(detail::output_of<O>(result)), y[O] + c, cols - c), ...);
+    for (Index r = 0; r < rows; ++r) {
+      const T* from[] = {x[I].begin(r)...};
+      T* to[] = {y[O].row(r)...};
+      for (Index c = 0; c < cols; c += lanes) {
+        const Index count = std::min(lanes, cols - c);
+        T* whole[] = {to[O]...};
+        if (count < lanes) {
+          ((from[I] = x[I].partial(from[I], count)), ...);
+          ((to[O] = y[O].begin_partial(to[O], count)), ...);
+        }
+        const auto result = f(Pack<T>::load(from[I])...);
+        (Pack<T>(detail::output_of<O>(result)).store(to[O]), ...);
+        if (count < lanes) (y[O].end_partial(whole[O], count), ...);
+        ((from[I] += x[I].step()), ...);
+        ((to[O] += lanes), ...);
+      }
     }
   }
 
-  // One input's gradient: added along the row, or (splat) summed over it.
+  // Where the gradient of one input goes; nowhere, if nobody wants it.
   template <class T>
   struct Target {
-    T* data = nullptr;  // nullptr: nobody wants it
-    Index row_step = 0;
-    bool splat = false;
-    bool fresh = false;
-    Pack<T> sum = Pack<T>(0.0);
-    T tail = 0;
+    detail::Stream<T> sum;
+    T *to, *whole;
+    bool wanted, fresh;
   };
 
   template <class T, std::size_t... I, std::size_t... O>
   void run_backward(Backward<T>& context, std::index_sequence<I...>, std::index_sequence<O...>) const {
     const View<const T> d_out[] = {context.d_out(O)...};
-    const View<const T> views[] = {context.in(I)...};
-    Index rows = d_out[0].rows(), cols = d_out[0].cols();
-    const Index size = rows * cols;
-    Target<T> target[N];
-    bool same_layout = ((d_out[O].contiguous()) && ...);
+    const View<const T> in[] = {context.in(I)...};
+    const Index size = d_out[0].size();
+    bool flat = (d_out[O].contiguous() && ...) && ((in[I].contiguous() && in[I].size() == size) && ...);
+    Into<T> into[N];
     for (int k = 0; k < N; ++k) {
-      same_layout = same_layout && views[k].contiguous() && views[k].size() == size;
       if (!context.wants(k)) continue;
-      bool shared = false;  // with another input: then both add
-      for (int other = 0; other < N; ++other)
-        shared = shared || (other != k && context.wants(other) && context.share_gradient(k, other));
-      const bool repeated = views[k].size() != size;
-      const Into<T> into = shared || repeated ? Into<T>{context.add_to(k), false} : context.d_in(k);
-      target[k].data = into.view.data;
-      target[k].fresh = into.fresh;
-      target[k].row_step = into.view.stride;
-      same_layout = same_layout && into.view.contiguous();
+      into[k] = gradient_of(context, k, in[k].size() != size);
+      flat = flat && into[k].view.contiguous();
     }
-    if (same_layout) {
-      cols = size;
-      rows = 1;
-    }
-    for (int k = 0; k < N; ++k) {
-      if (views[k].size() == size) continue;
-      if (views[k].rows() != rows) target[k].row_step = 0;
-      target[k].splat = views[k].cols() == 1;
-    }
-    const detail::Operand<const T> in[] = {detail::operand(views[I], rows, size)...};
+    const Index rows = flat ? 1 : d_out[0].rows(), cols = flat ? size : d_out[0].cols();
+    detail::Stream<const T> x[] = {{in[I], rows, size}...};
+    detail::Stream<const T> dy[] = {{d_out[O], rows, size}...};
+    Target<T> target[] = {{{into[I].view, rows, size}, nullptr, nullptr, context.wants(I), into[I].fresh}...};
+    constexpr Index lanes = Pack<T>::lanes;
     for (Index r = 0; r < rows; ++r) {
-      const T* x[] = {in[I].data + r * in[I].row_step...};
-      const T* dy[] = {d_out[O].data + r * d_out[O].stride...};
-      constexpr Index lanes = Pack<T>::lanes;
-      auto block = [&](Index c, auto load, auto add) {
-        const auto result =
-            f(Dual<Pack<T>, 1u << I>{in[I].splat ? Pack<T>(*x[I]) : load(x[I] + c), {Pack<T>(1.0)}}...);
-        const Pack<T> seed[] = {load(dy[O] + c)...};
-        auto one = [&]<int K>(std::integral_constant<int, K>) {
-          if (!target[K].data) return;
-          Pack<T> sum(0.0);
-          (([&]<class D>(const D& d, const Pack<T>& s) {
-             if constexpr (requires { d.tangent; })
-               if constexpr (D::depends_on(K)) sum = fma(s, d.tangent[D::slot(K)], sum);
-           }(detail::output_of<O>(result), seed[O])),
-           ...);
-          add(target[K], target[K].data + r * target[K].row_step + c, sum);
-        };
-        (one(std::integral_constant<int, static_cast<int>(I)>{}), ...);
-      };
-      Index c = 0;
-      for (; c + lanes <= cols; c += lanes)
-        block(
-            c, [](const T* p) { return Pack<T>::load(p); },
-            [](Target<T>& t, T* p, const Pack<T>& sum) {
-              if (t.splat)
-                t.sum = t.sum + sum;
-              else
-                (t.fresh ? sum : Pack<T>::load(p) + sum).store(p);
-            });
-      if (c < cols)
-        block(
-            c, [n = cols - c](const T* p) { return detail::load_part(p, n); },
-            [n = cols - c](Target<T>& t, T* p, const Pack<T>& sum) {
-              if (t.splat)
-                t.tail += detail::sum_part(sum, n);
-              else
-                detail::store_part(t.fresh ? sum : detail::load_part<T>(p, n) + sum, p, n);
-            });
-      for (Target<T>& t : target) {
-        if (!t.splat || !t.data) continue;
-        t.data[r * t.row_step] += t.sum.sum() + t.tail;
-        t.sum = Pack<T>(0.0);
-        t.tail = 0;
+      const T* from[] = {x[I].begin(r)...};
+      const T* seed[] = {dy[O].begin(r)...};
+      for (Target<T>& t : target)
+        if (t.wanted) t.to = t.sum.begin_sum(r);
+      for (Index c = 0; c < cols; c += lanes) {
+        const Index count = std::min(lanes, cols - c);
+        if (count < lanes) {
+          ((from[I] = x[I].partial(from[I], count)), ...);
+          ((seed[O] = dy[O].partial(seed[O], count)), ...);
+          for (Target<T>& t : target)
+            if (t.wanted) t.to = t.sum.begin_partial(t.whole = t.to, count);
+        }
+        const auto result = f(Dual<Pack<T>, 1u << I>{Pack<T>::load(from[I]), {Pack<T>(1.0)}}...);
+        const Pack<T> seeds[] = {Pack<T>::load(seed[O])...};
+        (add_slopes<I>(target[I], result, seeds, std::index_sequence<O...>{}), ...);
+        if (count < lanes)
+          for (Target<T>& t : target)
+            if (t.wanted) t.sum.end_partial(t.whole, count);
+        ((from[I] += x[I].step()), ...);
+        ((seed[O] += lanes), ...);
+        for (Target<T>& t : target)
+          if (t.wanted) t.to += t.sum.step();
       }
+      for (Target<T>& t : target)
+        if (t.wanted) t.sum.end_sum(r);
     }
+  }
+
+  // Operands that share memory, or are repeated, are added to in several places: theirs is never fresh.
+  template <class T>
+  static Into<T> gradient_of(Backward<T>& context, int k, bool repeated) {
+    bool shared = false;
+    for (int other = 0; other < N; ++other)
+      shared = shared || (other != k && context.wants(other) && context.share_gradient(k, other));
+    return shared || repeated ? Into<T>{context.add_to(k), false} : context.d_in(k);
+  }
+
+  // d_in[K] += sum over outputs of d_out * d out / d in[K], for one pack.
+  template <std::size_t K, class T, class R, std::size_t... O>
+  static void add_slopes(Target<T>& target, const R& result, const Pack<T>* seeds,
+                         std::index_sequence<O...>) {
+    if (!target.wanted) return;
+    Pack<T> sum(0.0);
+    (([&]<class D>(const D& d) {
+       if constexpr (requires { d.tangent; })
+         if constexpr (D::depends_on(K)) sum = fma(seeds[O], d.tangent[D::slot(K)], sum);
+     }(detail::output_of<O>(result))),
+     ...);
+    (target.fresh ? sum : Pack<T>::load(target.to) + sum).store(target.to);
   }
 };
 

@@ -45,7 +45,7 @@ struct Geometry {
 // Sums of blocks go into a double, so that long sums lose little in f32.
 template <class T>
 double long_sum(const T* x, Index n) {
-  constexpr Index block = 4096;
+  constexpr Index block = 1024;
   double total = 0;
   for (Index c = 0; c < n; c += block) total += static_cast<double>(row_sum(x + c, std::min(block, n - c)));
   return total;

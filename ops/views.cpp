@@ -32,6 +32,8 @@ Var slice(Var x, int axis, Index begin, Index end, Where where) {
 std::vector<Var> split(Var x, std::span<const Index> sizes, int axis, Where where) {
   const Shape& shape = x.shape(where);
   axis = front_axis("split", axis, shape, where);
+  for (Index size : sizes)
+    if (size < 0) autograd::fail("split", fmt::format("a size of {} came; needed none below 0", size), where);
   const Index total = std::accumulate(sizes.begin(), sizes.end(), Index{0});
   if (total != shape[axis])
     autograd::fail("split",

@@ -7,6 +7,7 @@
 
 #include "nn/gradients.h"
 #include "nn/module.h"
+#include "ops/matmul.h"
 #include "tests/allocation_count.h"
 
 using namespace unroll;
@@ -331,4 +332,28 @@ TEST_CASE("a step makes no heap allocation") {
   const std::size_t before = tests::allocation_count();
   CHECK(Tensor(Shape{3}).size() == 3);
   CHECK(tests::allocation_count() > before);  // the count does count
+}
+
+TEST_CASE("every rule trains a line through a tape") {
+  const Tensor x = Tensor::from({4, 2}, {1, 0, 0, 1, 1, 1, 1, -1}), y = Tensor::from({4, 1}, {3, -1, 2, 4});
+  for (const Rule& rule :
+       {Rule(Sgd{.learning_rate = 0.1}), Rule(Sgd{.learning_rate = 0.05, .momentum = 0.5}),
+        Rule(RmsProp{.learning_rate = 0.01}), Rule(Adagrad{.learning_rate = 1}),
+        Rule(Adam{.learning_rate = 0.05}), Rule(AdamW{.learning_rate = 0.05, .weight_decay = 0})}) {
+    Parameter w("w", Shape{2, 1}), b("b", Shape{1});
+    Optimiser optimiser(std::vector{&w, &b}, rule);
+    Tape tape;
+    Gradients gradients;
+    for (int i = 0; i < 1000; ++i) {
+      tape.clear();
+      gradients.clear();
+      Var error = affine(tape.constant(x), w, b) - tape.constant(y);
+      tape.backward(matmul(error, error, Transpose::yes), gradients);
+      clip_by_global_norm(gradients, 10);
+      optimiser.step(gradients);
+    }
+    CHECK(w.value().at(0) == doctest::Approx(3).epsilon(0.01));
+    CHECK(w.value().at(1) == doctest::Approx(-1).epsilon(0.01));
+    CHECK(std::abs(b.value().at(0)) < 0.02);
+  }
 }

@@ -78,6 +78,10 @@ std::vector<OpEntry> all_entries();
 std::vector<OpEntry> elementwise_ops();
 std::vector<OpEntry> loss_ops();
 std::vector<OpEntry> matmul_ops();
+std::vector<OpEntry> reduce_ops();
+std::vector<OpEntry> segment_ops();
+std::vector<OpEntry> shape_ops();
+std::vector<OpEntry> softmax_ops();
 
 /// An f64 tensor filled by f(row, column).
 template <class F>

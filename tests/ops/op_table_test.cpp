@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <string>
 #include <string_view>
 
 #include "ops/elementwise.h"
@@ -33,7 +34,7 @@ TEST_CASE("every op of the library is in the table, and passes") {
     CHECK_MESSAGE(wrong.empty(), entry.name << ": " << wrong.size() << " complaints");
   }
   for (const autograd::OpTable* op : autograd::all_ops())
-    if (of_library(op->type)) CHECK_MESSAGE(seen.contains(op), "not in the table: " << op->type);
+    if (of_library(op->type)) CHECK_MESSAGE(seen.contains(op), "not in the table: " << std::string(op->type));
 }
 
 namespace {

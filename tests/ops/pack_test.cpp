@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <type_traits>
 
 using namespace unroll;
@@ -61,7 +62,7 @@ template <class T>
 constexpr T kInfinity = std::numeric_limits<T>::infinity();
 
 template <class T>
-void check_function(const char* name, auto f, auto exact) {
+void check_function(const std::string& name, auto f, auto exact) {
   // Everything, and again where the result is neither the argument nor a limit.
   const Worst<T> worst[] = {sweep<T>(0, kInfinity<T>, 200'000, f, exact),
                             sweep<T>(T(0x1p-30), T(0x1p11), 400'000, f, exact)};
