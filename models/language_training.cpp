@@ -17,7 +17,8 @@ namespace unroll::models {
 namespace {
 
 constexpr Index kEvaluationStreams = 16, kEvaluationSteps = 128;
-constexpr int kEvaluationGroups = 4;  // of streams that are read together, whatever the number of workers
+constexpr Index kShortestStream = 4096;  // characters: what a zero state costs at its start must not count
+constexpr int kEvaluationGroups = 4;     // of streams that are read together, whatever the number of workers
 
 // What one worker keeps from window to window.
 struct Reader {
@@ -67,7 +68,8 @@ double read_through(const LanguageModel& model, const TextStreams& text, Share s
 }  // namespace
 
 double evaluate(const LanguageModel& model, std::span<const int> text, Workers& workers) {
-  const Index streams = std::clamp<Index>(static_cast<Index>(text.size()) - 1, 1, kEvaluationStreams);
+  const Index streams =
+      std::clamp<Index>(static_cast<Index>(text.size()) / kShortestStream, 1, kEvaluationStreams);
   const TextStreams cut(text, streams, kEvaluationSteps, Where{});
   std::vector<double> sums(kEvaluationGroups);
   workers.each([&](Worker& worker) {

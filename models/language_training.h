@@ -12,8 +12,9 @@
 
 namespace unroll::models {
 
-/// Mean cross entropy in nats a character over a text read in at most 16 streams, each from a zero state; the
-/// same for any number of workers. Throws Error for a text of fewer than two characters.
+/// Mean cross entropy in nats a character over a text read in up to 16 streams, each of at least 4096
+/// characters (if there are so many) and from a zero state; the same for any number of workers. Throws Error
+/// for a text of fewer than two characters.
 double evaluate(const LanguageModel& model, std::span<const int> text, Workers& workers);
 
 struct LanguageTraining {

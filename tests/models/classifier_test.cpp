@@ -95,6 +95,21 @@ TEST_CASE("training gives the same bits for the same seed and threads, evaluatio
   CHECK(a.predicted == b.predicted);
 }
 
+TEST_CASE("what a text is taken for does not depend on its company") {
+  Generator g(5);
+  const TextClassifier model(kWords, kSmall, g);
+  const LabelledTexts data = which_is_first(100, 4);
+  Workers workers(2);
+  const ClassifierScore together = evaluate(model, data, workers);
+  double loss = 0;
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    const ClassifierScore alone = evaluate(model, {{data.texts[i]}, {data.labels[i]}}, workers);
+    CHECK(alone.predicted[0] == together.predicted[i]);
+    loss += alone.loss / static_cast<double>(data.size());
+  }
+  CHECK(loss == doctest::Approx(together.loss).epsilon(1e-5));
+}
+
 TEST_CASE("batches smaller than the number of threads are no trouble") {
   Generator g(5);
   TextClassifier model(kWords, kSmall, g);

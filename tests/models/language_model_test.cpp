@@ -48,7 +48,7 @@ TEST_CASE("a language model learns a pattern through windows that are shorter th
 }
 
 TEST_CASE("an untrained model is about as good as guessing, for any number of workers alike") {
-  const std::string text = alternating(50);
+  const std::string text = alternating(5000);  // several streams
   const SavedLanguageModel saved = untrained(text);
   const std::vector<int> ids = character_ids(text, saved.vocabulary);
   Workers one(1), three(3);
