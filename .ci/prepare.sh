@@ -11,11 +11,13 @@ give_up() {
   exit 1
 }
 
+# Their names in one line.
 missing_packages() {
-  local package
+  local package missing=()
   for package in "${packages[@]}"; do
-    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || echo "$package"
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
   done
+  echo "${missing[*]}"
 }
 
 as_root() {
@@ -27,15 +29,15 @@ install_packages() {
   type apt-get dpkg-query >/dev/null 2>&1 ||
     give_up "this system has no apt-get: needed Debian 12, or what its packages bring: ${packages[*]}"
   local missing
-  mapfile -t missing < <(missing_packages)
-  [ ${#missing[@]} -gt 0 ] || return 0
+  missing=$(missing_packages)
+  [ -n "$missing" ] || return 0
   [ "$(id -u)" = 0 ] || command -v sudo >/dev/null ||
-    give_up "these packages are missing: ${missing[*]}; needed root or sudo to install them"
-  say "installing ${missing[*]}"
-  as_root apt-get update -q ||
-    give_up "apt-get update failed; these packages are missing: ${missing[*]}"
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" ||
-    give_up "apt-get install failed; these packages are missing: $(missing_packages | tr '\n' ' ')"
+    give_up "these packages are missing: $missing; needed root or sudo to install them"
+  say "installing $missing"
+  as_root apt-get update -q || give_up "apt-get update failed; these packages are missing: $missing"
+  # shellcheck disable=SC2086 # one word a package
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing ||
+    give_up "apt-get install failed; these packages are missing: $(missing_packages)"
 }
 
 # build FOLDER TARGET [option of meson setup ...]: optimised, from scratch or from where it was.

@@ -31,9 +31,9 @@ struct ClassifierScore {
 ClassifierScore evaluate(const TextClassifier& model, const LabelledTexts& data, Workers& workers);
 
 struct ClassifierTraining {
-  int epochs = 8;
+  int epochs = 5;
   Index batch = 64;
-  double learning_rate = 1e-3;  // of Adam at the start; falls along half a cosine
+  double learning_rate = 3e-3;  // of Adam at the start; falls along half a cosine
   double clip = 5;              // largest global norm of the gradient
   std::uint64_t seed = 1;
 };
