@@ -1,5 +1,6 @@
 #include "nn/cells.h"
 
+#include "nn/cell_formulas.h"
 #include "nn/initialise.h"
 #include "ops/pointwise.h"
 #include "ops/views.h"
@@ -48,17 +49,9 @@ Lstm::Lstm(Index in, Index hidden, Generator& generator, const LstmOptions& opti
 
 Lstm::State Lstm::step(Projected x, State s) const {
   const auto [i, f, g, o] = ops::split<4>(x.add(s.h, weight_hh));
-  const auto cell = [](auto i, auto f, auto g, auto o, auto c) {
-    auto c_next = sigmoid(f) * c + sigmoid(i) * tanh(g);
-    return std::tuple{sigmoid(o) * tanh(c_next), c_next};
-  };
-  const auto cell_with_peepholes = [](auto i, auto f, auto g, auto o, auto c, auto p_i, auto p_f, auto p_o) {
-    auto c_next = sigmoid(f + p_f * c) * c + sigmoid(i + p_i * c) * tanh(g);
-    return std::tuple{sigmoid(o + p_o * c_next) * tanh(c_next), c_next};
-  };
-  const auto [h, c] = peephole_i ? pointwise("lstm", cell_with_peepholes, i, f, g, o, s.c, *peephole_i,
-                                             *peephole_f, *peephole_o)
-                                 : pointwise("lstm", cell, i, f, g, o, s.c);
+  const auto [h, c] = peephole_i ? pointwise("lstm", formulas::lstm_with_peepholes, i, f, g, o, s.c,
+                                             *peephole_i, *peephole_f, *peephole_o)
+                                 : pointwise("lstm", formulas::lstm, i, f, g, o, s.c);
   return {weight_hr ? matmul(h, *weight_hr) : h, c};
 }
 
@@ -88,28 +81,15 @@ Var Gru::step(Projected x, Var h) const {
   if (weight_hn) return step_before(std::move(x), h);
   const auto [x_r, x_z, x_n] = ops::split<3>(x);
   const auto [h_r, h_z, h_n] = ops::split<3>(matmul(h, weight_hh));
-  return pointwise(
-      "gru",
-      [](auto x_r, auto x_z, auto x_n, auto h_r, auto h_z, auto h_n, auto b, auto h) {
-        auto n = tanh(x_n + sigmoid(x_r + h_r) * (h_n + b));
-        return n + sigmoid(x_z + h_z) * (h - n);
-      },
-      x_r, x_z, x_n, h_r, h_z, h_n, *bias_hn, h);
+  return pointwise("gru", formulas::gru_reset_after, x_r, x_z, x_n, h_r, h_z, h_n, *bias_hn, h);
 }
 
 Var Gru::step_before(Projected x, Var h) const {
   const Index hidden = weight_hn->shape()[0];
   auto [gates, candidate] = x.split(2 * hidden, hidden);
   const auto [r, z] = ops::split<2>(gates.add(h, weight_hh));
-  const Var kept = pointwise(
-      "gru_reset", [](auto r, auto h) { return sigmoid(r) * h; }, r, h);
-  return pointwise(
-      "gru",
-      [](auto z, auto n, auto h) {
-        auto candidate = tanh(n);
-        return candidate + sigmoid(z) * (h - candidate);
-      },
-      z, candidate.add(kept, *weight_hn), h);
+  const Var kept = pointwise("gru_reset", formulas::gru_reset, r, h);
+  return pointwise("gru", formulas::gru_update, z, candidate.add(kept, *weight_hn), h);
 }
 
 void Gru::members(Members& m) {

@@ -83,13 +83,14 @@ class Stream {
 
   // To be added to. A repeated number gathers the sum of its row first.
   T* begin_sum(Index r) { return splat_ ? cleared() : row(r); }
-  [[gnu::noinline]] T* begin_partial(const T* p, Index count) {
+  /// Zeros to add to; end_partial() takes `count` of them. Operands that share memory each add what is
+  /// theirs.
+  [[gnu::noinline]] T* begin_partial() {
     std::fill_n(partial_, lanes, T(0));
-    if (!splat_) std::copy_n(p, count, partial_);
     return partial_;
   }
-  [[gnu::noinline]] void end_partial(T* p, Index count) {
-    for (Index i = 0; i < count; ++i) p[i] = splat_ ? p[i] + partial_[i] : partial_[i];
+  [[gnu::noinline]] void end_partial(T* p, Index count, bool fresh) const {
+    for (Index i = 0; i < count; ++i) p[i] = fresh ? partial_[i] : p[i] + partial_[i];
   }
   void end_sum(Index r) {
     if (splat_) add_staged(r);
@@ -168,11 +169,11 @@ struct Pointwise {
         T* whole[] = {to[O]...};
         if (count < lanes) {
           ((from[I] = x[I].partial(from[I], count)), ...);
-          ((to[O] = y[O].begin_partial(to[O], count)), ...);
+          ((to[O] = y[O].begin_partial()), ...);
         }
         const auto result = f(Pack<T>::load(from[I])...);
         (Pack<T>(detail::output_of<O>(result)).store(to[O]), ...);
-        if (count < lanes) (y[O].end_partial(whole[O], count), ...);
+        if (count < lanes) (y[O].end_partial(whole[O], count, true), ...);
         ((from[I] += x[I].step()), ...);
         ((to[O] += lanes), ...);
       }
@@ -215,14 +216,17 @@ struct Pointwise {
           ((from[I] = x[I].partial(from[I], count)), ...);
           ((seed[O] = dy[O].partial(seed[O], count)), ...);
           for (Target<T>& t : target)
-            if (t.wanted) t.to = t.sum.begin_partial(t.whole = t.to, count);
+            if (t.wanted) {
+              t.whole = t.to;
+              t.to = t.sum.begin_partial();
+            }
         }
         const auto result = f(Dual<Pack<T>, 1u << I>{Pack<T>::load(from[I]), {Pack<T>(1.0)}}...);
         const Pack<T> seeds[] = {Pack<T>::load(seed[O])...};
         (add_slopes<I>(target[I], result, seeds, std::index_sequence<O...>{}), ...);
         if (count < lanes)
           for (Target<T>& t : target)
-            if (t.wanted) t.sum.end_partial(t.whole, count);
+            if (t.wanted) t.sum.end_partial(t.whole, count, t.fresh);
         ((from[I] += x[I].step()), ...);
         ((seed[O] += lanes), ...);
         for (Target<T>& t : target)

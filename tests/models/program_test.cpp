@@ -53,7 +53,7 @@ void check_complaint(const Result& result, int code, std::initializer_list<const
   CHECK(result.out.empty());
   CHECK(result.err.starts_with("unroll: "));
   CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
-  for (const std::string& part : parts) {
+  for (const char* part : parts) {
     INFO(part);
     CHECK(result.err.find(part) != std::string::npos);
   }
