@@ -19,9 +19,9 @@ double evaluate(const LanguageModel& model, std::span<const int> text, Workers& 
 
 struct LanguageTraining {
   int epochs = 10;
-  Index batch = 32;             // streams
+  Index batch = 16;             // streams
   Index steps = 64;             // of truncated backpropagation
-  double learning_rate = 3e-3;  // of Adam at the start; falls along half a cosine
+  double learning_rate = 4e-3;  // of Adam at the start; falls along half a cosine
   double clip = 1;              // largest global norm of the gradient
   std::uint64_t seed = 1;
 };
