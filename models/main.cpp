@@ -1,9 +1,13 @@
 // The program `unroll`: its command line.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <span>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "models/programs.h"
 
@@ -136,6 +140,24 @@ int complain(const char* message, int code) {
   return code;
 }
 
+// What is wrong with the words before the first option, if they name no subcommand; CLI11 does not name them.
+std::string unknown_subcommand(const CLI::App& app, std::span<char* const> words) {
+  const CLI::App* at = &app;
+  for (const char* word : words) {
+    const auto known = at->get_subcommands([](const CLI::App*) { return true; });
+    if (known.empty() || word[0] == '-') return "";
+    const auto next =
+        std::ranges::find(known, std::string(word), [](const CLI::App* a) { return a->get_name(); });
+    if (next == known.end()) {
+      std::vector<std::string> names;
+      for (const CLI::App* a : known) names.push_back(a->get_name());
+      return fmt::format("'{}' came; needed one of {}", word, fmt::join(names, ", "));
+    }
+    at = *next;
+  }
+  return "";
+}
+
 int run_program(int argc, char** argv) {
   CLI::App app("Recurrent nets on a CPU.", "unroll");
   app.set_version_flag("--version", "unroll " UNROLL_VERSION);
@@ -155,7 +177,8 @@ int run_program(int argc, char** argv) {
     return 0;
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
-    return complain(fmt::format("{} (see --help)", e.what()).c_str(), 2);
+    const std::string unknown = unknown_subcommand(app, {argv + 1, argv + argc});
+    return complain(fmt::format("{} (see --help)", unknown.empty() ? e.what() : unknown).c_str(), 2);
   } catch (const std::exception& e) {
     return complain(e.what(), 1);
   }
