@@ -16,8 +16,8 @@ constexpr const char* kVocabulary = "unroll.vocabulary";
 
 json to_json(const Configuration& configuration) {
   json object = json::object();
-  for (const auto& [name, setting] : configuration)
-    std::visit([&](const auto& value) { object[name] = value; }, setting);
+  for (const auto& entry : configuration)
+    std::visit([&](const auto& value) { object[entry.first] = value; }, entry.second);
   return object;
 }
 
