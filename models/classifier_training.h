@@ -31,7 +31,7 @@ struct ClassifierScore {
 ClassifierScore evaluate(const TextClassifier& model, const LabelledTexts& data, Workers& workers);
 
 struct ClassifierTraining {
-  int epochs = 5;
+  int epochs = 4;
   Index batch = 64;
   double learning_rate = 3e-3;  // of Adam at the start; falls along half a cosine
   double clip = 5;              // largest global norm of the gradient

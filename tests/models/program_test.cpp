@@ -96,8 +96,9 @@ TEST_CASE("program: version and help") {
 TEST_CASE("program: wrong usage is one line and exit code 2") {
   const Folder folder;
   check_complaint(unroll(folder, ""), 2, {"subcommand is required"});
-  check_complaint(unroll(folder, "dance"), 2, {"dance"});
+  check_complaint(unroll(folder, "dance"), 2, {"'dance' came; needed one of demo, lm"});
   check_complaint(unroll(folder, "lm"), 2, {"subcommand is required"});
+  check_complaint(unroll(folder, "lm dance"), 2, {"'dance' came; needed one of train, eval, sample"});
   check_complaint(unroll(folder, "lm train --text x"), 2, {"--out is required"});
   check_complaint(unroll(folder, "demo --epochs 0"), 2, {"--epochs", "0"});
   check_complaint(unroll(folder, "demo --threads many"), 2, {"--threads", "many"});
