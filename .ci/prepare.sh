@@ -44,7 +44,7 @@ install_packages() {
 build() {
   local folder=$1 target=$2
   shift 2
-  [ -f "$folder/build.ninja" ] || meson setup "$folder" --buildtype=release "$@" ||
+  [ -f "$folder/build.ninja" ] || meson setup "$folder" "$@" ||
     give_up "meson cannot configure $folder; its log is $folder/meson-logs/meson-log.txt"
   ninja -C "$folder" "$target" || give_up "the build in $folder failed"
 }
