@@ -39,15 +39,15 @@ struct Value {
   Index valid_begin;    // gradient elements [valid_begin, valid_end) hold sums, the rest is undefined
   Index valid_end;
   const Parameter::Leaf* parameter;
-  std::uint32_t pins;        // deferred products that still read the gradient
-  std::uint32_t pending;     // nodes that may still defer a product for this value (see Backward::defer)
-  std::uint32_t first_pair;  // of the list of deferred products
+  std::uint32_t pins;         // deferred products that still read the gradient
+  std::uint32_t pending;      // nodes that may still defer a product for this value (see Backward::defer)
+  std::uint32_t first_pair;   // of the list of deferred products
   const std::byte* forms[2];  // the numbers in other layouts, see Tape::form
   bool wants_gradient;
   bool keeps_gradient;      // it stays readable after backward
   bool done;                // backward has passed the node that made it
   bool read;                // some node has it, or a view of it, as an input
-  bool zero;  // a constant known to be zero everywhere
+  bool zero;                // a constant known to be zero everywhere
   std::uint32_t opened_at;  // handles older than this are void, see Tape::open; 0 if not opened
 };
 
