@@ -194,7 +194,7 @@ struct Pointwise {
     const View<const T> in[] = {context.in(I)...};
     const Index size = d_out[0].size();
     bool flat = (d_out[O].contiguous() && ...) && ((in[I].contiguous() && in[I].size() == size) && ...);
-    Into<T> into[N];
+    Into<T> into[N] = {};
     for (int k = 0; k < N; ++k) {
       if (!context.wants(k)) continue;
       into[k] = gradient_of(context, k, in[k].size() != size);
