@@ -33,7 +33,6 @@ class Parameter {
   Parameter& operator=(Parameter&&) noexcept = default;
 
   const std::string& name() const { return leaf_->name; }
-  void rename(std::string name) { leaf_->name = std::move(name); }
   const Shape& shape() const { return leaf_->value.shape(); }
   Tensor& value() { return leaf_->value; }
   const Tensor& value() const { return leaf_->value; }
@@ -46,6 +45,12 @@ class Parameter {
 
  private:
   std::unique_ptr<Leaf> leaf_;
+};
+
+/// A parameter and its path in a model, "encoder.forward.weight_hh".
+struct NamedParameter {
+  std::string path;
+  Parameter* parameter;
 };
 
 /// Gradients by parameter, added up over the passes since clear(). Owned by whoever runs the passes, so that
@@ -114,5 +119,6 @@ class Gradients {
 
 namespace unroll {
 using autograd::Gradients;
+using autograd::NamedParameter;
 using autograd::Parameter;
 }  // namespace unroll

@@ -40,9 +40,10 @@ template <class M>
 void randomise(M& module) {
   convert(module, f64);
   std::uint64_t seed = 100;
-  for (Parameter* p : parameters(module)) {
+  for (const NamedParameter& p : parameters(module)) {
     Generator generator(seed++);
-    for (Index i = 0; i < p->value().size(); ++i) p->value().set(i, 0.6 * generator.normal());
+    Tensor& value = p.parameter->value();
+    for (Index i = 0; i < value.size(); ++i) value.set(i, 0.6 * generator.normal());
   }
 }
 
@@ -242,7 +243,8 @@ TEST_CASE("fused and composed forms of a cell agree") {
   Gradients fused, composed;
   const Tensor fused_outputs = run(lstm, fused), composed_outputs = run(Composed{lstm}, composed);
   CHECK(difference(fused_outputs, composed_outputs) < 1e-13);
-  for (Parameter* p : parameters(lstm)) CHECK(difference(fused.dense(*p), composed.dense(*p)) < 1e-12);
+  for (const NamedParameter& p : parameters(lstm))
+    CHECK(difference(fused.dense(*p.parameter), composed.dense(*p.parameter)) < 1e-12);
 }
 
 TEST_CASE("misuse of a recurrence is named") {
