@@ -43,7 +43,7 @@ void Collage::add(Var piece, Index row, Index column) {
 }
 
 Var Collage::paste(const Shape& result) const {
-  return count_ == 1 ? pieces_[0] : ops::paste(tape_, {pieces_, count_}, {places_, count_}, result);
+  return count_ == 1 ? pieces_[0] : ops::detail::paste_computed(tape_, {pieces_, count_}, {places_, count_}, result);
 }
 
 Steps::Steps(Var projected, std::size_t values_before, const Layout& layout)
