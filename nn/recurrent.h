@@ -73,6 +73,7 @@ struct Stack {
   template <class Apply>
   auto through(Sequence xs, Generator* noise, Where where, Apply apply) const {
     Tape& tape = xs.rows.tape(where);
+    if (layers.empty()) autograd::fail("stack", "no layers came; needed at least one", where);
     for (std::size_t i = 0;; ++i) {
       const auto scope = tape.scope(detail::layer_name(i));
       auto result = apply(i, xs);
