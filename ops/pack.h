@@ -11,23 +11,30 @@
 
 namespace unroll::ops {
 
-template <class T>
-struct Mask {
-  typename xsimd::batch<T>::batch_bool_type v;
+// The instruction set is part of the types' names: code that was built for another one, such as a user's
+// beside our library, has functions of its own and is not mixed up with this.
+template <class T, class Arch>
+struct MaskOf {
+  using Mask = MaskOf;
+  typename xsimd::batch<T, Arch>::batch_bool_type v;
   friend Mask operator&(Mask a, Mask b) { return {a.v & b.v}; }
   friend Mask operator|(Mask a, Mask b) { return {a.v | b.v}; }
   friend Mask operator!(Mask a) { return {!a.v}; }
 };
 
 template <class T>
-struct Pack {
-  using Batch = xsimd::batch<T>;
+using Mask = MaskOf<T, xsimd::default_arch>;
+
+template <class T, class Arch>
+struct PackOf {
+  using Pack = PackOf;
+  using Batch = xsimd::batch<T, Arch>;
   static constexpr int lanes = static_cast<int>(Batch::size);
   Batch v;
 
-  Pack() = default;
-  Pack(Batch batch) : v(batch) {}
-  Pack(double x) : v(static_cast<T>(x)) {}
+  PackOf() = default;
+  PackOf(Batch batch) : v(batch) {}
+  PackOf(double x) : v(static_cast<T>(x)) {}
   static Pack load(const T* p) { return Batch::load_unaligned(p); }
   void store(T* p) const { v.store_unaligned(p); }
   T sum() const { return xsimd::hadd(v); }
@@ -37,12 +44,14 @@ struct Pack {
   friend Pack operator*(Pack a, Pack b) { return a.v * b.v; }
   friend Pack operator/(Pack a, Pack b) { return a.v / b.v; }
   friend Pack operator-(Pack a) { return -a.v; }
-  friend Mask<T> operator<(Pack a, Pack b) { return {a.v < b.v}; }
-  friend Mask<T> operator<=(Pack a, Pack b) { return {a.v <= b.v}; }
-  friend Mask<T> operator>(Pack a, Pack b) { return {a.v > b.v}; }
-  friend Mask<T> operator>=(Pack a, Pack b) { return {a.v >= b.v}; }
-  friend Mask<T> operator==(Pack a, Pack b) { return {a.v == b.v}; }
+  friend MaskOf<T, Arch> operator<(Pack a, Pack b) { return {a.v < b.v}; }
+  friend MaskOf<T, Arch> operator<=(Pack a, Pack b) { return {a.v <= b.v}; }
+  friend MaskOf<T, Arch> operator>(Pack a, Pack b) { return {a.v > b.v}; }
+  friend MaskOf<T, Arch> operator>=(Pack a, Pack b) { return {a.v >= b.v}; }
+  friend MaskOf<T, Arch> operator==(Pack a, Pack b) { return {a.v == b.v}; }
 };
+template <class T>
+using Pack = PackOf<T, xsimd::default_arch>;
 
 template <class T>
 Pack<T> select(Mask<T> m, Pack<T> a, Pack<T> b) {
