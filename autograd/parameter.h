@@ -12,7 +12,8 @@
 namespace unroll::autograd {
 
 /// A named tensor that outlives tapes; read-only during a pass. Its address as a leaf is stable: a model may
-/// be moved while an optimiser or a tape refers to its parameters. A copy is a new, independent parameter.
+/// be moved while an optimiser or a tape refers to its parameters. A copy is a new, independent parameter; a
+/// copy assigned to a parameter changes what its leaf holds, so that `model = best` keeps an optimiser valid.
 class Parameter {
  public:
   struct Leaf {
@@ -25,10 +26,7 @@ class Parameter {
   Parameter(std::string name, const Shape& shape, DType dtype = DType::f32)
       : leaf_(std::make_unique<Leaf>(Leaf{std::move(name), Tensor(shape, dtype), true})) {}
   Parameter(const Parameter& other) : leaf_(std::make_unique<Leaf>(*other.leaf_)) {}
-  Parameter& operator=(const Parameter& other) {
-    if (this != &other) leaf_ = std::make_unique<Leaf>(*other.leaf_);
-    return *this;
-  }
+  Parameter& operator=(const Parameter& other);
   Parameter(Parameter&&) noexcept = default;
   Parameter& operator=(Parameter&&) noexcept = default;
 

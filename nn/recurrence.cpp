@@ -13,13 +13,11 @@ void check_sequence(const Sequence& xs, Where where) {
                    where);
 }
 
-void check_state(Var field, Index batch, Where where) {
-  const Shape shape = field.shape(where);
+void check_state(Var field, Index batch) {
+  const Shape shape = field.shape();
   if (shape.rank() == 0 || shape[0] != batch)
-    autograd::fail("scan",
-                   fmt::format("a state of {} rows came for {} sequences; needed a row for each",
-                               shape.rank() == 0 ? 1 : shape[0], batch),
-                   where);
+    autograd::fail("scan", fmt::format("a state of {} rows came for {} sequences; needed a row for each",
+                                       shape.rank() == 0 ? 1 : shape[0], batch));
 }
 
 Var rows_after(Var a, Var b) {

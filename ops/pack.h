@@ -25,23 +25,30 @@
 
 namespace unroll::ops::scalar {
 
-template <class T>
-struct Mask {
-  typename xsimd::batch<T>::batch_bool_type v;
+// The instruction set is part of the types' names: code that was built for another one, such as a user's
+// beside our library, has functions of its own and is not mixed up with this.
+template <class T, class Arch>
+struct MaskOf {
+  using Mask = MaskOf;
+  typename xsimd::batch<T, Arch>::batch_bool_type v;
   friend Mask operator&(Mask a, Mask b) { return {a.v & b.v}; }
   friend Mask operator|(Mask a, Mask b) { return {a.v | b.v}; }
   friend Mask operator!(Mask a) { return {!a.v}; }
 };
 
 template <class T>
-struct Pack {
-  using Batch = xsimd::batch<T>;
+using Mask = MaskOf<T, xsimd::default_arch>;
+
+template <class T, class Arch>
+struct PackOf {
+  using Pack = PackOf;
+  using Batch = xsimd::batch<T, Arch>;
   static constexpr int lanes = static_cast<int>(Batch::size);
   Batch v;
 
-  Pack() = default;
-  Pack(Batch batch) : v(batch) {}
-  Pack(double x) : v(static_cast<T>(x)) {}
+  PackOf() = default;
+  PackOf(Batch batch) : v(batch) {}
+  PackOf(double x) : v(static_cast<T>(x)) {}
   static Pack load(const T* p) { return Batch::load_unaligned(p); }
   void store(T* p) const { v.store_unaligned(p); }
   T sum() const { return xsimd::hadd(v); }
@@ -51,12 +58,14 @@ struct Pack {
   friend Pack operator*(Pack a, Pack b) { return a.v * b.v; }
   friend Pack operator/(Pack a, Pack b) { return a.v / b.v; }
   friend Pack operator-(Pack a) { return -a.v; }
-  friend Mask<T> operator<(Pack a, Pack b) { return {a.v < b.v}; }
-  friend Mask<T> operator<=(Pack a, Pack b) { return {a.v <= b.v}; }
-  friend Mask<T> operator>(Pack a, Pack b) { return {a.v > b.v}; }
-  friend Mask<T> operator>=(Pack a, Pack b) { return {a.v >= b.v}; }
-  friend Mask<T> operator==(Pack a, Pack b) { return {a.v == b.v}; }
+  friend MaskOf<T, Arch> operator<(Pack a, Pack b) { return {a.v < b.v}; }
+  friend MaskOf<T, Arch> operator<=(Pack a, Pack b) { return {a.v <= b.v}; }
+  friend MaskOf<T, Arch> operator>(Pack a, Pack b) { return {a.v > b.v}; }
+  friend MaskOf<T, Arch> operator>=(Pack a, Pack b) { return {a.v >= b.v}; }
+  friend MaskOf<T, Arch> operator==(Pack a, Pack b) { return {a.v == b.v}; }
 };
+template <class T>
+using Pack = PackOf<T, xsimd::default_arch>;
 
 template <class T>
 Pack<T> select(Mask<T> m, Pack<T> a, Pack<T> b) {
@@ -223,7 +232,8 @@ Pack<T> erf(Pack<T> x) {
   const Pack<T> far = one - exp(-s) * detail::polynomial(detail::erfc_far, (a - three) / (a + three));
   return select(a < one, near, select(x < Pack<T>(0.0), -far, far));
 }
-/// x^0 and 1^y are 1, 0^y is 0 or, for negative y, infinity. A negative x has whole powers only, others are NaN.
+/// x^0 and 1^y are 1, 0^y is 0 or, for negative y, infinity. A negative x has whole powers only, others are
+/// NaN.
 template <class T>
 Pack<T> pow(Pack<T> x, Pack<T> y) {
   const Pack<T> zero(0.0), one(1.0);
@@ -272,7 +282,9 @@ T sum_part(const Pack<T>& x, std::ptrdiff_t count) {
 namespace unroll::ops {
 using scalar::load_part;
 using scalar::Mask;
+using scalar::MaskOf;
 using scalar::Pack;
+using scalar::PackOf;
 using scalar::store_part;
 using scalar::sum_part;
 }  // namespace unroll::ops

@@ -197,11 +197,13 @@ OpEntry slice_entry() {
               {[](Tape& t) {
                  rows(t.zeros({2, 6}), 1, 2);
                },
-               "[rows] rows 1 to 3 of a value of shape [2, 6] came; needed 0 <= begin <= end <= 2"},
+               "[rows] 2 rows from 1 on of a value of shape [2, 6] came; needed 0 <= begin and begin + count "
+               "<= 2"},
               {[](Tape& t) {
                  columns(t.zeros({2, 6}), 1, 6);
                },
-               "[columns] columns 1 to 7 of a value of shape [2, 6] came; needed 0 <= begin <= end <= 6"},
+               "[columns] 6 columns from 1 on of a value of shape [2, 6] came; needed 0 <= begin and begin + "
+               "count <= 6"},
               {[](Tape& t) {
                  reshape(t.zeros({2, 6}), {5});
                },
