@@ -37,7 +37,7 @@ class ClassificationTask {
                      const LabelledTexts& validation, Index batch)
       : classifier_(classifier), training_(training), validation_(validation), batch_(batch) {}
 
-  std::vector<Parameter*> parameters() { return nn::parameters(classifier_.model); }
+  std::vector<NamedParameter> parameters() { return nn::parameters(classifier_.model); }
   ModelCard card() const { return card_of(classifier_.options, classifier_.vocabulary); }
   const char* unit() const { return "words"; }
   Index units() const { return training_.words(); }

@@ -76,7 +76,7 @@ class GeneratedTask {
   GeneratedTask(Problem& problem, NetOptions net, const GeneratedOptions& options)
       : problem_(problem), net_(net), options_(options) {}
 
-  std::vector<Parameter*> parameters() { return nn::parameters(problem_); }
+  std::vector<NamedParameter> parameters() { return nn::parameters(problem_); }
   ModelCard card() const {
     ModelCard card{.kind = Problem::kind, .configuration = {{"length", problem_.length}}, .lists = {}};
     describe(net_, card.configuration);

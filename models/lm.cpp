@@ -57,7 +57,8 @@ void train_text(const Train& train) {
   Generator generator(train.training.seed);
   SavedLanguageModel saved{train.model, vocabulary, LanguageModel(vocabulary.size(), train.model, generator)};
   if (train.init > 0)
-    for (Parameter* p : parameters(saved.model)) initialise::uniform(*p, generator, -train.init, train.init);
+    for (const NamedParameter& p : parameters(saved.model))
+      initialise::uniform(*p.parameter, generator, -train.init, train.init);
 
   auto count = [](std::span<const int> part) { return with_commas(static_cast<Index>(part.size())); };
   fmt::print(stderr,

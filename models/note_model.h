@@ -41,7 +41,7 @@ class NoteTask {
            Index batch)
       : saved_(saved), training_(training), validation_(validation), batch_(batch) {}
 
-  std::vector<Parameter*> parameters() { return nn::parameters(saved_.model); }
+  std::vector<NamedParameter> parameters() { return nn::parameters(saved_.model); }
   ModelCard card() const { return card_of(saved_); }
   const char* unit() const { return "steps"; }
   Index units() const;

@@ -131,8 +131,8 @@ TEST_CASE("biases for long memories: gates that close slowly, and none for Elman
   for (const CellKind cell : {CellKind::gru, CellKind::lstm}) {
     Encoder encoder(2, {.cell = cell, .hidden = 200, .bidirectional = true}, g);
     encoder.remember(1000, g);
-    for (const Parameter* p : parameters(encoder))
-      if (p->name().ends_with("bias")) {
+    for (const auto& [name, p] : parameters(encoder))
+      if (name.ends_with("bias")) {
         constexpr Index gate = 200, first = gate;  // f of i f g o, z of r z n
         double largest = 0;
         for (Index i = first; i < first + gate; ++i) {

@@ -58,7 +58,7 @@ TEST_CASE("notes: the loss of a step is that of all its keys") {
   Generator g(1);
   const NetOptions options{.hidden = 3};
   NoteModel model(options, g);
-  for (Parameter* p : parameters(model)) p->value().fill(0);
+  for (const NamedParameter& p : parameters(model)) p.parameter->value().fill(0);
   model.output.bias.value().set(5, 2);
   Workers workers(1);
   const std::vector<KeySteps> piece = {{{}, {5}, {}}};
