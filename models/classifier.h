@@ -1,26 +1,23 @@
-// What is this text about? Words, a bidirectional GRU, one row for the whole text, and a class.
+// What is this text about? Words, a recurrent net, one row for the whole text, and a class.
 #pragma once
 #include <span>
 #include <string>
 #include <vector>
 
+#include "models/encoder.h"
 #include "models/vocabulary.h"
-#include "nn/pooling.h"
 
 namespace unroll::models {
 
 struct ClassifierOptions {
   Index classes = 2;
-  Index embedding = 128;  // numbers a word
-  Index hidden = 128;     // units a direction
-  Index layers = 1;
-  nn::Pool pool = nn::Pool::max;
-  double dropout = 0.4;  // on words, between layers, and before the head
+  NetOptions net{.bidirectional = true,
+                 .dropout = 0.4};  // dropout: on words, between layers, before the head
 };
 
 struct TextClassifier {
   nn::Embedding words;
-  nn::Stack<nn::Bidirectional<nn::Gru>> encoder;
+  Encoder encoder;
   nn::Pooling pooling;
   nn::Head head;
   nn::Dropout dropout;
@@ -41,6 +38,7 @@ struct SavedClassifier {
   Vocabulary vocabulary;
   TextClassifier model;
 };
+ModelCard card_of(const ClassifierOptions& options, const Vocabulary& vocabulary);
 void save_classifier(const std::string& path, SavedClassifier& classifier);
 /// Throws Error, naming the file, if it is no text classifier.
 SavedClassifier load_classifier(const std::string& path);

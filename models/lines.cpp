@@ -17,6 +17,11 @@ void reject(std::string_view op, const Place& place, std::string_view came, std:
   fail(op, fmt::format("{}:{}: {} came; needed {}", place.file, place.line, came, needed));
 }
 
+void check_utf8(std::string_view line, const Place& place) {
+  const std::string mistake = utf8_mistake(line);
+  if (!mistake.empty()) fail("utf-8", fmt::format("{}:{}: {}", place.file, place.line, mistake));
+}
+
 std::string shown(std::string_view text) {
   constexpr std::size_t kMost = 40;
   if (text.size() <= kMost) return fmt::format("'{}'", text);
@@ -51,7 +56,7 @@ bool Lines::next() {
 }
 
 std::string_view Lines::text() const {
-  check_utf8(line_, path_, number_);
+  check_utf8(line_, place());
   return line_;
 }
 

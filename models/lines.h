@@ -20,6 +20,8 @@ struct Place {
 /// Throws Error "[op] poem.txt:12: CAME came; needed NEEDED".
 [[noreturn]] void reject(std::string_view op, const Place& place, std::string_view came,
                          std::string_view needed);
+/// Throws Error "[utf-8] poem.txt:12: byte 0xFF came at column 7; needed ..." unless the line is UTF-8.
+void check_utf8(std::string_view line, const Place& place);
 /// What came, in quotes, cut off where it is longer than a reader wants to see.
 std::string shown(std::string_view text);
 
@@ -53,7 +55,8 @@ class Lines {
 class BadRows {
  public:
   enum class Policy { refuse, skip };
-  explicit BadRows(Policy policy = Policy::refuse) : policy_(policy) {}
+  BadRows() = default;
+  explicit BadRows(Policy policy) : policy_(policy) {}
 
   /// Calls read_row(). Returns false, and counts, if it threw Error and such rows are to be skipped.
   template <class F>
@@ -72,7 +75,7 @@ class BadRows {
   const std::string& first() const { return first_; }
 
  private:
-  Policy policy_;
+  Policy policy_ = Policy::refuse;
   Index count_ = 0;
   std::string first_;
 };

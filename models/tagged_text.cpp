@@ -6,7 +6,6 @@
 #include <array>
 
 #include "models/number.h"
-#include "models/text.h"
 
 namespace unroll::models {
 
@@ -51,7 +50,7 @@ class Reader {
 
   TaggedSentence sentence(const Block& block) const {
     for (std::size_t i = 0; i < block.lines.size(); ++i)
-      check_utf8(block.lines[i], file_, block.first + static_cast<Index>(i));
+      check_utf8(block.lines[i], Place{file_, block.first + static_cast<Index>(i)});
     return format_.form == TaggedForm::conllu ? conllu(block) : columns(block);
   }
 

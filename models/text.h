@@ -6,18 +6,17 @@
 #include <string_view>
 #include <vector>
 
-#include "autograd/dtype.h"
-
 namespace unroll::models {
-
-using autograd::Index;
 
 /// All bytes of a file. Throws Error naming the file and the reason when it cannot be read.
 std::string read_file(const std::filesystem::path& path);
 
 /// Throws Error "NAME:LINE: byte 0xFF came at column 7; needed ..." unless `text` is well-formed UTF-8: the
-/// Unicode standard, table 3-7. The column counts bytes from 1, the lines go on from `first_line`.
-void check_utf8(std::string_view text, std::string_view name, Index first_line = 1);
+/// Unicode standard, table 3-7. The column counts bytes from 1.
+void check_utf8(std::string_view text, std::string_view name);
+
+/// The same without a place, for one line: "byte 0xFF came at column 7; needed ...". "" if it is well-formed.
+std::string utf8_mistake(std::string_view line);
 
 /// Bytes of the code point that starts with `lead`, in text that check_utf8() let through.
 constexpr std::size_t code_point_bytes(char lead) {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <filesystem>
 
-#include "models/classifier_training.h"
+#include "models/classification.h"
 #include "nn/safetensors.h"
 
 namespace unroll::models {
@@ -31,20 +31,22 @@ LabelledTexts which_is_first(int count, std::uint64_t seed) {
   return data;
 }
 
-const ClassifierOptions kSmall{.classes = 2, .embedding = 8, .hidden = 8, .dropout = 0.1};
-const ClassifierTraining kShort{.epochs = 12, .batch = 16, .learning_rate = 0.02};
+const ClassifierOptions kSmall{.classes = 2,
+                               .net = {.embed = 8, .hidden = 8, .bidirectional = true, .dropout = 0.1}};
+const TrainingOptions kShort{.epochs = 12, .batch = 16, .lr = 0.02, .schedule = "cosine"};
 
-std::vector<ClassifierEpoch> train_quietly(TextClassifier& model, int threads,
-                                           const ClassifierTraining& options) {
+SavedClassifier untrained(const ClassifierOptions& options = kSmall) {
+  std::vector<std::string> words;
+  for (int i = 0; i < kWords; ++i) words.push_back("w" + std::to_string(i) + "\u00e9\"");
+  Generator g(5);
+  return {options, Vocabulary(words), TextClassifier(kWords, options, g)};
+}
+
+TrainingRecord train_quietly(SavedClassifier& saved, int threads, const TrainingOptions& options) {
   const LabelledTexts training = which_is_first(600, 1), validation = which_is_first(200, 2);
   Workers workers(threads);
-  Progress progress(training.words() * options.epochs,
-                    {.quiet_seconds = 3600, .style = Progress::Style::log});
-  int reports = 0;
-  auto epochs = train(model, training, validation, options, workers, progress,
-                      [&](const ClassifierEpoch& e) { CHECK(e.epoch == ++reports); });
-  CHECK(reports == options.epochs);
-  return epochs;
+  ClassificationTask task(saved, training, validation, options.batch);
+  return train(task, options, workers, {.style = Progress::Style::silent});
 }
 
 std::vector<double> numbers(TextClassifier& model) {
@@ -61,17 +63,17 @@ std::vector<double> numbers(TextClassifier& model) {
 TEST_CASE("a classifier learns the order of words, and keeps its best epoch") {
   for (nn::Pool pool : {nn::Pool::max, nn::Pool::attention}) {
     ClassifierOptions options = kSmall;
-    options.pool = pool;
-    Generator g(5);
-    TextClassifier model(kWords, options, g);
-    const auto epochs = train_quietly(model, 2, kShort);
+    options.net.pool = pool;
+    SavedClassifier saved = untrained(options);
+    const TrainingRecord record = train_quietly(saved, 2, kShort);
+    CHECK(record.epochs.size() == 12);
     Workers workers(1);
-    const ClassifierScore test = evaluate(model, which_is_first(300, 3), workers);
+    const ClassifierScore test = evaluate(saved.model, which_is_first(300, 3), workers);
     CHECK(test.accuracy > 0.97);
     CHECK(test.loss < 0.15);
     double best = 0;
-    for (const ClassifierEpoch& e : epochs) best = std::max(best, e.validation_accuracy);
-    CHECK(evaluate(model, which_is_first(200, 2), workers).accuracy == best);
+    for (const Epoch& e : record.epochs) best = std::max(best, e.validation[0].value);
+    CHECK(evaluate(saved.model, which_is_first(200, 2), workers).accuracy == best);
   }
 }
 
@@ -79,10 +81,9 @@ TEST_CASE("training gives the same bits for the same seed and threads, evaluatio
   for (int threads : {1, 3}) {
     std::vector<std::vector<double>> runs;
     for (int run = 0; run < 2; ++run) {
-      Generator g(5);
-      TextClassifier model(kWords, kSmall, g);
-      train_quietly(model, threads, {.epochs = 2, .batch = 16});
-      runs.push_back(numbers(model));
+      SavedClassifier saved = untrained();
+      train_quietly(saved, threads, {.epochs = 2, .batch = 16});
+      runs.push_back(numbers(saved.model));
     }
     CHECK(runs[0] == runs[1]);
   }
@@ -111,26 +112,23 @@ TEST_CASE("what a text is taken for does not depend on its company") {
 }
 
 TEST_CASE("batches smaller than the number of threads are no trouble") {
-  Generator g(5);
-  TextClassifier model(kWords, kSmall, g);
-  const auto epochs = train_quietly(model, 4, {.epochs = 1, .batch = 3});
-  CHECK(std::isfinite(epochs[0].loss));
+  SavedClassifier saved = untrained();
+  CHECK(std::isfinite(train_quietly(saved, 4, {.epochs = 1, .batch = 3}).epochs[0].loss));
 }
 
 TEST_CASE("a classifier comes back from its file with the same predictions") {
   const auto path = (std::filesystem::temp_directory_path() / "unroll_classifier_test.safetensors").string();
-  Generator g(5);
   ClassifierOptions options = kSmall;
-  options.layers = 2;
-  options.pool = nn::Pool::attention;
-  std::vector<std::string> words(kWords);
-  for (int i = 0; i < kWords; ++i) words[static_cast<std::size_t>(i)] = "w" + std::to_string(i) + "\u00e9\"";
-  SavedClassifier saved{options, Vocabulary(words), TextClassifier(kWords, options, g)};
+  options.net.layers = 2;
+  options.net.cell = CellKind::lstm;
+  options.net.pool = nn::Pool::attention;
+  SavedClassifier saved = untrained(options);
   save_classifier(path, saved);
   SavedClassifier loaded = load_classifier(path);
-  CHECK(loaded.vocabulary.tokens() == words);
-  CHECK(loaded.options.pool == nn::Pool::attention);
-  CHECK(loaded.options.layers == 2);
+  CHECK(loaded.vocabulary.tokens() == saved.vocabulary.tokens());
+  CHECK(loaded.options.net.pool == nn::Pool::attention);
+  CHECK(loaded.options.net.layers == 2);
+  CHECK(loaded.options.net.cell == CellKind::lstm);
   CHECK(numbers(loaded.model) == numbers(saved.model));
   std::filesystem::remove(path);
 }
@@ -153,14 +151,14 @@ TEST_CASE("a file that is no classifier is refused by name") {
   CHECK(has(message({{"unroll.model", "tagger"}}), "needed a text classifier"));
   nn::Metadata metadata{{"unroll.model", "text classifier"},
                         {"unroll.configuration", "{\"classes\": "},
-                        {"unroll.vocabulary", "[\"?\"]"}};
+                        {"unroll.lists", "{\"vocabulary\": [\"?\"]}"}};
   CHECK(has(message(metadata), "not what unroll writes"));
-  metadata["unroll.configuration"] = "{\"classes\": [2]}";
+  metadata["unroll.configuration"] = "{\"classes\": {}}";
   CHECK(has(message(metadata), "not what unroll writes"));
   metadata["unroll.configuration"] = "{\"classes\": 2}";
-  CHECK(has(message(metadata), "no setting 'embedding'"));
-  metadata["unroll.configuration"] = "{\"classes\": 2, \"embedding\": 99999999}";
-  CHECK(has(message(metadata), "bad setting 'embedding'"));
+  CHECK(has(message(metadata), "no setting 'cell'"));
+  metadata["unroll.configuration"] = "{\"classes\": 99999999}";
+  CHECK(has(message(metadata), "bad setting 'classes'"));
   std::filesystem::remove(path);
 }
 

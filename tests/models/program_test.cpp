@@ -85,7 +85,7 @@ TEST_CASE("program: version and help") {
   const Result version = unroll(folder, "--version");
   CHECK(version.code == 0);
   CHECK(version.out.starts_with("unroll "));
-  for (const char* command : {"", "demo", "lm", "lm train", "lm eval", "lm sample"}) {
+  for (const char* command : {"", "demo", "lm", "lm train", "lm eval", "lm sample", "info"}) {
     const Result help = unroll(folder, std::string(command) + " --help");
     CHECK(help.code == 0);
     CHECK(help.out.find("Usage: unroll") != std::string::npos);
@@ -96,7 +96,7 @@ TEST_CASE("program: version and help") {
 TEST_CASE("program: wrong usage is one line and exit code 2") {
   const Folder folder;
   check_complaint(unroll(folder, ""), 2, {"subcommand is required"});
-  check_complaint(unroll(folder, "dance"), 2, {"'dance' came; needed one of demo, lm"});
+  check_complaint(unroll(folder, "dance"), 2, {"'dance' came; needed one of demo, lm, info"});
   check_complaint(unroll(folder, "lm"), 2, {"subcommand is required"});
   check_complaint(unroll(folder, "lm dance"), 2, {"'dance' came; needed one of train, eval, sample"});
   check_complaint(unroll(folder, "lm train --text x"), 2, {"--out is required"});
@@ -119,7 +119,7 @@ TEST_CASE("program: bad input is one line and exit code 1") {
   check_complaint(unroll(folder, "lm train --text " + folder.file("bad.txt", "abc\n\xC3(") + out), 1,
                   {"bad.txt:2: byte 0x28"});
   check_complaint(unroll(folder, "lm train --text " + folder.file("empty.txt", "") + out), 1,
-                  {"0 characters"});
+                  {"empty.txt has no token for the training"});
   CHECK_FALSE(std::filesystem::exists(folder.file("model")));
   check_complaint(unroll(folder, "lm sample --model /nowhere/m"), 1, {"/nowhere/m"});
   check_complaint(unroll(folder, "lm sample --model " + folder.file("junk", "junk, not a model")), 1,
@@ -130,8 +130,8 @@ TEST_CASE("program: a language model is trained, measured and sampled") {
   const Folder folder;
   const std::string text = folder.file("text", sonnet()), model = folder.file("model.safetensors");
   const Result trained = unroll(folder, "lm train --json --text " + text + " --out " + model +
-                                            " --epochs 12 --hidden 48 --embedding 16 --batch 4 --steps 32"
-                                            " --learning-rate 0.01 --threads 2");
+                                            " --epochs 12 --hidden 48 --embed 16 --batch 4 --bptt 32"
+                                            " --lr 0.01 --threads 2");
   INFO(trained.err);
   REQUIRE(trained.code == 0);
   const json report = json::parse(trained.out);
@@ -139,14 +139,14 @@ TEST_CASE("program: a language model is trained, measured and sampled") {
   const double loss = report["validation"]["loss"];
   CHECK(loss < 0.2);
   CHECK(report["validation"]["perplexity"].get<double>() == doctest::Approx(std::exp(loss)));
-  CHECK(report["validation"]["bits_per_character"].get<double>() == doctest::Approx(loss / std::log(2.0)));
+  CHECK(report["validation"]["bits per character"].get<double>() == doctest::Approx(loss / std::log(2.0)));
   CHECK(trained.err.find("epoch 12/12") != std::string::npos);
 
   const Result measured = unroll(folder, "lm eval --json --model " + model + " --text " + text);
   REQUIRE(measured.code == 0);
   const json figures = json::parse(measured.out);
   CHECK(figures["loss"].get<double>() < 0.2);
-  CHECK(figures["unknown_characters"] == 0);
+  CHECK(figures["unknown_tokens"] == 0);
   CHECK(unroll(folder, "lm eval --model " + model + " --text " + text).out.starts_with("loss "));
 
   const Result sampled = unroll(
@@ -160,12 +160,12 @@ TEST_CASE("program: the demo learns, reports and saves") {
   const Folder folder;
   folder.file("data.noun", definitions());
   const std::string small = "demo --wordnet " + folder.path.string() +
-                            " --epochs 4 --hidden 8 --embedding 8 --batch 16 --learning-rate 0.02 --seed 3";
+                            " --epochs 4 --hidden 8 --embed 8 --batch 16 --lr 0.02 --seed 3";
   const Result result = unroll(folder, small + " --json --out " + folder.file("model.safetensors"));
   INFO(result.err);
   REQUIRE(result.code == 0);
   const json report = json::parse(result.out);
-  CHECK(report["test_accuracy"] == 1.0);
+  CHECK(report["test"]["accuracy"] == 1.0);
   CHECK(report["epochs"].size() == 4);
   CHECK(report["examples"].size() == 8);
   CHECK(std::filesystem::exists(folder.file("model.safetensors")));
