@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <bit>
 #include <limits>
 #include <vector>
 
@@ -22,11 +23,22 @@ Shape::Shape(std::initializer_list<Index> extents) {
   if (extents.size() > kMaxRank)
     fail("shape", fmt::format("{} extents came; needed at most {}", extents.size(), kMaxRank));
   for (Index extent : extents) extents_[static_cast<std::size_t>(rank_++)] = checked(extent);
+  if (rank_ > 1) check_size();
+}
+
+// By counting binary digits, so that nothing can overflow: at most 59 together leave room for bytes.
+void Shape::check_size() const {
+  int digits = 0;
+  for (int i = 0; i < rank_; ++i)
+    digits += std::bit_width(static_cast<std::uint32_t>(extents_[static_cast<std::size_t>(i)]));
+  if (digits > 59)
+    fail("shape", fmt::format("{} came; needed extents with a product below 2^56", to_string(*this)));
 }
 
 Shape Shape::with(int axis, Index extent) const {
   Shape result = *this;
   result.extents_[static_cast<std::size_t>(axis < 0 ? axis + rank_ : axis)] = checked(extent);
+  result.check_size();
   return result;
 }
 

@@ -14,7 +14,7 @@ class Shape {
   static constexpr int kMaxRank = 4;
 
   constexpr Shape() = default;
-  /// Throws Error for more than four extents, or one below 0 or above 2^31 - 1.
+  /// Throws Error for more than four extents, one below 0 or above 2^31 - 1, or a product of 2^56 and more.
   Shape(std::initializer_list<Index> extents);
 
   int rank() const { return rank_; }
@@ -34,12 +34,14 @@ class Shape {
   Index cols() const { return rank_ == 0 ? 1 : extents_[static_cast<std::size_t>(rank_ - 1)]; }
 
   /// The same shape with one extent replaced.
+  /// Throws as the constructor does.
   Shape with(int axis, Index extent) const;
   Shape without(int axis) const;
 
   bool operator==(const Shape&) const = default;
 
  private:
+  void check_size() const;
   std::array<std::int32_t, kMaxRank> extents_{};
   std::int32_t rank_ = 0;
 };

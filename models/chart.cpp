@@ -140,7 +140,11 @@ class Panel {
     return std::isfinite(s.x[i]) && std::isfinite(s.y[i]) && (!chart_.log_y || s.y[i] > 0);
   }
   double px(double x) const { return left_ + width() * (x - xs_.low) / (xs_.high - xs_.low); }
-  // From a scaled number; lines that leave the axes are clipped by the caller.
+  // A line ends where it leaves the axes.
+  bool visible(const Series& s, std::size_t i) const {
+    return drawn(s, i) && scaled(s.y[i]) >= ys_.low && scaled(s.y[i]) <= ys_.high;
+  }
+  // From a scaled number.
   double py(double y) const { return kTop + height() * (ys_.high - y) / (ys_.high - ys_.low); }
   static double width() { return kPanelWidth - kLeft - kRight; }
   static double height() { return kPanelHeight; }
@@ -176,11 +180,11 @@ class Panel {
     std::string path, dots;
     bool down = false;
     for (std::size_t i = 0; i < std::min(s.x.size(), s.y.size()); ++i) {
-      if (!drawn(s, i)) {
+      if (!visible(s, i)) {
         down = false;
         continue;
       }
-      const double x = px(s.x[i]), y = py(std::clamp(scaled(s.y[i]), ys_.low, ys_.high));
+      const double x = px(s.x[i]), y = py(scaled(s.y[i]));
       path += fmt::format("{}{:.1f} {:.1f}", down ? " L" : " M", x, y);
       down = true;
       if (s.points && s.x.size() <= 60)
@@ -204,8 +208,8 @@ class Panel {
     std::vector<Name> names;
     for (const Series& s : chart_.series)
       for (std::size_t i = std::min(s.x.size(), s.y.size()); i-- > 0;)
-        if (drawn(s, i)) {
-          names.push_back({&s, px(s.x[i]), py(std::clamp(scaled(s.y[i]), ys_.low, ys_.high))});
+        if (visible(s, i)) {
+          names.push_back({&s, px(s.x[i]), py(scaled(s.y[i]))});
           break;
         }
     std::stable_sort(names.begin(), names.end(), [](const Name& a, const Name& b) { return a.y < b.y; });

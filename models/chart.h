@@ -10,7 +10,7 @@ namespace unroll::models {
 /// One line of a chart. Points that are not finite are left out, and the line is broken there.
 struct Series {
   std::string name;  // stands at the end of the line
-  std::vector<double> x, y;
+  std::vector<double> x = {}, y = {};
   int colour = 0;  // 0 to 5; equal colours for what belongs together
   bool dashed = false;
   bool points = true;  // a dot at each number
@@ -18,11 +18,11 @@ struct Series {
 
 /// One pair of axes.
 struct Chart {
-  std::string title, x_label, y_label;
-  std::vector<Series> series;
+  std::string title = {}, x_label = {}, y_label = {};
+  std::vector<Series> series = {};
   bool log_y = false;  // numbers that are not above 0 are left out
   bool percent_y = false;
-  std::optional<double> y_low, y_high;  // else as the numbers ask for
+  std::optional<double> y_low = {}, y_high = {};  // else as the numbers ask for
 };
 
 /// Charts side by side under a title, a line of explanation below it. Throws Error if there is no number to

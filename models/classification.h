@@ -37,7 +37,7 @@ class ClassificationTask {
                      const LabelledSequences& validation, const ClassificationOptions& options)
       : classifier_(classifier), training_(training), validation_(validation), options_(options) {}
 
-  std::vector<Parameter*> parameters() { return nn::parameters(classifier_); }
+  std::vector<NamedParameter> parameters() { return nn::parameters(classifier_); }
   ModelCard card() const { return card_of(classifier_); }
   const char* unit() const { return "steps"; }
   Index units() const { return training_.steps(); }

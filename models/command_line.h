@@ -23,7 +23,7 @@ void add_seed(CLI::App& app, std::uint64_t& seed);
 void add_json(CLI::App& app, bool& json);
 void add_skip_bad(CLI::App& app, Bad& bad);
 
-/// A subcommand that fills an Options and runs it: run(const Options&).
+/// A subcommand that fills an Options and runs it, unless it has a subcommand itself: run(const Options&).
 template <class Options>
 struct Command {
   CLI::App& app;
@@ -34,7 +34,9 @@ Command<Options> add_command(CLI::App& parent, const char* name, const char* des
                              const Options& defaults = {}) {
   CLI::App& app = *parent.add_subcommand(name, description);
   auto options = std::make_shared<Options>(defaults);
-  app.callback([options] { run(*options); });
+  app.callback([options, &app] {
+    if (app.get_subcommands().empty()) run(*options);
+  });
   return {app, *options};
 }
 

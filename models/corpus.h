@@ -46,8 +46,8 @@ void read_tokens(const std::string& path, const Tokenisation& tokenisation, cons
                  Bad bad, TokenFile& into);
 
 struct CorpusFiles {
-  std::string training, validation, test;  // one file each; the last two may be empty
-  std::string text;                        // or one file for all,
+  std::string training = {}, validation = {}, test = {};  // one file each; the last two may be empty
+  std::string text = {};                                  // or one file for all,
   std::vector<double> split = {0.9, 0.1};  // cut by these shares into training, validation, test
 };
 

@@ -136,6 +136,10 @@ void add_demo(CLI::App& program) {
       ->capture_default_str();
   app.add_option("--wordnet", demo.wordnet, "folder with WordNet's data.noun")->capture_default_str();
   add_json(app, demo.json);
+  add_demo_vanishing(app);
+  add_demo_exploding(app);
+  add_demo_adding(app);
+  add_demo_copy(app);
 }
 
 }  // namespace unroll::models

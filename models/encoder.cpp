@@ -1,5 +1,9 @@
 #include "models/encoder.h"
 
+#include <cmath>
+
+#include "nn/initialise.h"
+
 namespace unroll::models {
 
 namespace {
@@ -35,6 +39,38 @@ Encoder::Encoder(Index in, const NetOptions& options, Generator& generator, Inde
           const Index units = i + 1 == options.layers && last > 0 ? last : options.hidden;
           append(stack, width_, units, generator);
           width_ = options.bidirectional ? 2 * units : units;
+        }
+      },
+      stack_);
+}
+
+namespace {
+
+void remember_in(nn::Elman&, Index, Generator&) {
+  autograd::fail("chrono", "an Elman cell came; needed one with gates: gru or lstm");
+}
+void remember_in(nn::Gru& cell, Index longest, Generator& generator) {
+  // h' = (1 - z) n + z h: the update gate is what a forget gate is.
+  nn::gate(cell.bias, 1, 3).fill([&](Index, Index) {
+    return std::log(generator.uniform(1, static_cast<double>(longest - 1)));
+  });
+}
+void remember_in(nn::Lstm& cell, Index longest, Generator& generator) {
+  nn::initialise::chrono(nn::gate(cell.bias, 1, 4), nn::gate(cell.bias, 0, 4), longest, generator);
+}
+
+}  // namespace
+
+void Encoder::remember(Index longest, Generator& generator) {
+  std::visit(
+      [&](auto& stack) {
+        for (auto& layer : stack.layers) {
+          if constexpr (requires { layer.cell; }) {
+            remember_in(layer.cell, longest, generator);
+          } else {
+            remember_in(layer.forward, longest, generator);
+            remember_in(layer.reverse, longest, generator);
+          }
         }
       },
       stack_);

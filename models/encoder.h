@@ -20,6 +20,9 @@ class Encoder {
   nn::Sequence operator()(const nn::Sequence& xs, nn::Carry& carry, Generator* noise = nullptr) const;
   /// One row a sequence, [B, width()].
   Var operator()(const nn::Sequence& xs, const nn::Pooling& pooling, Generator* noise = nullptr) const;
+  /// Biases for memories that last up to `longest` steps: nn::initialise::chrono() for LSTMs, the same
+  /// distribution for the update gate of GRUs. Throws Error for Elman cells, which have no gates.
+  void remember(Index longest, Generator& generator);
   void members(Members& m) {
     std::visit([&](auto& stack) { stack.members(m); }, stack_);
   }

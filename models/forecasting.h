@@ -40,7 +40,7 @@ class ForecastTask {
   ForecastTask(SavedForecaster& forecaster, const NumberTable& training, const NumberTable& validation,
                Index batch);
 
-  std::vector<Parameter*> parameters() { return nn::parameters(forecaster_); }
+  std::vector<NamedParameter> parameters() { return nn::parameters(forecaster_); }
   ModelCard card() const { return card_of(forecaster_); }
   const char* unit() const { return "windows"; }
   Index units() const { return static_cast<Index>(starts_.size()); }

@@ -37,7 +37,7 @@ class LanguageTask {
   LanguageTask(SavedLanguageModel& saved, std::span<const int> training, std::span<const int> validation,
                const LanguageTaskOptions& options);
 
-  std::vector<Parameter*> parameters() { return nn::parameters(saved_.model); }
+  std::vector<NamedParameter> parameters() { return nn::parameters(saved_.model); }
   ModelCard card() const { return card_of(saved_.options, saved_.vocabulary); }
   const char* unit() const {
     return saved_.options.tokens.level == Level::character ? "characters" : "words";

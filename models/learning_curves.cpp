@@ -8,29 +8,17 @@ namespace unroll::models {
 
 namespace {
 
-Chart chart_of(const std::string& name, bool percent) {
-  return {.title = name,
-          .x_label = "epoch",
-          .y_label = percent          ? ""
-                     : name == "loss" ? "nats"
-                                      : "",
-          .series = {},
-          .log_y = false,
-          .percent_y = percent,
-          .y_low = {},
-          .y_high = {}};
-}
-
 Chart& chart_named(std::vector<Chart>& charts, const std::string& name, bool percent) {
   for (Chart& chart : charts)
     if (chart.title == name) return chart;
-  return charts.emplace_back(chart_of(name, percent));
+  return charts.emplace_back(Chart{
+      .title = name, .x_label = "epoch", .y_label = name == "loss" ? "nats" : "", .percent_y = percent});
 }
 
 // f(epoch) by epoch.
 template <class F>
 Series series(const TrainingRecord& record, const char* name, int colour, F f) {
-  Series s{.name = name, .x = {}, .y = {}, .colour = colour};
+  Series s{.name = name, .colour = colour};
   for (const Epoch& e : record.epochs) {
     s.x.push_back(e.number);
     s.y.push_back(f(e));

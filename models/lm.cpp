@@ -5,6 +5,8 @@
 
 #include "models/command_line.h"
 #include "models/language_task.h"
+#include "models/lm_notes.h"
+#include "models/note_model.h"
 #include "models/programs.h"
 #include "nn/initialise.h"
 
@@ -14,17 +16,10 @@ namespace {
 
 using autograd::fail;
 
-const char* name_of(Level level) { return level == Level::word ? "word" : "char"; }
 const char* units_of(Level level) { return level == Level::word ? "words" : "characters"; }
 
-void add_level(CLI::App& app, Level& level) {
-  const std::map<std::string, Level> words{{"char", Level::character}, {"word", Level::word}};
-  app.add_option("--level", level, "what a token is: a char (UTF-8 code point), or a word between spaces")
-      ->transform(CLI::CheckedTransformer(words).description(""))
-      ->default_str(name_of(level));
-}
-
 struct Train {
+  std::string level = "char";
   CorpusFiles files;
   Vocabulary::Limits limits;
   LanguageModelOptions model;
@@ -44,12 +39,13 @@ void check(const Train& train) {
                                         : "--text and --train came; needed one of them");
   if (!files.text.empty() && !(files.validation.empty() && files.test.empty()))
     fail("lm train", "--text came with --valid or --test; needed --train with them, or --split");
-  if (train.model.tokens.eos && train.model.tokens.level == Level::character)
-    fail("lm train", "--eos came with --level char; needed --level word: a new line is a character anyway");
+  if (train.model.tokens.eos && train.level != "word")
+    fail("lm train", fmt::format("--eos came with --level {}; needed --level word", train.level));
+  if (train.level == "notes" && files.text.empty())
+    fail("lm train", "--level notes came without --text; needed one file with all parts");
 }
 
-void run(const Train& train) {
-  check(train);
+void train_text(const Train& train) {
   const Level level = train.model.tokens.level;
   const Corpus corpus(train.files, train.model.tokens, train.limits, train.bad);
   const Vocabulary& vocabulary = corpus.vocabulary();
@@ -61,7 +57,8 @@ void run(const Train& train) {
   Generator generator(train.training.seed);
   SavedLanguageModel saved{train.model, vocabulary, LanguageModel(vocabulary.size(), train.model, generator)};
   if (train.init > 0)
-    for (Parameter* p : parameters(saved.model)) initialise::uniform(*p, generator, -train.init, train.init);
+    for (const NamedParameter& p : parameters(saved.model))
+      initialise::uniform(*p.parameter, generator, -train.init, train.init);
 
   auto count = [](std::span<const int> part) { return with_commas(static_cast<Index>(part.size())); };
   fmt::print(stderr,
@@ -103,6 +100,14 @@ void run(const Train& train) {
     fmt::print("{}", words);
 }
 
+void run(Train train) {
+  check(train);
+  if (train.level == "notes")
+    return train_notes({train.files.text, train.model.net, train.training, train.json});
+  train.model.tokens.level = train.level == "word" ? Level::word : Level::character;
+  train_text(train);
+}
+
 struct Eval {
   std::string model, text;
   Index streams = 1;
@@ -112,6 +117,8 @@ struct Eval {
 };
 
 void run(const Eval& eval) {
+  if (SavedModel(eval.model).card().kind == kNoteModel)
+    return eval_notes(eval.model, eval.text, eval.threads, eval.json);
   const SavedLanguageModel saved = load_language_model(eval.model);
   const Tokenisation& tokenisation = saved.options.tokens;
   TokenFile file;
@@ -175,7 +182,13 @@ void add_train(CLI::App& lm) {
   app.add_option("--train", train.files.training, "or: UTF-8 text file to train on");
   app.add_option("--valid", train.files.validation, "text that chooses the model");
   app.add_option("--test", train.files.test, "text that the chosen model is measured on");
-  add_level(app, train.model.tokens.level);
+  app.add_option(
+         "--level", train.level,
+         "what a token is: a char (UTF-8 code point), or a word between spaces; notes: --text is JSON "
+         "with 'train', 'valid' and 'test', each a list of pieces, each a list of steps, each a list "
+         "of MIDI pitches")
+      ->check(CLI::IsMember({"char", "word", "notes"}).description(""))
+      ->capture_default_str();
   app.add_flag("--eos", train.model.tokens.eos, "the end of a line is a word too");
   app.add_option("--vocabulary", train.limits.max_size, "most different tokens, the unknown one included")
       ->check(CLI::Range(2, 1 << 30))
@@ -235,7 +248,7 @@ void add_sample(CLI::App& lm) {
 
 void add_lm(CLI::App& program) {
   CLI::App& lm =
-      *program.add_subcommand("lm", "Language models of characters or words: train, eval, sample.");
+      *program.add_subcommand("lm", "Language models of characters, words or notes: train, eval, sample.");
   lm.require_subcommand(1);
   add_train(lm);
   add_eval(lm);

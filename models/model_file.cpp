@@ -46,7 +46,7 @@ nn::Metadata to_metadata(const ModelCard& card) {
           {kLists, json(card.lists).dump()}};
 }
 
-void save_model(const std::string& path, const ModelCard& card, std::span<Parameter* const> parameters) {
+void save_model(const std::string& path, const ModelCard& card, std::span<const NamedParameter> parameters) {
   nn::save_parameters(parameters, path, to_metadata(card));
 }
 
@@ -132,9 +132,9 @@ Vocabulary SavedModel::vocabulary(const std::string& name) const {
   }
 }
 
-void SavedModel::fill(std::span<Parameter* const> parameters) const {
+void SavedModel::fill(std::span<const NamedParameter> parameters) const {
   std::vector<nn::Destination> into;
-  for (Parameter* p : parameters) into.push_back({p->name(), &p->value()});
+  for (const auto& [name, p] : parameters) into.push_back({name, &p->value()});
   nn::assign(tensors_, into, "model", path_, Where{});
 }
 

@@ -26,7 +26,7 @@ struct ModelCard {
 };
 nn::Metadata to_metadata(const ModelCard& card);
 
-void save_model(const std::string& path, const ModelCard& card, std::span<Parameter* const> parameters);
+void save_model(const std::string& path, const ModelCard& card, std::span<const NamedParameter> parameters);
 
 /// In a file of a run that has not ended, tensors that are not the model's have names that begin like this.
 inline constexpr const char* kCheckpointPrefix = "checkpoint.";
@@ -52,7 +52,7 @@ class SavedModel {
   std::span<const NamedTensor> checkpoint() const { return checkpoint_; }
   const nn::Metadata& metadata() const { return metadata_; }
   /// Fills the parameters, whose names and shapes must be those of the file.
-  void fill(std::span<Parameter* const> parameters) const;
+  void fill(std::span<const NamedParameter> parameters) const;
   [[noreturn]] void reject(const std::string& message) const;
 
  private:

@@ -5,8 +5,13 @@
 
 namespace unroll::models {
 
-/// `unroll demo`: a text classifier for the noun definitions of WordNet.
+/// `unroll demo`: a text classifier for the noun definitions of WordNet; and subcommands that show what a
+/// recurrent net can and cannot do.
 void add_demo(CLI::App& program);
+void add_demo_vanishing(CLI::App& demos);
+void add_demo_exploding(CLI::App& demos);
+void add_demo_adding(CLI::App& demos);
+void add_demo_copy(CLI::App& demos);
 /// `unroll lm`: language models of characters or words.
 void add_lm(CLI::App& program);
 /// `unroll classify`: labels of texts and time series.

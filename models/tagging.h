@@ -55,7 +55,7 @@ class TaggingTask {
               const TaggingOptions& options)
       : tagger_(tagger), training_(training), validation_(validation), options_(options) {}
 
-  std::vector<Parameter*> parameters() { return nn::parameters(tagger_); }
+  std::vector<NamedParameter> parameters() { return nn::parameters(tagger_); }
   ModelCard card() const { return card_of(tagger_); }
   const char* unit() const { return "words"; }
   Index units() const { return training_.word_count(); }

@@ -115,7 +115,7 @@ class Run {
 
 void Run::fill(std::span<const NamedTensor> tensors) {
   std::vector<nn::Destination> into;
-  for (Parameter* p : task_.parameters) into.push_back({p->name(), &p->value()});
+  for (const auto& [name, p] : task_.parameters) into.push_back({name, &p->value()});
   nn::assign(tensors, into, "resume", options_.out, Where{});
 }
 
@@ -136,15 +136,16 @@ void Run::save(bool finished) {
     for (NamedTensor& t : tensors) state.tensors.push_back({prefix + t.name, std::move(t.tensor)});
   };
   if (!finished) {
-    for (const Parameter* p : task_.parameters)
-      state.tensors.push_back({"parameters." + p->name(), p->value()});
+    for (const auto& [name, p] : task_.parameters)
+      state.tensors.push_back({"parameters." + name, p->value()});
     append("optimiser.", optimiser_.state());
     append("schedule.", schedule_.state());
     append("task.", batch_ > 0 ? task_.state() : std::vector<NamedTensor>());
   }
   std::vector<nn::Source> best;
   for (std::size_t i = 0; i < task_.parameters.size(); ++i)
-    best.push_back({task_.parameters[i]->name(), best_.empty() ? &task_.parameters[i]->value() : &best_[i]});
+    best.push_back(
+        {task_.parameters[i].path, best_.empty() ? &task_.parameters[i].parameter->value() : &best_[i]});
   write_run(options_.out, task_.card, options_, best, state);
 }
 
@@ -156,7 +157,7 @@ bool Run::load() {
   record_ = state.record;
   fill(saved->best);
   if (record_.best_epoch > 0)
-    for (const Parameter* p : task_.parameters) best_.push_back(p->value());
+    for (const NamedParameter& p : task_.parameters) best_.push_back(p.parameter->value());
   if (state.finished) return false;
   fill(with_prefix(state.tensors, "parameters."));
   optimiser_.load_state(with_prefix(state.tensors, "optimiser."), Where{});
@@ -231,7 +232,7 @@ void Run::end_epoch() {
   if (improved()) {
     record_.best_epoch = epoch_;
     best_.clear();
-    for (const Parameter* p : task_.parameters) best_.push_back(p->value());
+    for (const NamedParameter& p : task_.parameters) best_.push_back(p.parameter->value());
   }
   if (!last.validation.empty()) schedule_.report(last.validation[0]);
   record_.stopped_early = options_.patience > 0 && epoch_ - record_.best_epoch >= options_.patience;
@@ -271,7 +272,7 @@ TrainingRecord Run::run() {
     if (!options_.plot.empty()) plot_learning_curves(options_.plot, record_);
     if (epoch_ <= options_.epochs && !record_.stopped_early) save(false);
   }
-  for (std::size_t i = 0; i < best_.size(); ++i) task_.parameters[i]->value() = best_[i];
+  for (std::size_t i = 0; i < best_.size(); ++i) task_.parameters[i].parameter->value() = best_[i];
   if (unfinished)
     save(true);
   else if (!options_.plot.empty())

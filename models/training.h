@@ -3,7 +3,7 @@
 // kept, progress, checkpoints, and going on after a crash with the same bits.
 //
 //   struct MyTask {
-//     std::vector<Parameter*> parameters();
+//     std::vector<NamedParameter> parameters();
 //     ModelCard card() const;                        what goes into the file beside them
 //     const char* unit() const;                      "words": what progress counts
 //     Index units() const;                           in an epoch
@@ -50,7 +50,7 @@ struct Piece {
 
 template <class T>
 concept TrainingTask = requires(T& task, Generator& generator, Worker& worker, Workers& workers) {
-  { task.parameters() } -> std::convertible_to<std::vector<Parameter*>>;
+  { task.parameters() } -> std::convertible_to<std::vector<NamedParameter>>;
   { task.card() } -> std::convertible_to<ModelCard>;
   { task.unit() } -> std::convertible_to<const char*>;
   { task.units() } -> std::convertible_to<Index>;
@@ -62,7 +62,7 @@ concept TrainingTask = requires(T& task, Generator& generator, Worker& worker, W
 namespace detail {
 /// A task as the loop sees it: a handful of calls a batch.
 struct TaskCalls {
-  std::vector<Parameter*> parameters;
+  std::vector<NamedParameter> parameters;
   ModelCard card;
   const char* unit;
   Index units;

@@ -8,5 +8,6 @@
 #include "nn/optimiser.h"
 #include "nn/pooling.h"
 #include "nn/recurrent.h"
+#include "nn/safetensors.h"
 #include "nn/schedule.h"
 #include "ops/ops.h"

@@ -62,8 +62,20 @@ struct ScannedBoth {
 
 namespace detail {
 
+/// f(); adds the caller's line to an error in a cell.
+template <class F>
+auto called_from(Where where, F f) {
+  try {
+    return f();
+  } catch (const Error& error) {
+    throw error.called_from(where);
+  }
+}
+
 /// Throws unless xs are the rows of its layout.
 void check_sequence(const Sequence& xs, Where where);
+/// Throws unless one field of a given state has a row for each sequence.
+void check_state(Var field, Index batch);
 /// Rows of `a`, then those of `b`.
 Var rows_after(Var a, Var b);
 /// Columns of `a`, then those of `b`.
@@ -105,6 +117,8 @@ std::span<const StateOf<C>> run(const C& cell, const Sequence& xs, Order order,
   using State = StateOf<C>;
   Tape& tape = xs.rows.tape();
   const Layout& layout = *xs.layout;
+  if (given)
+    for (const Var* field : fields(*given)) check_state(*field, layout.batch());
   const std::size_t before = tape.values().size();
   const Steps steps(cell.project(xs.rows), before, layout);
   const State initial =
@@ -166,14 +180,14 @@ Index width(std::span<const State> states) {
 
 }  // namespace detail
 
-/// Runs `cell` over all steps. `initial` [B, ...] is in the caller's order; without it the cell's own is
-/// taken. Steps of sequences that have ended are not computed; in reverse order each sequence begins at its
-/// own end.
+/// Runs `cell` over all steps. `initial`, [B, ...] each, is in the caller's order; without it the cell's own
+/// is taken. Steps of sequences that have ended are not computed; in reverse order each sequence begins at
+/// its own end.
 template <Cell C>
 Scanned<StateOf<C>> scan(const C& cell, const Sequence& xs, Order order = Order::forward,
                          const std::optional<StateOf<C>>& initial = {}, Where where = Where::here()) {
   detail::check_sequence(xs, where);
-  const auto states = detail::run(cell, xs, order, initial);
+  const auto states = detail::called_from(where, [&] { return detail::run(cell, xs, order, initial); });
   detail::Collage outputs(xs.rows.tape(), xs.layout->steps());
   detail::collect(states, *xs.layout, 0, outputs);
   return {{outputs.paste(Shape{xs.layout->rows(), detail::width(states)}), xs.layout},
@@ -191,7 +205,7 @@ ScannedBoth<StateOf<F>, StateOf<R>> scan_both(const F& forward, const R& reverse
   const Layout& layout = *xs.layout;
   auto run_in = [&](const char* name, const auto& cell, Order order, const auto& initial) {
     const auto scope = tape.scope(name);
-    return detail::run(cell, xs, order, initial);
+    return detail::called_from(where, [&] { return detail::run(cell, xs, order, initial); });
   };
   const auto there = run_in("forward", forward, Order::forward, initial_forward);
   const auto back = run_in("reverse", reverse, Order::reverse, initial_reverse);

@@ -55,11 +55,11 @@ Shape broadcast(const Inputs& in);
 
 /// One operand of a loop over rows, a pack at a time. A number that is repeated along the row, and the
 /// partial pack at the end of a row, are staged, so that the loop itself loads and stores whole packs only.
-template <class T>
+template <class T, class Arch = xsimd::default_arch>
 class Stream {
  public:
   using Number = std::remove_const_t<T>;
-  static constexpr Index lanes = Pack<Number>::lanes;
+  static constexpr Index lanes = PackOf<Number, Arch>::lanes;
 
   /// `v` broadcast to `rows` rows and `size` elements.
   Stream(const View<T>& v, Index rows, Index size)
@@ -117,7 +117,7 @@ class Stream {
 
 }  // namespace detail
 
-template <class F, int N>
+template <class F, int N, class Arch = xsimd::default_arch>
 struct Pointwise {
   const char* label;
   [[no_unique_address]] F f;
@@ -194,7 +194,7 @@ struct Pointwise {
     const View<const T> in[] = {context.in(I)...};
     const Index size = d_out[0].size();
     bool flat = (d_out[O].contiguous() && ...) && ((in[I].contiguous() && in[I].size() == size) && ...);
-    Into<T> into[N];
+    Into<T> into[N] = {};
     for (int k = 0; k < N; ++k) {
       if (!context.wants(k)) continue;
       into[k] = gradient_of(context, k, in[k].size() != size);

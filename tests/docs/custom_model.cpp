@@ -60,7 +60,7 @@ struct Task {
   Model& model;
   const Data& validation;
   Data data{32, 0};
-  std::vector<Parameter*> parameters() { return unroll::parameters(model); }
+  std::vector<NamedParameter> parameters() { return unroll::parameters(model); }
   models::ModelCard card() const { return {.kind = "quantiles", .configuration = {}, .lists = {}}; }
   const char* unit() const { return "steps"; }
   Index units() const { return 32 * 100; }

@@ -55,8 +55,8 @@ TrainingRecord train_quietly(SavedClassifier& saved, int threads, const Training
 
 std::vector<double> numbers(SavedClassifier& model) {
   std::vector<double> all;
-  for (const Parameter* p : parameters(model)) {
-    const auto values = p->value().values();
+  for (const NamedParameter& p : parameters(model)) {
+    const auto values = p.parameter->value().values();
     all.insert(all.end(), values.begin(), values.end());
   }
   return all;

@@ -84,7 +84,7 @@ TEST_CASE("training gives the same bits for the same seed and threads") {
     }
     const auto left = parameters(a.model), right = parameters(b.model);
     for (std::size_t i = 0; i < left.size(); ++i)
-      CHECK(left[i]->value().values() == right[i]->value().values());
+      CHECK(left[i].parameter->value().values() == right[i].parameter->value().values());
   }
 }
 
@@ -120,7 +120,7 @@ TEST_CASE("a tied model: no output weights, the gradient of the embedding is tha
   LanguageModelOptions options = kSmall;
   options.tied = true;
   SavedLanguageModel saved = untrained("abcdef", options);
-  for (const Parameter* p : parameters(saved.model)) CHECK(p->name() != "output.weight");
+  for (const NamedParameter& p : parameters(saved.model)) CHECK(p.path != "output.weight");
   nn::convert(saved.model, DType::f64);
   const std::vector<int> inputs = {1, 2, 3, 2, 1, 6}, targets = {2, 3, 2, 1, 6, 1};
   const auto layout = Layout::uniform(2, 3);

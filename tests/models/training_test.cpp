@@ -48,7 +48,7 @@ struct LineTask {
     Generator g(1);
     line = nn::Linear(1, 1, g);
   }
-  std::vector<Parameter*> parameters() { return nn::parameters(line); }
+  std::vector<NamedParameter> parameters() { return nn::parameters(line); }
   ModelCard card() const { return {.kind = "line", .configuration = {{"slope", 2.0}}, .lists = {}}; }
   const char* unit() const { return "points"; }
   Index units() const { return 40; }
