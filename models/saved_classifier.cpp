@@ -52,7 +52,7 @@ ModelCard card_of(const SavedClassifier& c) {
   describe(c.options.net, card.configuration);
   if (c.reads_text()) {
     card.lists["vocabulary"] = c.vocabulary.tokens();
-    card.configuration["level"] = c.text.level == Level::word ? "word" : "char";
+    card.configuration["level"] = std::string(c.text.level == Level::word ? "word" : "char");
     card.configuration["punctuation"] = c.text.punctuation;
     card.configuration["ngrams"] = Index{c.text.ngrams};
   } else {
