@@ -9,4 +9,5 @@
 #include "nn/pooling.h"
 #include "nn/recurrent.h"
 #include "nn/schedule.h"
+#include "nn/stepper.h"
 #include "ops/ops.h"
