@@ -246,6 +246,14 @@ void Tape::run_backward(Var output, const Tensor* seed, Gradients& gradients, Wh
     fail("backward",
          "a value came that depends on no trainable parameter and no variable; needed one that does", where);
   consumed_ = where.line > 0 ? where : Where{"unknown", 1};
+  struct Running {
+    Gradients*& slot;
+    bool done = false;
+    ~Running() {
+      if (!done) slot->clear();
+      slot = nullptr;
+    }
+  } running{gradients_};
   gradients_ = &gradients;
 
   bool fresh = false;
@@ -253,15 +261,15 @@ void Tape::run_backward(Var output, const Tensor* seed, Gradients& gradients, Wh
   const Value& v = values_[id];
   dispatch(dtype_, [&]<class T>() {
     const View<T> target{reinterpret_cast<T*>(memory), v.shape, v.stride};
-    if (seed)
-      dispatch(seed->dtype(), [&]<class S>() { copy(seed->view<S>(), target); });
-    else
-      target(0, 0) = T(1);
+    for (Index r = 0; r < target.rows(); ++r)
+      for (Index c = 0; c < target.cols(); ++c)
+        target(r, c) =
+            (fresh ? T(0) : target(r, c)) + static_cast<T>(seed ? seed->at(r * target.cols() + c) : 1.0);
   });
   for (auto n = static_cast<std::uint32_t>(nodes_.size()); n-- > 0;) backward_node(n);
   (void)running_gradients();
   call_hooks(kNone);
-  gradients_ = nullptr;
+  running.done = true;
 }
 
 void Tape::backward_node(std::uint32_t index) {
@@ -283,11 +291,19 @@ void Tape::backward_node(std::uint32_t index) {
 
 // -- What users read.
 
+namespace {
+[[noreturn]] void reject_parameter(std::string_view op, Where where) {
+  fail(op, "a parameter came; its gradient is summed over passes: read it from the Gradients after backward",
+       where);
+}
+}  // namespace
+
 void Tape::keep_gradient(Var x, Where where) {
   const std::uint32_t id = check(x, "keep_gradient", where);
   if (consumed()) fail("keep_gradient", "backward has already run; call it before backward", where);
   if (!values_[id].wants_gradient)
     fail("keep_gradient", "a value came that depends on no trainable parameter and no variable", where);
+  if (values_[values_[id].root].parameter) reject_parameter("keep_gradient", where);
   values_[values_[id].root].keeps_gradient = true;
 }
 
@@ -320,7 +336,8 @@ Tensor Tape::gradient(Var x, Where where) {
   const std::uint32_t id = check(x, "gradient", where);
   if (!consumed()) fail("gradient", "no backward has run on this tape; call backward first", where);
   const Value& root = values_[values_[id].root];
-  if (!root.keeps_gradient && !root.parameter)
+  if (root.parameter) reject_parameter("gradient", where);
+  if (!root.keeps_gradient)
     fail("gradient",
          "the gradient of this value was not kept; make it a variable(), or call keep_gradient() before "
          "backward",

@@ -14,6 +14,10 @@ std::string compose(std::string_view op, std::string_view message, Where where) 
 Error::Error(std::string_view op, std::string_view message, Where where)
     : std::runtime_error(compose(op, message, where)), where_(where) {}
 
+Error Error::called_from(Where caller) const {
+  return {fmt::format("{}, called from {}:{}", what(), caller.file, caller.line), caller};
+}
+
 void fail(std::string_view op, std::string_view message, Where where) { throw Error(op, message, where); }
 
 }  // namespace unroll::autograd

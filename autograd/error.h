@@ -20,8 +20,12 @@ class Error : public std::runtime_error {
  public:
   Error(std::string_view op, std::string_view message, Where where = {});
   Where where() const { return where_; }
+  /// The same with ", called from file:line" for a user who did not write the line at where().
+  Error called_from(Where caller) const;
 
  private:
+  Error(const std::string& what, Where where) : std::runtime_error(what), where_(where) {}
+
   Where where_;
 };
 

@@ -43,15 +43,15 @@ Subject subject(const FunctionOfInputs& f, std::vector<Tensor>& inputs, std::vec
   return s;
 }
 
-Subject subject(const FunctionOfModel& f, std::span<Parameter* const> parameters, Where where) {
+Subject subject(const FunctionOfModel& f, std::span<const NamedParameter> parameters, Where where) {
   Subject s;
   std::vector<const Parameter*> trainable;
-  for (Parameter* p : parameters) {
+  for (const auto& [path, p] : parameters) {
     if (p->value().dtype() != DType::f64)
       fail("gradient check",
-           fmt::format("'{}' of f32 came; needed f64: call convert(model, f64) first", p->name()), where);
+           fmt::format("'{}' of f32 came; needed f64: call convert(model, f64) first", path), where);
     if (!p->trainable()) continue;
-    s.places.push_back({fmt::format("'{}'", p->name()), &p->value()});
+    s.places.push_back({fmt::format("'{}'", path), &p->value()});
     trainable.push_back(p);
   }
   s.run = f;
@@ -255,7 +255,7 @@ GradientCheck check_gradient(const FunctionOfInputs& f, std::span<const Tensor> 
   std::vector<Var> vars;
   return Checker(subject(f, numbers, vars, where), options).every_element();
 }
-GradientCheck check_gradient(const FunctionOfModel& f, std::span<Parameter* const> parameters,
+GradientCheck check_gradient(const FunctionOfModel& f, std::span<const NamedParameter> parameters,
                              GradientCheckOptions options, Where where) {
   return Checker(subject(f, parameters, where), options).every_element();
 }
@@ -265,7 +265,7 @@ GradientCheck check_projection(const FunctionOfInputs& f, std::span<const Tensor
   std::vector<Var> vars;
   return Checker(subject(f, numbers, vars, where), options).projection();
 }
-GradientCheck check_projection(const FunctionOfModel& f, std::span<Parameter* const> parameters,
+GradientCheck check_projection(const FunctionOfModel& f, std::span<const NamedParameter> parameters,
                                GradientCheckOptions options, Where where) {
   return Checker(subject(f, parameters, where), options).projection();
 }

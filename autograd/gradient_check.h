@@ -35,13 +35,13 @@ using FunctionOfModel = std::function<Var(Tape&)>;
 /// free of rounding.) Two to six passes an element: for small sizes.
 GradientCheck check_gradient(const FunctionOfInputs& f, std::span<const Tensor> inputs,
                              GradientCheckOptions options = {}, Where where = Where::here());
-GradientCheck check_gradient(const FunctionOfModel& f, std::span<Parameter* const> parameters,
+GradientCheck check_gradient(const FunctionOfModel& f, std::span<const NamedParameter> parameters,
                              GradientCheckOptions options = {}, Where where = Where::here());
 
 /// The derivative along one random direction in all elements at once: two extra forward passes, at any size.
 GradientCheck check_projection(const FunctionOfInputs& f, std::span<const Tensor> inputs,
                                GradientCheckOptions options = {}, Where where = Where::here());
-GradientCheck check_projection(const FunctionOfModel& f, std::span<Parameter* const> parameters,
+GradientCheck check_projection(const FunctionOfModel& f, std::span<const NamedParameter> parameters,
                                GradientCheckOptions options = {}, Where where = Where::here());
 
 }  // namespace unroll::autograd

@@ -7,6 +7,14 @@
 
 namespace unroll::autograd {
 
+Parameter& Parameter::operator=(const Parameter& other) {
+  if (leaf_)
+    *leaf_ = *other.leaf_;
+  else
+    leaf_ = std::make_unique<Leaf>(*other.leaf_);
+  return *this;
+}
+
 bool Gradients::Entry::touch_all() {
   const bool fresh = state_ == State::none;
   state_ = State::dense;

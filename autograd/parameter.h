@@ -12,7 +12,8 @@
 namespace unroll::autograd {
 
 /// A named tensor that outlives tapes; read-only during a pass. Its address as a leaf is stable: a model may
-/// be moved while an optimiser or a tape refers to its parameters. A copy is a new, independent parameter.
+/// be moved while an optimiser or a tape refers to its parameters. A copy is a new, independent parameter; a
+/// copy assigned to a parameter changes what its leaf holds, so that `model = best` keeps an optimiser valid.
 class Parameter {
  public:
   struct Leaf {
@@ -25,15 +26,11 @@ class Parameter {
   Parameter(std::string name, const Shape& shape, DType dtype = DType::f32)
       : leaf_(std::make_unique<Leaf>(Leaf{std::move(name), Tensor(shape, dtype), true})) {}
   Parameter(const Parameter& other) : leaf_(std::make_unique<Leaf>(*other.leaf_)) {}
-  Parameter& operator=(const Parameter& other) {
-    if (this != &other) leaf_ = std::make_unique<Leaf>(*other.leaf_);
-    return *this;
-  }
+  Parameter& operator=(const Parameter& other);
   Parameter(Parameter&&) noexcept = default;
   Parameter& operator=(Parameter&&) noexcept = default;
 
   const std::string& name() const { return leaf_->name; }
-  void rename(std::string name) { leaf_->name = std::move(name); }
   const Shape& shape() const { return leaf_->value.shape(); }
   Tensor& value() { return leaf_->value; }
   const Tensor& value() const { return leaf_->value; }
@@ -46,6 +43,12 @@ class Parameter {
 
  private:
   std::unique_ptr<Leaf> leaf_;
+};
+
+/// A parameter and its path in a model, "encoder.forward.weight_hh".
+struct NamedParameter {
+  std::string path;
+  Parameter* parameter;
 };
 
 /// Gradients by parameter, added up over the passes since clear(). Owned by whoever runs the passes, so that
@@ -114,5 +117,6 @@ class Gradients {
 
 namespace unroll {
 using autograd::Gradients;
+using autograd::NamedParameter;
 using autograd::Parameter;
 }  // namespace unroll

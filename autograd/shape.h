@@ -16,11 +16,12 @@ class Shape {
   static constexpr int kMaxRank = 4;
 
   constexpr Shape() = default;
-  /// Throws Error for more than four extents, or one below 0 or above 2^31 - 1.
+  /// Throws Error for more than four extents, or one below 0 or above 2^31 - 1, or a product of 2^56 and
+  /// more.
   Shape(std::initializer_list<Index> extents) {
     if (extents.size() > kMaxRank) reject_rank(extents.size());
     for (Index extent : extents) extents_[static_cast<std::size_t>(rank_++)] = checked(extent);
-    count_rows();
+    finish();
   }
 
   int rank() const { return rank_; }
@@ -35,11 +36,11 @@ class Shape {
   /// The last extent; 1 for a scalar.
   Index cols() const { return rank_ == 0 ? 1 : extents_[static_cast<std::size_t>(rank_ - 1)]; }
 
-  /// The same shape with one extent replaced.
+  /// The same shape with one extent replaced. Throws as the constructor does.
   Shape with(int axis, Index extent) const {
     Shape result = *this;
     result.extents_[static_cast<std::size_t>(axis < 0 ? axis + rank_ : axis)] = checked(extent);
-    result.count_rows();
+    result.finish();
     return result;
   }
   Shape without(int axis) const;
@@ -58,7 +59,10 @@ class Shape {
   }
   [[noreturn]] static void reject_rank(std::size_t rank);
   [[noreturn]] static void reject_extent(Index extent);
-  void count_rows() {
+  void check_size() const;
+  // Four extents below 2^14 have a product below 2^56.
+  void finish() {
+    if ((extents_[0] | extents_[1] | extents_[2] | extents_[3]) >> 14 != 0) check_size();
     rows_ = 1;
     for (int i = 0; i + 1 < rank_; ++i) rows_ *= extents_[static_cast<std::size_t>(i)];
   }

@@ -23,7 +23,7 @@ Tape& Var::tape(Where where) const {
   return *tape_;
 }
 
-const Shape& Var::shape(Where where) const { return tape(where).value(index_).shape; }
+Shape Var::shape(Where where) const { return tape(where).value(index_).shape; }
 
 DType Var::dtype() const { return tape().dtype(); }
 
@@ -52,6 +52,7 @@ std::uint32_t Tape::check(Var x, std::string_view op, Where where) const {
         "with tensor() and constant()",
         where);
   }
+  if (x.index_ < values_[values_[x.index_].root].opened_at) reject_opened(op, where);
   return x.index_;
 }
 
@@ -145,6 +146,7 @@ Var Tape::parameter(const Parameter& parameter) {
       }
   }
   const Parameter::Leaf* leaf = parameter.leaf();
+  if (!leaf) fail("parameter", "a parameter came that was moved elsewhere; needed the one it was moved to");
   const std::size_t mask = bound_.size() - 1;
   std::size_t i = std::hash<const void*>{}(leaf) / sizeof(Parameter::Leaf) & mask;
   while (bound_[i].pass == pass_ && bound_[i].leaf != leaf) i = (i + 1) & mask;
@@ -186,10 +188,11 @@ Var Tape::rows(Var x, Index begin, Index count, Where where) {
   const std::uint32_t id = check(x, "rows", where);
   const Value& v = values_[id];
   const Index extent = v.shape.rank() == 0 ? 0 : v.shape[0];
-  if (begin < 0 || count < 0 || begin + count > extent)
+  if (begin < 0 || count < 0 || begin > extent - count)
     fail("rows",
-         fmt::format("rows {} to {} of a value of shape {} came; needed 0 <= begin <= end <= {}", begin,
-                     begin + count, to_string(v.shape), extent),
+         fmt::format(
+             "{} rows from {} on of a value of shape {} came; needed 0 <= begin and begin + count <= {}",
+             count, begin, to_string(v.shape), extent),
          where);
   if (v.shape.rank() == 1) return add_view(id, Shape{count}, count, begin);
   const Index rows_each = extent == 0 ? 0 : v.shape.rows() / extent;
@@ -199,10 +202,11 @@ Var Tape::rows(Var x, Index begin, Index count, Where where) {
 Var Tape::columns(Var x, Index begin, Index count, Where where) {
   const std::uint32_t id = check(x, "columns", where);
   const Value& v = values_[id];
-  if (v.shape.rank() == 0 || begin < 0 || count < 0 || begin + count > v.shape.cols())
+  if (v.shape.rank() == 0 || begin < 0 || count < 0 || begin > v.shape.cols() - count)
     fail("columns",
-         fmt::format("columns {} to {} of a value of shape {} came; needed 0 <= begin <= end <= {}", begin,
-                     begin + count, to_string(v.shape), v.shape.rank() == 0 ? 0 : v.shape.cols()),
+         fmt::format(
+             "{} columns from {} on of a value of shape {} came; needed 0 <= begin and begin + count <= {}",
+             count, begin, to_string(v.shape), v.shape.rank() == 0 ? 0 : v.shape.cols()),
          where);
   return add_view(id, v.shape.with(-1, count), v.stride, begin);
 }
@@ -299,12 +303,12 @@ void Tape::reject_opened(std::string_view op, Where where) const {
 std::uint32_t Tape::begin_node(const OpTable* table, const void* op, std::span<const Var> inputs,
                                std::span<const Shape> outputs, int aliased, int deferred, bool wants,
                                Where where) {
+  if (gradients_) fail(table->name(op), "an op came while backward runs; needed it before or after", where);
   auto* ids = static_cast<std::uint32_t*>(
       arena_.allocate_record(inputs.size() * sizeof(std::uint32_t), alignof(std::uint32_t)));
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const std::uint32_t id = inputs[i].index_;
     Value& root = values_[values_[id].root];
-    if (id < root.opened_at) reject_opened(table->name(op), where);
     root.read = root.read || static_cast<int>(i) != aliased;
     wants = wants || values_[id].wants_gradient;
     ids[i] = id;
@@ -361,6 +365,7 @@ void Tape::replay(std::size_t begin, std::size_t end) {
 }
 
 void Tape::clear() {
+  if (gradients_) fail("clear", "a call came while backward runs; needed it before or after");
   ++pass_;
   observed_ = false;
   arena_.clear();

@@ -133,15 +133,16 @@ class Tape {
 
   // -- Backward.
 
-  /// Adds the derivatives of the one-element `loss` to `gradients`. A second call needs a new pass.
+  /// Adds the derivatives of the one-element `loss` to `gradients`. A second call needs a new pass. If it
+  /// throws on its way back, out of a hook say, `gradients` is cleared: what it held is then a part of a sum.
   void backward(Var loss, Gradients& gradients, Where where = Where::here());
   /// The same for any shape, given the derivative of the final result with respect to `output`.
   void backward(Var output, const Tensor& seed, Gradients& gradients, Where where = Where::here());
   /// After backward: the gradient of a variable, or of a value that was named to keep_gradient(). Zero if the
-  /// loss does not depend on it.
+  /// loss does not depend on it. Those of parameters are in `gradients`.
   Tensor gradient(Var x, Where where = Where::here());
   void keep_gradient(Var x, Where where = Where::here());
-  /// During backward, as soon as the gradient of `x` is complete.
+  /// During backward, as soon as the gradient of `x` is complete. A hook may look at the tape, not record.
   void on_gradient(Var x, std::function<void(const Tensor&)> hook, Where where = Where::here());
 
   /// Ends the pass: all handles become stale, all memory is kept for the next one.
@@ -306,7 +307,7 @@ View<const T> Var::view(Where where) const {
   Tape& t = tape(where);
   t.observed_ = true;
   if (t.dtype() != dtype_of<T>) fail("view", std::string("the tape is of ") + name_of(t.dtype()), where);
-  const Value& v = t.value(index_);
+  const Value& v = t.value(t.check(*this, "view", where));
   return {reinterpret_cast<const T*>(v.data), v.shape, v.stride};
 }
 

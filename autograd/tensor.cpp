@@ -61,7 +61,11 @@ Tensor::Tensor(const Tensor& other) : shape_(other.shape_), dtype_(other.dtype_)
 }
 
 Tensor& Tensor::operator=(const Tensor& other) {
-  if (this != &other) *this = Tensor(other);
+  if (this == &other) return *this;
+  if (memory_ && other.memory_ && shape_ == other.shape_ && dtype_ == other.dtype_)
+    std::memcpy(memory_.get(), other.memory_.get(), bytes());
+  else
+    *this = Tensor(other);
   return *this;
 }
 

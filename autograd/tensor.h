@@ -11,7 +11,8 @@
 
 namespace unroll::autograd {
 
-/// Owns 64-byte-aligned, zero-initialised memory of one dtype, row-major. Copying copies the numbers.
+/// Owns 64-byte-aligned, zero-initialised memory of one dtype, row-major. Copying copies the numbers, into
+/// the memory that is there if shape and dtype agree.
 /// Pages of a large tensor that nobody touched take no memory.
 class Tensor {
  public:

@@ -11,14 +11,14 @@ namespace unroll::autograd {
 class Tape;
 
 /// Index handle of a value on a tape; trivially copyable, valid until the tape is cleared. Every use of a
-/// stale or foreign handle throws Error.
+/// stale or foreign handle throws Error. The tape must outlive its handles.
 class Var {
  public:
   Var() = default;
 
   /// Throws Error for a handle that was never given a value, and for one of a cleared tape.
   Tape& tape(Where where = Where::here()) const;
-  const Shape& shape(Where where = Where::here()) const;
+  Shape shape(Where where = Where::here()) const;
   Index rows(Where where = Where::here()) const { return shape(where).rows(); }
   Index cols(Where where = Where::here()) const { return shape(where).cols(); }
   DType dtype() const;

@@ -37,7 +37,7 @@ Configuration to_configuration(const json& object) {
 }  // namespace
 
 void save_model(const std::string& path, const std::string& kind, const Configuration& configuration,
-                const Vocabulary& vocabulary, std::span<Parameter* const> parameters) {
+                const Vocabulary& vocabulary, std::span<const NamedParameter> parameters) {
   nn::save_parameters(parameters, path,
                       {{kKind, kind},
                        {kConfiguration, to_json(configuration).dump()},
@@ -96,9 +96,9 @@ const std::string& SavedModel::text(const std::string& name) const {
   return *value;
 }
 
-void SavedModel::fill(std::span<Parameter* const> parameters) const {
+void SavedModel::fill(std::span<const NamedParameter> parameters) const {
   std::vector<nn::Destination> into;
-  for (Parameter* p : parameters) into.push_back({p->name(), &p->value()});
+  for (const auto& [name, p] : parameters) into.push_back({name, &p->value()});
   nn::assign(content_.tensors, into, "model", path_, Where{});
 }
 

@@ -15,7 +15,7 @@ using Setting = std::variant<Index, double, std::string>;
 using Configuration = std::map<std::string, Setting>;
 
 void save_model(const std::string& path, const std::string& kind, const Configuration& configuration,
-                const Vocabulary& vocabulary, std::span<Parameter* const> parameters);
+                const Vocabulary& vocabulary, std::span<const NamedParameter> parameters);
 
 /// A model file that has been read. Every mistake in it throws Error with the file's name.
 class SavedModel {
@@ -29,7 +29,7 @@ class SavedModel {
   const std::string& text(const std::string& name) const;
   const Vocabulary& vocabulary() const { return vocabulary_; }
   /// Fills the parameters, whose names and shapes must be those of the file.
-  void fill(std::span<Parameter* const> parameters) const;
+  void fill(std::span<const NamedParameter> parameters) const;
 
  private:
   const Setting& setting(const std::string& name) const;

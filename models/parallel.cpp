@@ -57,7 +57,7 @@ Gradients& Workers::run(const std::function<void(Worker&)>& step) {
   for (const auto& worker : workers_) worker->gradients.clear();
   each(step);
   Gradients& sum = workers_[0]->gradients;
-  for (std::size_t i = 1; i < workers_.size(); ++i) nn::add(sum, workers_[i]->gradients);
+  for (std::size_t i = 1; i < workers_.size(); ++i) nn::accumulate(sum, workers_[i]->gradients);
   return sum;
 }
 

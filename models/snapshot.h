@@ -10,8 +10,9 @@ namespace unroll::models {
 /// Copies of the numbers of some parameters, which must outlive it.
 class Snapshot {
  public:
-  explicit Snapshot(std::span<Parameter* const> parameters)
-      : parameters_(parameters.begin(), parameters.end()) {}
+  explicit Snapshot(std::span<const NamedParameter> parameters) {
+    for (const NamedParameter& p : parameters) parameters_.push_back(p.parameter);
+  }
   void take() {
     values_.clear();
     for (const Parameter* p : parameters_) values_.push_back(p->value());

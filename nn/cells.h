@@ -5,12 +5,10 @@
 #pragma once
 #include <optional>
 
+#include "nn/activation.h"
 #include "nn/recurrence.h"
 
 namespace unroll::nn {
-
-/// A function of one Var, such as unroll::tanh or unroll::relu.
-using Activation = Var (*)(Var, Where);
 
 /// a_t = g(x_t W_ih + a_(t-1) W_hh + b), Elman 1990.
 struct Elman {

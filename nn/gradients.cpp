@@ -45,7 +45,7 @@ double global_norm(const Gradients& gradients) {
 double clip_by_global_norm(Gradients& gradients, double limit, Where where) {
   check_limit("clip_by_global_norm", limit, where);
   const double norm = global_norm(gradients);
-  if (std::isfinite(norm) && norm > limit) scale(gradients, limit / norm);
+  if (std::isfinite(norm) && norm > limit) scale_gradients(gradients, limit / norm);
   return norm;
 }
 
@@ -54,11 +54,11 @@ void clip_by_value(Gradients& gradients, double limit, Where where) {
   gradients.each([&](Entry& entry) { each_run(entry, [&](auto run) { ops::limit(run, limit); }); });
 }
 
-void scale(Gradients& gradients, double factor) {
+void scale_gradients(Gradients& gradients, double factor) {
   gradients.each([&](Entry& entry) { each_run(entry, [&](auto run) { ops::scale(run, factor); }); });
 }
 
-void add(Gradients& into, const Gradients& from) {
+void accumulate(Gradients& into, const Gradients& from) {
   from.each([&](const Entry& source) {
     const Tensor& addend = source.buffer();
     Entry& target = into.of(source.parameter(), addend.dtype());

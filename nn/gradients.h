@@ -13,15 +13,17 @@ double global_norm(const Gradients& gradients);
 double clip_by_global_norm(Gradients& gradients, double limit, Where where = Where::here());
 /// Limits every element to [-limit, limit].
 void clip_by_value(Gradients& gradients, double limit, Where where = Where::here());
-void scale(Gradients& gradients, double factor);
+void scale_gradients(Gradients& gradients, double factor);
 /// into += from, for the sum over the passes of several threads. Sums made in one order have the same bits.
 /// A gradient of rows is added row by row, and stays one unless the other side is dense.
-void add(Gradients& into, const Gradients& from);
+void accumulate(Gradients& into, const Gradients& from);
 
 }  // namespace unroll::nn
 
 namespace unroll {
+using nn::accumulate;
 using nn::clip_by_global_norm;
 using nn::clip_by_value;
 using nn::global_norm;
+using nn::scale_gradients;
 }  // namespace unroll

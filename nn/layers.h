@@ -1,5 +1,6 @@
 // Modules without time: Linear, Embedding, LayerNorm, Dropout, and their composition.
 #pragma once
+#include <concepts>
 #include <span>
 #include <tuple>
 
@@ -63,14 +64,28 @@ struct Dropout {
   void members(Members&) {}
 };
 
-/// Modules and functions of one Var, applied one after the other: Sequential{Linear(...), relu, Linear(...)}.
+/// Modules and functions of one Var, applied one after the other:
+///
+///   Sequential{Linear(8, 16, g), relu, Dropout{0.2}, Linear(16, 3, g)}
+///
+/// A name that C has too, such as tanh, stands for several functions: write Activation(tanh). With a
+/// generator, the layers that have noise (Dropout, Head, another Sequential) draw it from there; without,
+/// there is none.
 template <class... Layers>
 struct Sequential {
   std::tuple<Layers...> layers;
 
   explicit Sequential(Layers... list) : layers(std::move(list)...) {}
-  Var operator()(Var x, Where where = Where::here()) const {
-    std::apply([&](const auto&... layer) { ((x = layer(x, where)), ...); }, layers);
+  Var operator()(Var x, Generator* noise = nullptr, Where where = Where::here()) const {
+    auto apply = [&](const auto& layer) {
+      if constexpr (std::invocable<decltype(layer), Var, Generator*, Where>)
+        return layer(x, noise, where);
+      else if constexpr (std::invocable<decltype(layer), Var, Where>)
+        return layer(x, where);
+      else
+        return layer(x);
+    };
+    std::apply([&](const auto&... layer) { ((x = apply(layer)), ...); }, layers);
     return x;
   }
   void members(Members& m) {

@@ -6,25 +6,28 @@
 //     void members(Members& m) { m("words", words), m("head", head); }
 //   };
 //
-// Saving, loading, counting, initialising and optimising all go through that one list.
+// Saving, loading, counting, initialising and optimising all go through that one list. A path is data of the
+// listing: a parameter has one in each model that it is part of, and listing changes nothing.
 #pragma once
 #include <concepts>
-#include <memory>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "autograd/parameter.h"
 
 namespace unroll::nn {
 
+using autograd::NamedParameter;
+
 /// Collects parameters under their paths, "encoder.0.forward.weight_hh".
 class Members {
  public:
   void operator()(std::string_view name, Parameter& parameter) {
-    parameter.rename(path(name));
-    parameters_.push_back(&parameter);
+    parameters_.push_back({path(name), &parameter});
   }
   template <class M>
   requires requires(M& m, Members& self) { m.members(self); }
@@ -48,12 +51,12 @@ class Members {
   requires std::is_empty_v<X>
   void operator()(std::string_view, X&) {}
 
-  const std::vector<Parameter*>& parameters() const { return parameters_; }
+  std::vector<NamedParameter>& parameters() { return parameters_; }
 
  private:
   std::string path(std::string_view name) const { return prefix_ + std::string(name); }
   std::string prefix_;
-  std::vector<Parameter*> parameters_;
+  std::vector<NamedParameter> parameters_;
 };
 
 template <class M>
@@ -61,32 +64,54 @@ concept Module = requires(M& m, Members& list) {
   m.members(list);
 };
 
-/// All parameters in the order of the lists; each is renamed to its path in `module`.
+/// All parameters in the order of the lists.
 template <Module M>
-std::vector<Parameter*> parameters(M& module) {
+std::vector<NamedParameter> parameters(M& module) {
   Members list;
   module.members(list);
-  return list.parameters();
+  return std::move(list.parameters());
+}
+/// Parameters without a model, by their own names.
+std::vector<NamedParameter> parameters(std::initializer_list<Parameter*> list);
+
+namespace detail {
+std::vector<NamedParameter> select(std::vector<NamedParameter> all,
+                                   std::initializer_list<std::string_view> paths, bool selected, Where where);
+}  // namespace detail
+
+/// Those at a path and below it, under their paths in the whole model: parameters(model, "head"). Throws
+/// Error if there is none.
+template <Module M>
+std::vector<NamedParameter> parameters(M& module, std::string_view path, Where where = Where::here()) {
+  return detail::select(parameters(module), {path}, true, where);
+}
+/// All others: parameters_except(model, {"words", "head"}).
+template <Module M>
+std::vector<NamedParameter> parameters_except(M& module, std::initializer_list<std::string_view> paths,
+                                              Where where = Where::here()) {
+  return detail::select(parameters(module), paths, false, where);
 }
 
 template <Module M>
-Index parameter_count(M& module) {
+Index parameter_count(const M& module) {
   Index count = 0;
-  for (const Parameter* p : parameters(module)) count += p->shape().size();
+  for (const NamedParameter& p : parameters(const_cast<M&>(module))) count += p.parameter->shape().size();
   return count;
 }
 
 /// Converts all parameters, for instance to f64 before a gradient check.
 template <Module M>
 void convert(M& module, DType dtype) {
-  for (Parameter* p : parameters(module)) p->value() = p->value().to(dtype);
+  for (const NamedParameter& p : parameters(module)) p.parameter->value() = p.parameter->value().to(dtype);
 }
 
 }  // namespace unroll::nn
 
 namespace unroll {
+using nn::convert;
 using nn::Members;
 using nn::Module;
 using nn::parameter_count;
 using nn::parameters;
+using nn::parameters_except;
 }  // namespace unroll

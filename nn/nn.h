@@ -8,6 +8,7 @@
 #include "nn/optimiser.h"
 #include "nn/pooling.h"
 #include "nn/recurrent.h"
+#include "nn/safetensors.h"
 #include "nn/schedule.h"
 #include "nn/stepper.h"
 #include "ops/ops.h"

@@ -4,6 +4,8 @@
 
 #include <cmath>
 #include <string>
+#include <string_view>
+#include <unordered_set>
 
 namespace unroll::nn {
 
@@ -94,19 +96,26 @@ void append(std::string& list, const std::string& name) {
 
 }  // namespace
 
-void Optimiser::add(std::span<Parameter* const> parameters, const Rule& rule, Where where) {
+void Optimiser::add(std::span<const NamedParameter> parameters, const Rule& rule, Where where) {
   check_rule(rule, where);
-  const std::size_t before = held_.size();
-  for (Parameter* p : parameters) {
-    if (!index_.emplace(p->leaf(), held_.size()).second) {
-      while (held_.size() > before) {  // as if nothing had been asked for
-        index_.erase(held_.back().leaf);
-        held_.pop_back();
-      }
+  // All is checked before anything is changed.
+  std::unordered_set<const Parameter::Leaf*> leaves;
+  std::unordered_set<std::string_view> paths;
+  for (const Held& held : held_) leaves.insert(held.leaf), paths.insert(held.path);
+  for (const auto& [path, p] : parameters) {
+    if (!leaves.insert(p->leaf()).second)
+      fail("optimiser", fmt::format("{} came twice; needed each parameter in one group", in_quotes(path)),
+           where);
+    if (!paths.insert(path).second)
       fail("optimiser",
-           fmt::format("{} came twice; needed each parameter in one group", in_quotes(p->name())), where);
-    }
-    Held held{p->leaf(), groups_.size(), {}};
+           fmt::format("two parameters called {} came; needed a name for each: select groups from one model, "
+                       "as in parameters(model, \"head\")",
+                       in_quotes(path)),
+           where);
+  }
+  for (const auto& [path, p] : parameters) {
+    index_.emplace(p->leaf(), held_.size());
+    Held held{path, p->leaf(), groups_.size(), {}};
     for (std::size_t i = 0; i < names_of(rule).size(); ++i)
       held.state.emplace_back(p->shape(), p->value().dtype());
     held_.push_back(std::move(held));
@@ -119,6 +128,7 @@ void Optimiser::add(std::span<Parameter* const> parameters, const Rule& rule, Wh
 
 void Optimiser::check_entry(const Gradients::Entry& entry, Where where) const {
   const Parameter::Leaf& leaf = entry.parameter();
+  const Held& held = held_[index_.at(&leaf)];
   auto describe = [](const Tensor& t) {
     return fmt::format("{} {}", name_of(t.dtype()), to_string(t.shape()));
   };
@@ -126,13 +136,13 @@ void Optimiser::check_entry(const Gradients::Entry& entry, Where where) const {
     fail("optimiser",
          fmt::format("the gradient of {} is {} and the parameter {}; needed the same: use a tape of the "
                      "model's dtype, or convert() the model",
-                     in_quotes(leaf.name), describe(entry.buffer()), describe(leaf.value)),
+                     in_quotes(held.path), describe(entry.buffer()), describe(leaf.value)),
          where);
-  for (const Tensor& part : held_[index_.at(&leaf)].state)
+  for (const Tensor& part : held.state)
     if (part.shape() != leaf.value.shape())
       fail("optimiser",
            fmt::format("{} was {} when it was added and is {} now; needed the same shape",
-                       in_quotes(leaf.name), to_string(part.shape()), to_string(leaf.value.shape())),
+                       in_quotes(held.path), to_string(part.shape()), to_string(leaf.value.shape())),
            where);
 }
 
@@ -153,7 +163,7 @@ void Optimiser::check(const Gradients& gradients, Missing missing, Where where) 
          where);
   if (missing == Missing::skip) return;
   for (const Held& held : held_)
-    if (held.leaf->trainable && !gradients.find(held.leaf)) append(without, held.leaf->name);
+    if (held.leaf->trainable && !gradients.find(held.leaf)) append(without, held.path);
   if (!without.empty())
     fail("optimiser",
          fmt::format("no gradient came for {}; needed one for each trainable parameter: does the loss depend "
@@ -197,7 +207,7 @@ std::vector<Destination> Optimiser::parts() {
   for (Held& held : held_) {
     const Names names = names_of(groups_[held.group]);
     for (std::size_t i = 0; i < names.size(); ++i)
-      parts.push_back({held.leaf->name + "." + names[i], &held.state[i]});
+      parts.push_back({held.path + "." + names[i], &held.state[i]});
   }
   return parts;
 }

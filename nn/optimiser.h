@@ -12,10 +12,12 @@
 //
 // Parameter groups are further calls of add(), each with a rule of its own:
 //
-//   optimiser.add(parameters(head), Adam{.learning_rate = 1e-2, .weight_decay = 1e-4});
+//   Optimiser optimiser(parameters_except(model, {"head"}), Adam{.learning_rate = 1e-3});
+//   optimiser.add(parameters(model, "head"), Adam{.learning_rate = 1e-2, .weight_decay = 1e-4});
 #pragma once
 #include <cstdint>
 #include <span>
+#include <string>
 #include <unordered_map>
 #include <variant>
 #include <vector>
@@ -25,6 +27,8 @@
 #include "ops/update.h"
 
 namespace unroll::nn {
+
+using autograd::NamedParameter;
 
 // The rules. Formulas, element by element, stand in ops/update.h. `weight_decay` is L2 regularisation, which
 // adds weight_decay * parameter to the gradient; in AdamW it shrinks the parameter instead.
@@ -76,12 +80,12 @@ enum class Missing { refuse, skip };
 class Optimiser {
  public:
   Optimiser() = default;
-  Optimiser(std::span<Parameter* const> parameters, const Rule& rule, Where where = Where::here()) {
+  Optimiser(std::span<const NamedParameter> parameters, const Rule& rule, Where where = Where::here()) {
     add(parameters, rule, where);
   }
 
-  /// A further group. Throws Error for a parameter that is held already, or a setting out of range.
-  void add(std::span<Parameter* const> parameters, const Rule& rule, Where where = Where::here());
+  /// A further group. Throws Error for a parameter or a path that is held already, or a setting out of range.
+  void add(std::span<const NamedParameter> parameters, const Rule& rule, Where where = Where::here());
 
   /// Changes every parameter by its rule. A gradient of rows (a looked-up embedding) changes those rows only:
   /// in all others parameter and state stay as they are, without weight decay or momentum; the bias
@@ -100,7 +104,7 @@ class Optimiser {
   /// Of a group, in the order of add(), with the factor.
   double learning_rate(std::size_t group = 0) const;
 
-  /// All that a resumed training needs, by name: "step", "factor", and for each parameter its name and the
+  /// All that a resumed training needs, by name: "step", "factor", and for each parameter its path and the
   /// part, "encoder.weight.square".
   std::vector<NamedTensor> state() const;
   /// Throws Error, and changes nothing, unless names and shapes are those of state().
@@ -108,6 +112,7 @@ class Optimiser {
 
  private:
   struct Held {
+    std::string path;
     Parameter::Leaf* leaf;
     std::size_t group;
     std::vector<Tensor> state;

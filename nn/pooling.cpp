@@ -26,6 +26,9 @@ Pooling::Pooling(Pool pool, Index width, Generator& generator, Index attention) 
 Var Pooling::over_time(const Sequence& xs, Where where) const {
   if (kind == Pool::mean) return ops::segment_mean(xs.rows, *xs.layout, where);
   if (kind == Pool::max) return ops::segment_max(xs.rows, *xs.layout, where);
+  if (!projection || !context)
+    autograd::fail("pooling", "attention was asked of a Pooling without its weights; needed one made with it",
+                   where);
   const Var scores = matmul(tanh((*projection)(xs.rows, where), where), *context);
   const Var weights = ops::segment_softmax(scores, *xs.layout, where);
   return ops::segment_sum(xs.rows, weights, *xs.layout, where);

@@ -17,6 +17,13 @@ void check_sequence(const Sequence& xs, Where where) {
                    where);
 }
 
+void check_state(Var field, Index batch) {
+  const Shape shape = field.shape();
+  if (shape.rank() == 0 || shape[0] != batch)
+    autograd::fail("scan", fmt::format("a state of {} rows came for {} sequences; needed a row for each",
+                                       shape.rank() == 0 ? 1 : shape[0], batch));
+}
+
 Var rows_after(Var a, Var b) {
   Collage both(a.tape(), 2);
   both.add(a, 0, 0);
@@ -47,7 +54,8 @@ void Collage::add(Var piece, Index row, Index column) {
 }
 
 Var Collage::paste(const Shape& result) const {
-  return count_ == 1 ? pieces_[0] : ops::paste(tape_, {pieces_, count_}, {places_, count_}, result);
+  return count_ == 1 ? pieces_[0]
+                     : ops::detail::paste_computed(tape_, {pieces_, count_}, {places_, count_}, result);
 }
 
 Var Collage::join(const Shape& result) const {

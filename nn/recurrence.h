@@ -65,6 +65,18 @@ struct ScannedBoth {
 
 namespace detail {
 
+/// f(); adds the caller's line to an error in a cell.
+template <class F>
+auto called_from(Where where, F f) {
+  try {
+    return f();
+  } catch (const Error& error) {
+    throw error.called_from(where);
+  }
+}
+
+/// Throws unless one field of a given state has a row for each sequence.
+void check_state(Var field, Index batch);
 /// Throws unless `steps` >= 1.
 void check_segment(Index steps, Where where);
 /// Throws unless xs are the rows of its layout.
@@ -121,6 +133,7 @@ template <Cell C>
 StateOf<C> first_state(const C& cell, const Sequence& xs, const std::optional<StateOf<C>>& given) {
   const Layout& layout = *xs.layout;
   if (!given) return cell.initial(xs.rows.tape(), layout.batch());
+  for (const Var* field : fields(*given)) check_state(*field, layout.batch());
   return map_state(*given, [&](Var v) { return permuted(v, layout.sequences(), layout.sorted()); });
 }
 
@@ -306,21 +319,25 @@ Scanned<StateOf<C>> scan_segments(const C& cell, const Sequence& xs, Index steps
 
 }  // namespace detail
 
-/// Runs `cell` over all steps. `initial` [B, ...] is in the caller's order; without it the cell's own is
-/// taken. Steps of sequences that have ended are not computed; in reverse order each sequence begins at its
-/// own end. On a tape without gradients (Tape::no_gradient) each step works in the memory of the one before.
+/// Runs `cell` over all steps. `initial`, [B, ...] each, is in the caller's order; without it the cell's own
+/// is taken. Steps of sequences that have ended are not computed; in reverse order each sequence begins at
+/// its own end. On a tape without gradients (Tape::no_gradient) each step works in the memory of the one
+/// before.
 template <Cell C>
 Scanned<StateOf<C>> scan(const C& cell, const Sequence& xs, Order order = Order::forward,
                          const std::optional<StateOf<C>>& initial = {}, Where where = Where::here()) {
   detail::check_sequence(xs, where);
   Tape& tape = xs.rows.tape();
   const Layout& layout = *xs.layout;
-  const auto first = detail::first_state(cell, xs, initial);
-  if (!tape.records_gradients()) return detail::scan_forward(cell, xs, order, first);
-  const detail::Segment all{0, layout.steps(), order};
-  const auto states = detail::run(cell, xs.rows, layout, all, first);
-  const Var rows = detail::outputs(tape, states, layout);
-  return {{rows, &layout}, detail::in_callers_order(detail::last_state(states, first, layout, all), layout)};
+  return detail::called_from(where, [&]() -> Scanned<StateOf<C>> {
+    const auto first = detail::first_state(cell, xs, initial);
+    if (!tape.records_gradients()) return detail::scan_forward(cell, xs, order, first);
+    const detail::Segment all{0, layout.steps(), order};
+    const auto states = detail::run(cell, xs.rows, layout, all, first);
+    const Var rows = detail::outputs(tape, states, layout);
+    return {{rows, &layout},
+            detail::in_callers_order(detail::last_state(states, first, layout, all), layout)};
+  });
 }
 
 /// The same in segments of so many steps, of which only inputs, outputs and the states in between are kept:
@@ -333,8 +350,10 @@ Scanned<StateOf<C>> scan_recomputed(const C& cell, const Sequence& xs, Index seg
                                     const std::optional<StateOf<C>>& initial = {},
                                     Where where = Where::here()) {
   detail::check_sequence(xs, where);
-  const auto first = detail::first_state(cell, xs, initial);
-  return detail::scan_segments(cell, xs, segment, true, order, first, where);
+  return detail::called_from(where, [&] {
+    const auto first = detail::first_state(cell, xs, initial);
+    return detail::scan_segments(cell, xs, segment, true, order, first, where);
+  });
 }
 /// The last state only: outputs are not kept either.
 template <Cell C>
@@ -342,8 +361,10 @@ StateOf<C> last_state_recomputed(const C& cell, const Sequence& xs, Index segmen
                                  Order order = Order::forward, const std::optional<StateOf<C>>& initial = {},
                                  Where where = Where::here()) {
   detail::check_sequence(xs, where);
-  const auto first = detail::first_state(cell, xs, initial);
-  return detail::scan_segments(cell, xs, segment, false, order, first, where).last;
+  return detail::called_from(where, [&] {
+    const auto first = detail::first_state(cell, xs, initial);
+    return detail::scan_segments(cell, xs, segment, false, order, first, where).last;
+  });
 }
 
 /// Runs one cell forward and one in reverse over the same rows.

@@ -52,7 +52,12 @@ struct Stack {
 
   /// What the top layer gives. Dropout is applied only with a generator.
   auto operator()(Sequence xs, Generator* noise = nullptr, Where where = Where::here()) const {
-    return through(xs, noise, where, [&](std::size_t i, const Sequence& in) { return layers[i](in); });
+    return through(xs, noise, where, [&](std::size_t i, const Sequence& in) {
+      if constexpr (requires { typename Layer::State; })
+        return layers[i](in, {}, where);
+      else
+        return layers[i](in, where);
+    });
   }
   /// The same from the states that `carry` holds (the cells' own if it is empty), leaving the new ones in it.
   auto operator()(Sequence xs, Carry& carry, Generator* noise = nullptr,
@@ -76,6 +81,7 @@ struct Stack {
   template <class Apply>
   auto through(Sequence xs, Generator* noise, Where where, Apply apply) const {
     Tape& tape = xs.rows.tape(where);
+    if (layers.empty()) autograd::fail("stack", "no layers came; needed at least one", where);
     for (std::size_t i = 0;; ++i) {
       const auto scope = tape.scope(detail::layer_name(i));
       auto result = apply(i, xs);

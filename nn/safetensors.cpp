@@ -202,17 +202,17 @@ void write_safetensors(const std::string& path, const SafeTensors& content, Wher
 
 // -- Models.
 
-void save_parameters(std::span<Parameter* const> parameters, const std::string& path,
+void save_parameters(std::span<const NamedParameter> parameters, const std::string& path,
                      const Metadata& metadata, Where where) {
   std::vector<Source> tensors;
-  for (const Parameter* p : parameters) tensors.push_back({p->name(), &p->value()});
+  for (const auto& [name, p] : parameters) tensors.push_back({name, &p->value()});
   write_safetensors(path, tensors, metadata, where);
 }
 
-Metadata load_parameters(std::span<Parameter* const> parameters, const std::string& path, Where where) {
+Metadata load_parameters(std::span<const NamedParameter> parameters, const std::string& path, Where where) {
   SafeTensors content = read_safetensors(path, where);
   std::vector<Destination> into;
-  for (Parameter* p : parameters) into.push_back({p->name(), &p->value()});
+  for (const auto& [name, p] : parameters) into.push_back({name, &p->value()});
   assign(content.tensors, into, "load", path, where);
   return std::move(content.metadata);
 }

@@ -49,15 +49,16 @@ void write_safetensors(const std::string& path, std::span<const Source> tensors,
                        const Metadata& metadata = {}, Where where = Where::here());
 void write_safetensors(const std::string& path, const SafeTensors& content, Where where = Where::here());
 
-void save_parameters(std::span<Parameter* const> parameters, const std::string& path,
+void save_parameters(std::span<const NamedParameter> parameters, const std::string& path,
                      const Metadata& metadata = {}, Where where = Where::here());
-Metadata load_parameters(std::span<Parameter* const> parameters, const std::string& path,
+Metadata load_parameters(std::span<const NamedParameter> parameters, const std::string& path,
                          Where where = Where::here());
 
-/// Writes all parameters of a module by their names.
+/// Writes all parameters of a module by their paths.
 template <Module M>
-void save(M& model, const std::string& path, const Metadata& metadata = {}, Where where = Where::here()) {
-  save_parameters(parameters(model), path, metadata, where);
+void save(const M& model, const std::string& path, const Metadata& metadata = {},
+          Where where = Where::here()) {
+  save_parameters(parameters(const_cast<M&>(model)), path, metadata, where);  // members() only lists
 }
 /// Reads all parameters of a module, converted to their dtypes; returns the metadata. Throws Error, and
 /// changes nothing, unless the file has these names and shapes and no others: it lists all that differ.

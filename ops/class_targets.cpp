@@ -13,7 +13,8 @@ namespace unroll::ops {
 namespace {
 
 // What the loss of a row needs of its logits, beside their logsumexp: sum of t_c (logsumexp - x_c). All is
-// taken relative to the label's logit, so that large logits cancel exactly. Without smoothing no other logit
+// taken relative to the label's logit, and the largest logit before the small rest of logsumexp, so that
+// large logits cancel exactly. Without smoothing no other logit
 // is read, so that classes may be masked with -infinity.
 struct RowLoss {
   double scale, part;  // of (logsumexp - origin), of the smoothed sum
@@ -28,7 +29,11 @@ struct RowLoss {
     for (Index c = 0; c < targets.classes; ++c)
       smoothed += targets.weight(static_cast<int>(c)) * (static_cast<double>(logits[c]) - origin);
   }
-  double at(double logsumexp) const { return scale * (logsumexp - origin) - part * smoothed; }
+  template <class T>
+  double at(const LogSumExp<T>& total) const {
+    return scale * (static_cast<double>(total.largest) - origin + static_cast<double>(total.rest)) -
+           part * smoothed;
+  }
 };
 
 template <class T>
@@ -46,13 +51,13 @@ double row_gradient(const ClassTargets& targets, Index row, T* logits) {
   }
   const int label = targets.labels[row];
   const RowLoss loss(targets, label, logits);
-  const T logsumexp = softmax_row(logits, logits, n);
+  const LogSumExp<T> total = softmax_row(logits, logits, n);
   for (Index c = 0; c < n; ++c) logits[c] *= static_cast<T>(loss.scale);
   if (targets.smoothing > 0)
     for (Index c = 0; c < n; ++c)
       logits[c] -= static_cast<T>(loss.part * targets.weight(static_cast<int>(c)));
   logits[label] -= static_cast<T>(targets.factor * (1 - targets.smoothing) * targets.weight(label));
-  return loss.at(logsumexp);
+  return loss.at(total);
 }
 
 }  // namespace

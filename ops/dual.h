@@ -6,7 +6,7 @@
 
 #include "ops/pack.h"
 
-namespace unroll::ops {
+namespace unroll::ops::scalar {
 
 /// Bit k of `Mask` says that the number depends on input k; only those tangents exist. So a multiplication by
 /// a tangent that is known to be zero is never emitted.
@@ -232,14 +232,20 @@ auto abs(const Dual<T, M>& x) {
 }
 template <class T, unsigned M>
 auto pow(const Dual<T, M>& x, double p) {
-  return detail::chain(x, pow(x.value, T(p)), T(p) * pow(x.value, T(p - 1)));
+  return detail::chain(x, pow(x.value, p), p == 0 ? T(0.0) : T(p) * pow(x.value, p - 1));
 }
-/// x >= 0. The slope by y is taken as 0 at x = 0.
+/// x >= 0. The slope by y is taken as 0 at x = 0, the slope by x as 0 at y = 0.
 template <class T, unsigned A, unsigned B>
 auto pow(const Dual<T, A>& x, const Dual<T, B>& y) {
   const T z = pow(x.value, y.value);
-  const T by_y = select(x.value > T(0.0), z * log(x.value), T(0.0));
-  return detail::chain(x, y, z, y.value * pow(x.value, y.value - T(1.0)), by_y);
+  const T zero(0.0);
+  const T by_x = select(y.value == zero, zero, y.value * pow(x.value, y.value - T(1.0)));
+  const T by_y = select(x.value > zero, z * log(x.value), zero);
+  return detail::chain(x, y, z, by_x, by_y);
 }
 
-}  // namespace unroll::ops
+}  // namespace unroll::ops::scalar
+
+namespace unroll::ops {
+using scalar::Dual;
+}

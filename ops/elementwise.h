@@ -9,8 +9,8 @@ class Term {
  public:
   Term(Var var) : var_(var) {}
   Term(const autograd::Parameter& parameter) : parameter_(&parameter) {}
-  Term(double number) : number_(number) {}
-  bool is_number() const { return !parameter_ && !var_.defined(); }
+  Term(double number) : number_(number), is_number_(true) {}
+  bool is_number() const { return is_number_; }
   double number() const { return number_; }
   /// The value on `tape`; a number has none.
   Var on(autograd::Tape& tape) const { return parameter_ ? tape.parameter(*parameter_) : var_; }
@@ -19,6 +19,7 @@ class Term {
   Var var_;
   const autograd::Parameter* parameter_ = nullptr;
   double number_ = 0;
+  bool is_number_ = false;
 };
 
 // Shapes broadcast as in pointwise(): equal, or one side a row, a column or a scalar.

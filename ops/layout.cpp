@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 namespace unroll::ops {
@@ -13,6 +14,10 @@ Layout::Layout(std::span<const int> lengths, Where where) : lengths_(lengths.beg
     if (lengths[s] < 1)
       autograd::fail("layout", fmt::format("sequence {} has length {}; needed at least 1", s, lengths[s]),
                      where);
+
+  const Index rows = std::accumulate(lengths.begin(), lengths.end(), Index{0});
+  if (rows > std::numeric_limits<int>::max())
+    autograd::fail("layout", fmt::format("{} rows came; needed at most 2147483647", rows), where);
 
   sequences_.resize(lengths.size());
   std::iota(sequences_.begin(), sequences_.end(), 0);
@@ -32,8 +37,18 @@ Layout::Layout(std::span<const int> lengths, Where where) : lengths_(lengths.beg
 }
 
 Layout Layout::uniform(Index batch, Index steps, Where where) {
+  constexpr Index most = std::numeric_limits<int>::max();
+  if (batch < 1 || steps < 1 || steps > most / batch)
+    autograd::fail("layout",
+                   fmt::format("{} sequences of {} steps came; needed 1 to {} rows", batch, steps, most),
+                   where);
   const std::vector<int> lengths(static_cast<std::size_t>(batch), static_cast<int>(steps));
   return Layout(lengths, where);
+}
+
+void Layout::check_items(std::size_t count, Where where) const {
+  if (static_cast<Index>(count) != rows())
+    autograd::fail("layout", fmt::format("{} items came; needed one a row, {}", count, rows()), where);
 }
 
 }  // namespace unroll::ops

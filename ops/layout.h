@@ -20,7 +20,7 @@ using autograd::Index;
 class Layout {
  public:
   Layout() = default;
-  /// Throws Error for an empty batch and for a length below 1.
+  /// Throws Error for an empty batch, a length below 1, or more than 2^31 - 1 rows.
   explicit Layout(std::span<const int> lengths, Where where = Where::here());
   /// `batch` sequences of `steps` each: the packed rows are [steps, batch].
   static Layout uniform(Index batch, Index steps, Where where = Where::here());
@@ -45,8 +45,10 @@ class Layout {
   bool sorted() const { return sorted_; }
 
   /// Puts the items of each sequence, given one after the other in the caller's order, into packed order.
+  /// Throws Error unless there are rows() of them.
   template <class T>
-  std::vector<T> pack(std::span<const T> items) const {
+  std::vector<T> pack(std::span<const T> items, Where where = Where::here()) const {
+    check_items(items.size(), where);
     std::vector<T> packed(static_cast<std::size_t>(rows()));
     std::size_t next = 0;
     for (Index s = 0; s < batch(); ++s)
@@ -55,6 +57,8 @@ class Layout {
   }
 
  private:
+  void check_items(std::size_t count, Where where) const;
+
   std::vector<int> lengths_;    // by sequence
   std::vector<int> ranks_;      // by sequence
   std::vector<int> sequences_;  // by rank

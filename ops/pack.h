@@ -1,34 +1,55 @@
-// One SIMD register of numbers, with the scalar vocabulary that pointwise lambdas are written in.
+// One SIMD register of numbers, with the scalar vocabulary that pointwise lambdas are written in. It has a
+// namespace of its own, where argument-dependent lookup finds it, so that ops::tanh is the op and no other.
 //
-// exp, log, sqrt, sin, cos, pow, erf come from xsimd; tanh, sigmoid and expm1 share one reduction
-// (expm1_core). These three are within 4 ULP for all numbers of f32 and f64, but for sigmoid below -87 (f32)
-// or -708 (f64): there it stays at exp(-87) or exp(-708), just above the smallest normal number, so that a
-// closed gate makes no denormals. Infinities and NaN give their limits and NaN.
+// Largest errors in ULP of the result, of f32 and f64 alike where only one is given. What is below the
+// smallest normal number may come as 0.
+//   exp            2     |x| <= 80
+//   log, log1p     1     all positive numbers; -0.5 <= x
+//   sin, cos       2     |x| <= 100
+//   erf            3     all numbers
+//   tanh, sigmoid, expm1  4     all numbers
+//   pow            1     f32, which is computed in f64
+//                  3 + 2 |y log x|     f64
+//   pow, whole y   4     for a constant y with |y| <= 4: multiplications
+// exp, log, log1p, sqrt, sin, cos come from xsimd; tanh, sigmoid and expm1 share one reduction (expm1_core).
+// sigmoid below -87 (f32) or -708 (f64) stays at exp(-87) or exp(-708), just above the smallest normal
+// number, so that a closed gate makes no denormals. Infinities and NaN give their limits and NaN.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <iterator>
+#include <limits>
 #include <type_traits>
 #include <xsimd/xsimd.hpp>
 
-namespace unroll::ops {
+namespace unroll::ops::scalar {
 
-template <class T>
-struct Mask {
-  typename xsimd::batch<T>::batch_bool_type v;
+// The instruction set is part of the types' names: code that was built for another one, such as a user's
+// beside our library, has functions of its own and is not mixed up with this.
+template <class T, class Arch>
+struct MaskOf {
+  using Mask = MaskOf;
+  typename xsimd::batch<T, Arch>::batch_bool_type v;
   friend Mask operator&(Mask a, Mask b) { return {a.v & b.v}; }
   friend Mask operator|(Mask a, Mask b) { return {a.v | b.v}; }
   friend Mask operator!(Mask a) { return {!a.v}; }
 };
 
 template <class T>
-struct Pack {
-  using Batch = xsimd::batch<T>;
+using Mask = MaskOf<T, xsimd::default_arch>;
+
+template <class T, class Arch>
+struct PackOf {
+  using Pack = PackOf;
+  using Batch = xsimd::batch<T, Arch>;
   static constexpr int lanes = static_cast<int>(Batch::size);
   Batch v;
 
-  Pack() = default;
-  Pack(Batch batch) : v(batch) {}
-  Pack(double x) : v(static_cast<T>(x)) {}
+  PackOf() = default;
+  PackOf(Batch batch) : v(batch) {}
+  PackOf(double x) : v(static_cast<T>(x)) {}
   static Pack load(const T* p) { return Batch::load_unaligned(p); }
   void store(T* p) const { v.store_unaligned(p); }
   T sum() const { return xsimd::hadd(v); }
@@ -38,12 +59,14 @@ struct Pack {
   friend Pack operator*(Pack a, Pack b) { return a.v * b.v; }
   friend Pack operator/(Pack a, Pack b) { return a.v / b.v; }
   friend Pack operator-(Pack a) { return -a.v; }
-  friend Mask<T> operator<(Pack a, Pack b) { return {a.v < b.v}; }
-  friend Mask<T> operator<=(Pack a, Pack b) { return {a.v <= b.v}; }
-  friend Mask<T> operator>(Pack a, Pack b) { return {a.v > b.v}; }
-  friend Mask<T> operator>=(Pack a, Pack b) { return {a.v >= b.v}; }
-  friend Mask<T> operator==(Pack a, Pack b) { return {a.v == b.v}; }
+  friend MaskOf<T, Arch> operator<(Pack a, Pack b) { return {a.v < b.v}; }
+  friend MaskOf<T, Arch> operator<=(Pack a, Pack b) { return {a.v <= b.v}; }
+  friend MaskOf<T, Arch> operator>(Pack a, Pack b) { return {a.v > b.v}; }
+  friend MaskOf<T, Arch> operator>=(Pack a, Pack b) { return {a.v >= b.v}; }
+  friend MaskOf<T, Arch> operator==(Pack a, Pack b) { return {a.v == b.v}; }
 };
+template <class T>
+using Pack = PackOf<T, xsimd::default_arch>;
 
 template <class T>
 Pack<T> select(Mask<T> m, Pack<T> a, Pack<T> b) {
@@ -80,14 +103,6 @@ Pack<T> sin(Pack<T> x) {
 template <class T>
 Pack<T> cos(Pack<T> x) {
   return xsimd::cos(x.v);
-}
-template <class T>
-Pack<T> erf(Pack<T> x) {
-  return xsimd::erf(x.v);
-}
-template <class T>
-Pack<T> pow(Pack<T> x, Pack<T> y) {
-  return xsimd::pow(x.v, y.v);
 }
 template <class T>
 Pack<T> abs(Pack<T> x) {
@@ -182,6 +197,79 @@ template <class T>
   return quotient(e, e + Pack<T>(2.0));
 }
 
+namespace detail {
+
+// Chebyshev interpolations, highest power first: erf(x) / x in x^2 for |x| <= 1, to 1e-17 of it, and
+// exp(x^2) (1 - erf(x)) in (x - 3) / (x + 3) for 1 <= x <= 6, where it leaves 4e-18 of erf.
+inline constexpr double erf_near[] = {-7.795898827002142e-10, 1.3720064546777686e-08, -1.6208483801871705e-07,
+                                      1.6447424703317362e-06, -1.492473690741966e-05, 0.00012055294904839707,
+                                      -0.0008548325975389692, 0.0052239776071164225,  -0.02686617064323777,
+                                      0.11283791670945006,    -0.37612638903183543,   1.1283791670955126};
+inline constexpr double erfc_far[] = {1.2801900862962662e-06, 2.023603179641757e-06, -8.008021319412685e-06,
+                                      -1.284889451252353e-05, 6.406182073530546e-05, 4.525472635483354e-05,
+                                      -0.0005970623517093284, 0.0007077464443901538, 0.004269136347508256,
+                                      -0.024392499318273194,  0.07166583719774874,   -0.15011593650078744,
+                                      0.24560380171233195,    -0.32623356004303716,  0.17900115118138996};
+
+template <class T, std::size_t N>
+Pack<T> polynomial(const double (&coefficients)[N], Pack<T> x) {
+  Pack<T> y(coefficients[0]);
+  for (std::size_t i = 1; i < N; ++i) y = fma(y, x, Pack<T>(coefficients[i]));
+  return y;
+}
+
+template <class T>
+Pack<T> plain_pow(Pack<T> x, Pack<T> y) {
+  return xsimd::pow(x.v, y.v);
+}
+// f32 has too few digits for y log x.
+template <>
+inline Pack<float> plain_pow(Pack<float> x, Pack<float> y) {
+  constexpr int wide = Pack<double>::lanes, all = Pack<float>::lanes;
+  float base[all], exponent[all], result[all];
+  x.store(base);
+  y.store(exponent);
+  for (int begin = 0; begin < all; begin += wide) {
+    double b[wide], e[wide], r[wide];
+    std::copy_n(base + begin, wide, b);
+    std::copy_n(exponent + begin, wide, e);
+    plain_pow(Pack<double>::load(b), Pack<double>::load(e)).store(r);
+    for (int i = 0; i < wide; ++i) result[begin + i] = static_cast<float>(r[i]);
+  }
+  return Pack<float>::load(result);
+}
+
+}  // namespace detail
+
+template <class T>
+Pack<T> erf(Pack<T> x) {
+  if constexpr (std::is_same_v<T, float>) return xsimd::erf(x.v);
+  const Pack<T> a = detail::limited(abs(x), 0, 6), s = a * a, one(1.0), three(3.0);
+  const Pack<T> near = x * detail::polynomial(detail::erf_near, s);
+  const Pack<T> far = one - exp(-s) * detail::polynomial(detail::erfc_far, (a - three) / (a + three));
+  return select(a < one, near, select(x < Pack<T>(0.0), -far, far));
+}
+/// x^0 and 1^y are 1, 0^y is 0 or, for negative y, infinity. A negative x has whole powers only, others are
+/// NaN.
+template <class T>
+Pack<T> pow(Pack<T> x, Pack<T> y) {
+  const Pack<T> zero(0.0), one(1.0);
+  const Pack<T> of_zero =
+      select(y > zero, zero, select(y < zero, Pack<T>(std::numeric_limits<T>::infinity()), y));
+  const Pack<T> z = select(x == zero, of_zero, detail::plain_pow(x, y));
+  return select((y == zero) | (x == one), one, z);
+}
+/// A small whole power is made by multiplications.
+template <class T>
+Pack<T> pow(Pack<T> x, double y) {
+  constexpr double most = 4;
+  if (!(y >= -most && y <= most && y == static_cast<int>(y))) return pow(x, Pack<T>(y));
+  Pack<T> product(1.0);
+  for (int n = std::abs(static_cast<int>(y)); n > 0; n >>= 1, x = x * x)
+    if (n & 1) product = product * x;
+  return y < 0 ? Pack<T>(1.0) / product : product;
+}
+
 // -- The end of a row, where less than a pack is left.
 
 /// The first `count` lanes from p; the rest repeat the first, so that they are in a function's domain.
@@ -206,4 +294,14 @@ T sum_part(const Pack<T>& x, std::ptrdiff_t count) {
   return total;
 }
 
+}  // namespace unroll::ops::scalar
+
+namespace unroll::ops {
+using scalar::load_part;
+using scalar::Mask;
+using scalar::MaskOf;
+using scalar::Pack;
+using scalar::PackOf;
+using scalar::store_part;
+using scalar::sum_part;
 }  // namespace unroll::ops

@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <vector>
+#include <compare>
+#include <memory>
 
 #include "ops/axis.h"
 #include "ops/row_kernels.h"
@@ -16,6 +17,23 @@ using autograd::Inputs;
 
 namespace {
 
+// How often an element is covered is the sum over all corners above and left of it, if a rectangle counts +1
+// at its first element, -1 right of its first row, -1 below its first column and +1 diagonally behind its
+// last element. Where the sums of all corners at one point vanish against those of the result, all is
+// covered once; at the first point, in order of rows, where they do not, they tell by how much it is not.
+struct Corner {
+  Index row, column, weight;
+  auto operator<=>(const Corner&) const = default;
+};
+
+Corner* put_corners(Corner* to, Place p, const Shape& s, Index weight) {
+  *to++ = {p.row, p.column, weight};
+  *to++ = {p.row, p.column + s.cols(), -weight};
+  *to++ = {p.row + s.rows(), p.column, -weight};
+  *to++ = {p.row + s.rows(), p.column + s.cols(), weight};
+  return to;
+}
+
 struct Paste {
   static constexpr int outputs = 1;
   static constexpr unsigned reads_inputs = 0, reads_outputs = 0;
@@ -23,6 +41,7 @@ struct Paste {
   const char* label;
   const Place* places;
   Shape result;
+  Corner* corners;  // memory for four of each piece and of the result; nullptr if the places were computed
 
   Shape shape(const Inputs& in) const {
     Index covered = 0;
@@ -40,7 +59,22 @@ struct Paste {
       in.reject(
           fmt::format("{} pieces of {} elements in all came for a result of shape {}; needed {} elements",
                       in.size(), covered, to_string(result), result.size()));
+    if (corners) check_cover(in);
     return result;
+  }
+  void check_cover(const Inputs& in) const {
+    Corner* end = put_corners(corners, {0, 0}, result, -1);
+    for (int i = 0; i < in.size(); ++i) end = put_corners(end, places[i], in[i], 1);
+    std::sort(corners, end);
+    for (const Corner* c = corners; c != end;) {
+      const Corner at = *c;
+      Index difference = 0;
+      for (; c != end && c->row == at.row && c->column == at.column; ++c) difference += c->weight;
+      if (difference != 0)
+        in.reject(fmt::format(
+            "row {}, column {} of the result is covered by {} pieces; needed one for each element", at.row,
+            at.column, difference + 1));
+    }
   }
 
   template <class T>
@@ -61,11 +95,24 @@ struct Paste {
   }
 };
 
-Var paste(const char* label, Tape& tape, std::span<const Var> pieces, std::span<const Place> places,
-          const Shape& result, Where where) {
-  auto* kept = tape.arena().allocate_array<Place>(places.size());
-  std::ranges::copy(places, kept);
-  return tape.record(Paste{label, kept, result}, pieces, where)[0];
+// Lists that live as long as the pass: a step of training asks nothing of the heap.
+template <class T>
+std::span<T> list_of(Tape& tape, std::size_t count) {
+  T* items = tape.arena().allocate_array<T>(count);
+  std::uninitialized_value_construct_n(items, count);
+  return {items, count};
+}
+
+// `places` must live as long as the pass.
+Var record_paste(const char* label, Tape& tape, std::span<const Var> pieces, std::span<const Place> places,
+                 const Shape& result, Where where, Corner* corners = nullptr) {
+  return tape.record(Paste{label, places.data(), result, corners}, pieces, where)[0];
+}
+
+std::span<const Place> kept(Tape& tape, std::span<const Place> places) {
+  const std::span<Place> copy = list_of<Place>(tape, places.size());
+  std::ranges::copy(places, copy.begin());
+  return copy;
 }
 
 Tape& tape_of(const char* op, std::span<const Var> pieces, Where where) {
@@ -77,14 +124,13 @@ Tape& tape_of(const char* op, std::span<const Var> pieces, Where where) {
 // Joins along the last axis, or along the first, where `columns` and `rows` do the same for pieces one after
 // the other.
 Var join(Tape& tape, std::span<const Var> pieces, bool along_columns, const Shape& result, Where where) {
-  std::vector<Place> places;
-  places.reserve(pieces.size());
+  const std::span<Place> places = list_of<Place>(tape, pieces.size());
   Place next{0, 0};
-  for (Var x : pieces) {
-    places.push_back(next);
-    (along_columns ? next.column : next.row) += along_columns ? x.cols() : x.rows();
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    places[i] = next;
+    (along_columns ? next.column : next.row) += along_columns ? pieces[i].cols() : pieces[i].rows();
   }
-  return paste("concat", tape, pieces, places, result, where);
+  return record_paste("concat", tape, pieces, places, result, where);
 }
 
 }  // namespace
@@ -96,7 +142,13 @@ Var paste(Tape& tape, std::span<const Var> pieces, std::span<const Place> places
                    fmt::format("{} pieces and {} places came; needed one place for each piece", pieces.size(),
                                places.size()),
                    where);
-  return paste("paste", tape, pieces, places, result, where);
+  Corner* corners = tape.arena().allocate_array<Corner>(4 * (pieces.size() + 1));
+  return record_paste("paste", tape, pieces, kept(tape, places), result, where, corners);
+}
+
+Var detail::paste_computed(Tape& tape, std::span<const Var> pieces, std::span<const Place> places,
+                           const Shape& result, Where where) {
+  return record_paste("paste", tape, pieces, kept(tape, places), result, where);
 }
 
 Var concat(std::span<const Var> pieces, int axis, Where where) {
@@ -120,19 +172,20 @@ Var concat(std::span<const Var> pieces, int axis, Where where) {
 
   // In between: what lies behind the axis becomes the columns.
   const Surroundings around(first, axis);
-  std::vector<Var> flat;
-  for (Var x : pieces)
-    flat.push_back(tape.reshape(contiguous(x, where), Shape{around.before, x.shape()[axis] * around.after}));
+  const std::span<Var> flat = list_of<Var>(tape, pieces.size());
+  std::ranges::transform(pieces, flat.begin(), [&](Var x) {
+    return tape.reshape(contiguous(x, where), Shape{around.before, x.shape()[axis] * around.after});
+  });
   return tape.reshape(join(tape, flat, true, Shape{around.before, total * around.after}, where), result);
 }
 
 Var stack(std::span<const Var> pieces, Where where) {
   Tape& tape = tape_of("stack", pieces, where);
-  const Shape& each = pieces[0].shape();
+  const Shape each = pieces[0].shape();
   if (each.rank() == Shape::kMaxRank)
     autograd::fail("stack", fmt::format("values of shape {} came; needed rank 3 at most", to_string(each)),
                    where);
-  std::vector<Place> places;
+  const std::span<Place> places = list_of<Place>(tape, pieces.size());
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     const auto n = static_cast<Index>(i);
     if (pieces[i].shape() != each)
@@ -140,14 +193,14 @@ Var stack(std::span<const Var> pieces, Where where) {
                      fmt::format("value {} has shape {} and the first {}; needed equal shapes", i,
                                  to_string(pieces[i].shape()), to_string(each)),
                      where);
-    places.push_back(each.rank() == 0 ? Place{0, n} : Place{n * each.rows(), 0});
+    places[i] = each.rank() == 0 ? Place{0, n} : Place{n * each.rows(), 0};
   }
   const auto count = static_cast<Index>(pieces.size());
   const Shape result = each.rank() == 0   ? Shape{count}
                        : each.rank() == 1 ? Shape{count, each[0]}
                        : each.rank() == 2 ? Shape{count, each[0], each[1]}
                                           : Shape{count, each[0], each[1], each[2]};
-  return paste("stack", tape, pieces, places, result, where);
+  return record_paste("stack", tape, pieces, places, result, where);
 }
 
 Var concat(std::initializer_list<Var> pieces, int axis, Where where) {
@@ -161,8 +214,7 @@ Var contiguous(Var x, Where where) {
   Tape& tape = x.tape(where);
   const autograd::Value& v = tape.value(x.index());
   if (v.stride == v.shape.cols() || v.shape.rows() <= 1) return x;
-  const Place origin{0, 0};
-  return paste("contiguous", tape, {&x, 1}, {&origin, 1}, v.shape, where);
+  return record_paste("contiguous", tape, {&x, 1}, list_of<Place>(tape, 1), v.shape, where);
 }
 
 }  // namespace unroll::ops

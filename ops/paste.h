@@ -13,10 +13,16 @@ struct Place {
 };
 
 /// A value of shape `result` in which each piece, taken as a rectangle of rows() x cols(), lies at its place.
-/// Pieces must not overlap and must cover the result; their total size and their bounds are checked.
+/// Throws Error unless they cover every element of the result once.
 /// d_piece = the same rectangle of d_out. Linear in the pieces, of which there may be many thousands.
 Var paste(Tape& tape, std::span<const Var> pieces, std::span<const Place> places, const Shape& result,
           Where where = Where::here());
+
+namespace detail {
+/// The same for pieces whose places were computed: only their bounds and their total size are checked.
+Var paste_computed(Tape& tape, std::span<const Var> pieces, std::span<const Place> places,
+                   const Shape& result, Where where = Where::here());
+}  // namespace detail
 
 /// Joins values along an axis; all other extents must be equal.
 Var concat(std::span<const Var> pieces, int axis, Where where = Where::here());

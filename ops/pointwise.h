@@ -54,11 +54,11 @@ Shape broadcast(const Inputs& in);
 
 /// One operand of a loop over rows, a pack at a time. A number that is repeated along the row, and the
 /// partial pack at the end of a row, are staged, so that the loop itself loads and stores whole packs only.
-template <class T>
+template <class T, class Arch = xsimd::default_arch>
 class Stream {
  public:
   using Number = std::remove_const_t<T>;
-  static constexpr Index lanes = Pack<Number>::lanes;
+  static constexpr Index lanes = PackOf<Number, Arch>::lanes;
 
   /// `v` broadcast to `rows` rows and `size` elements.
   Stream(const View<T>& v, Index rows, Index size) : Stream(v.data, v, rows, size) {}
@@ -119,7 +119,7 @@ class Stream {
 
 }  // namespace detail
 
-template <class F, int N>
+template <class F, int N, class Arch = xsimd::default_arch>
 struct Pointwise {
   const char* label;
   [[no_unique_address]] F f;

@@ -43,11 +43,12 @@ struct Geometry {
 };
 
 // Sums of blocks go into a double, so that long sums lose little in f32.
+constexpr Index kBlock = 1024;
+
 template <class T>
 double long_sum(const T* x, Index n) {
-  constexpr Index block = 1024;
   double total = 0;
-  for (Index c = 0; c < n; c += block) total += static_cast<double>(row_sum(x + c, std::min(block, n - c)));
+  for (Index c = 0; c < n; c += kBlock) total += static_cast<double>(row_sum(x + c, std::min(kBlock, n - c)));
   return total;
 }
 
@@ -79,9 +80,25 @@ struct Sum {
       return;
     }
     std::fill_n(out.data, out.size(), T(0));
-    geometry.each_run(context.in(0),
-                      [&](Index, const T* x, Index n, Index at) { add_row(x, n, out.data + at); });
+    if (geometry.extent > kBlock) {
+      const autograd::Scratch<double> totals(context.tape().pool(), out.size());
+      sum_in_blocks(context.in(0), out.size(), out.data, totals.data());
+    } else {
+      geometry.each_run(context.in(0),
+                        [&](Index, const T* x, Index n, Index at) { add_row(x, n, out.data + at); });
+    }
     if (scale != 1) scale_row(static_cast<T>(scale), out.size(), out.data);
+  }
+  template <class T>
+  void sum_in_blocks(View<const T> x, Index size, T* sums, double* totals) const {
+    std::fill_n(totals, size, 0.0);
+    geometry.each_run(x, [&](Index k, const T* row, Index n, Index at) {
+      add_row(row, n, sums + at);
+      if ((k + 1) % kBlock != 0) return;
+      for (Index c = at; c < at + n; ++c) totals[c] += static_cast<double>(sums[c]);
+      std::fill_n(sums + at, n, T(0));
+    });
+    for (Index c = 0; c < size; ++c) sums[c] = static_cast<T>(totals[c] + static_cast<double>(sums[c]));
   }
 
   template <class T>

@@ -56,11 +56,6 @@ template <class T>
 void put_rows(View<const T> from, Into<T> into) {
   into.fresh ? copy_rows(from, into.view) : add_rows(from, into.view);
 }
-/// The same row into every row.
-template <class T>
-void repeat_row(const T* from, View<T> to) {
-  for (Index r = 0; r < to.rows(); ++r) std::copy_n(from, to.cols(), to.row(r));
-}
 /// to[c] += sum over r of from(r, c), from the last row to the first, as backward goes through time: the same
 /// bits whether a long sequence comes at once or in segments. Four rows at a time: `to` is read and written a
 /// quarter as often.

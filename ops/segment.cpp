@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <vector>
-
 #include "ops/gather.h"
 #include "ops/pack_rows.h"
 #include "ops/paste.h"
@@ -291,20 +289,20 @@ Var segment_softmax(Var scores, const Layout& layout, Where where) {
 
 Var last_rows(Var x, const Layout& layout, Where where) {
   require_rows("last_rows", x, layout.rows(), where);
-  std::vector<int> last;
-  for (Index s = 0; s < layout.batch(); ++s)
-    last.push_back(static_cast<int>(layout.row(s, layout.length(s) - 1)));
-  return gather_rows(x, last, {}, where);
+  const auto count = static_cast<std::size_t>(layout.batch());
+  int* last = x.tape().arena().allocate_array<int>(count);
+  for (Index s = 0; s < layout.batch(); ++s) last[s] = static_cast<int>(layout.row(s, layout.length(s) - 1));
+  return gather_rows(x, {last, count}, {}, where);
 }
 
 Var repeat_over_time(Var x, const Layout& layout, Where where) {
   require_rows("repeat_over_time", x, layout.batch(), where);
-  std::vector<int> sequences;
-  for (Index t = 0; t < layout.steps(); ++t) {
-    const auto alive = layout.sequences().first(static_cast<std::size_t>(layout.alive(t)));
-    sequences.insert(sequences.end(), alive.begin(), alive.end());
-  }
-  return gather_rows(x, sequences, {}, where);
+  const auto count = static_cast<std::size_t>(layout.rows());
+  int* sequences = x.tape().arena().allocate_array<int>(count);
+  for (Index t = 0; t < layout.steps(); ++t)
+    std::ranges::copy(layout.sequences().first(static_cast<std::size_t>(layout.alive(t))),
+                      sequences + layout.offset(t));
+  return gather_rows(x, {sequences, count}, {}, where);
 }
 
 }  // namespace unroll::ops

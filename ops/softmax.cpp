@@ -53,8 +53,9 @@ struct LogSoftmax {
     const View<const T> x = context.in(0);
     const View<T> out = context.out();
     for (Index r = 0; r < x.rows(); ++r) {
-      const T total = row_logsumexp(x.row(r), x.cols());
-      put_row(out.row(r), x.cols(), true, [row = x.row(r), total](Index c) { return row[c] - total; });
+      const LogSumExp<T> total = row_logsumexp(x.row(r), x.cols());
+      put_row(out.row(r), x.cols(), true,
+              [row = x.row(r), total](Index c) { return (row[c] - total.largest) - total.rest; });
     }
   }
   template <class T>
@@ -70,10 +71,10 @@ struct LogSoftmax {
   }
 };
 
-struct LogSumExp {
+struct RowLogSumExp {
   static constexpr const char* name = "logsumexp";
   static constexpr int outputs = 1;
-  static constexpr unsigned reads_inputs = 1, reads_outputs = 1;
+  static constexpr unsigned reads_inputs = 1, reads_outputs = 0;
 
   Shape shape(const Inputs& in) const {
     const Shape s = with_columns(in);
@@ -84,17 +85,20 @@ struct LogSumExp {
   template <class T>
   void forward(Forward<T>& context) const {
     const View<const T> x = context.in(0);
-    for (Index r = 0; r < x.rows(); ++r) context.out().data[r] = row_logsumexp(x.row(r), x.cols());
+    for (Index r = 0; r < x.rows(); ++r) context.out().data[r] = row_logsumexp(x.row(r), x.cols()).sum();
   }
   template <class T>
   void backward(Backward<T>& context) const {
     const View<const T> x = context.in(0);
-    const T *y = context.out().data, *d_out = context.d_out().data;
+    const T* d_out = context.d_out().data;
     const Into<T> d_in = context.d_in(0);
-    for (Index r = 0; r < x.rows(); ++r)
+    for (Index r = 0; r < x.rows(); ++r) {
+      const LogSumExp<T> total = row_logsumexp(x.row(r), x.cols());
+      const Pack<T> largest(total.largest), rest(total.rest), d(d_out[r]);
       map_row(
           d_in.view.row(r), x.cols(), d_in.fresh,
-          [total = Pack<T>(y[r]), d = Pack<T>(d_out[r])](auto v) { return exp(v - total) * d; }, x.row(r));
+          [largest, rest, d](auto v) { return exp((v - largest) - rest) * d; }, x.row(r));
+    }
   }
 };
 
@@ -102,6 +106,6 @@ struct LogSumExp {
 
 Var softmax(Var x, Where where) { return x.tape(where).record(Softmax{}, {x}, where); }
 Var log_softmax(Var x, Where where) { return x.tape(where).record(LogSoftmax{}, {x}, where); }
-Var logsumexp(Var x, Where where) { return x.tape(where).record(LogSumExp{}, {x}, where); }
+Var logsumexp(Var x, Where where) { return x.tape(where).record(RowLogSumExp{}, {x}, where); }
 
 }  // namespace unroll::ops

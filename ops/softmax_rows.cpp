@@ -73,14 +73,14 @@ T each_exp(const T* x, Index n, T shift, F f) {
 }
 
 template <class T>
-T logsumexp(const T* x, Index n) {
+LogSumExp<T> logsumexp(const T* x, Index n) {
   const T most = maximum(x, n);
-  if (!std::isfinite(most)) return most;
-  return most + std::log(each_exp(x, n, most, [](const Pack<T>&, Index, Index) {}));
+  if (!std::isfinite(most)) return {most, 0};
+  return {most, std::log(each_exp(x, n, most, [](const Pack<T>&, Index, Index) {}))};
 }
 
 template <class T>
-T softmax(const T* in, T* out, Index n) {
+LogSumExp<T> softmax(const T* in, T* out, Index n) {
   constexpr Index lanes = Pack<T>::lanes;
   const T most = maximum(in, n);
   const T total = each_exp(in, n, most, [out](const Pack<T>& e, Index i, Index count) {
@@ -94,7 +94,7 @@ T softmax(const T* in, T* out, Index n) {
   Index i = 0;
   for (; i + lanes <= n; i += lanes) (Pack<T>::load(out + i) * factors).store(out + i);
   for (; i < n; ++i) out[i] *= factor;
-  return std::isfinite(most) ? most + std::log(total) : most;
+  return {most, std::isfinite(most) ? std::log(total) : T(0)};
 }
 
 }  // namespace
@@ -103,9 +103,9 @@ float row_max(const float* x, Index n) { return maximum(x, n); }
 double row_max(const double* x, Index n) { return maximum(x, n); }
 float row_sum(const float* x, Index n) { return sum(x, n); }
 double row_sum(const double* x, Index n) { return sum(x, n); }
-float row_logsumexp(const float* x, Index n) { return logsumexp(x, n); }
-double row_logsumexp(const double* x, Index n) { return logsumexp(x, n); }
-float softmax_row(const float* in, float* out, Index n) { return softmax(in, out, n); }
-double softmax_row(const double* in, double* out, Index n) { return softmax(in, out, n); }
+LogSumExp<float> row_logsumexp(const float* x, Index n) { return logsumexp(x, n); }
+LogSumExp<double> row_logsumexp(const double* x, Index n) { return logsumexp(x, n); }
+LogSumExp<float> softmax_row(const float* in, float* out, Index n) { return softmax(in, out, n); }
+LogSumExp<double> softmax_row(const double* in, double* out, Index n) { return softmax(in, out, n); }
 
 }  // namespace unroll::ops

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <new>
 #include <numeric>
 
 #include "ops/axis.h"
@@ -29,8 +30,8 @@ Var slice(Var x, int axis, Index begin, Index end, Where where) {
   return tape.reshape(contiguous(part, where), shape.with(axis, end - begin));
 }
 
-std::vector<Var> split(Var x, std::span<const Index> sizes, int axis, Where where) {
-  const Shape& shape = x.shape(where);
+std::span<const Var> split(Var x, std::span<const Index> sizes, int axis, Where where) {
+  const Shape shape = x.shape(where);
   axis = front_axis("split", axis, shape, where);
   for (Index size : sizes)
     if (size < 0) autograd::fail("split", fmt::format("a size of {} came; needed none below 0", size), where);
@@ -40,16 +41,16 @@ std::vector<Var> split(Var x, std::span<const Index> sizes, int axis, Where wher
                    fmt::format("sizes that add up to {} came for axis {} of a value of shape {}; needed {}",
                                total, axis, to_string(shape), shape[axis]),
                    where);
-  std::vector<Var> parts;
+  Var* parts = x.tape(where).arena().allocate_array<Var>(sizes.size());
   Index begin = 0;
-  for (Index size : sizes) {
-    parts.push_back(slice(x, axis, begin, begin + size, where));
-    begin += size;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    new (&parts[i]) Var(slice(x, axis, begin, begin + sizes[i], where));
+    begin += sizes[i];
   }
-  return parts;
+  return {parts, sizes.size()};
 }
 
-std::vector<Var> split(Var x, std::initializer_list<Index> sizes, int axis, Where where) {
+std::span<const Var> split(Var x, std::initializer_list<Index> sizes, int axis, Where where) {
   return split(x, std::span(sizes.begin(), sizes.size()), axis, where);
 }
 

@@ -4,7 +4,6 @@
 #include <array>
 #include <initializer_list>
 #include <span>
-#include <vector>
 
 #include "autograd/tape.h"
 
@@ -29,9 +28,10 @@ inline Var stop_gradient(Var x, Where where = Where::here()) { return x.tape(whe
 /// Elements [begin, end) along an axis.
 Var slice(Var x, int axis, Index begin, Index end, Where where = Where::here());
 
-/// Parts of the given sizes along an axis, one after the other; the sizes must add up to its extent.
-std::vector<Var> split(Var x, std::span<const Index> sizes, int axis, Where where = Where::here());
-std::vector<Var> split(Var x, std::initializer_list<Index> sizes, int axis, Where where = Where::here());
+/// Parts of the given sizes along an axis, one after the other; the sizes must add up to its extent. The list
+/// lives as long as its values, until the tape is cleared.
+std::span<const Var> split(Var x, std::span<const Index> sizes, int axis, Where where = Where::here());
+std::span<const Var> split(Var x, std::initializer_list<Index> sizes, int axis, Where where = Where::here());
 
 namespace detail {
 [[noreturn]] void reject_split(const Shape& shape, int parts, Where where);

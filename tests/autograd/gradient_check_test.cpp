@@ -71,7 +71,7 @@ TEST_CASE("checks of a model leave its parameters as they were") {
   frozen.value().fill(0.5);
   frozen.freeze();
   const std::vector<double> before = w.value().values();
-  Parameter* const parameters[] = {&w, &b, &frozen};
+  const NamedParameter parameters[] = {{"w", &w}, {"b", &b}, {"frozen", &frozen}};
   auto f = [&](Tape& tape) {
     Var x = tape.constant(Tensor::from({2, 3}, {1, -2, 0.5, 0.25, 3, -1}));
     return tanh(affine(x, w, b)) * frozen;
@@ -83,7 +83,7 @@ TEST_CASE("checks of a model leave its parameters as they were") {
 
 TEST_CASE("what cannot be checked is refused") {
   Parameter w("cell.weight", {2, 2});
-  Parameter* const parameters[] = {&w};
+  const NamedParameter parameters[] = {{"cell.weight", &w}};
   auto f = [&](Tape& tape) { return tanh(tape.parameter(w)); };
   CHECK_THROWS_WITH_AS(
       check_gradient(f, parameters, {}, {}),

@@ -49,8 +49,8 @@ std::vector<ClassifierEpoch> train_quietly(TextClassifier& model, int threads,
 
 std::vector<double> numbers(TextClassifier& model) {
   std::vector<double> all;
-  for (const Parameter* p : parameters(model)) {
-    const auto values = p->value().values();
+  for (const NamedParameter& p : parameters(model)) {
+    const auto values = p.parameter->value().values();
     all.insert(all.end(), values.begin(), values.end());
   }
   return all;

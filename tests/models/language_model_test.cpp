@@ -69,7 +69,7 @@ TEST_CASE("training gives the same bits for the same seed and threads") {
     }
     const auto left = parameters(a.model), right = parameters(b.model);
     for (std::size_t i = 0; i < left.size(); ++i)
-      CHECK(left[i]->value().values() == right[i]->value().values());
+      CHECK(left[i].parameter->value().values() == right[i].parameter->value().values());
   }
 }
 

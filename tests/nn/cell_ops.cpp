@@ -97,6 +97,13 @@ std::vector<OpEntry> cell_ops() {
              })};
            },
        .samples = samples(3, 0)});
+  const std::pair<std::size_t, const char*> operands_and_labels[] = {
+      {5, "lstm"}, {8, "lstm"}, {8, "gru"}, {2, "reset"}, {3, "gru"}};
+  for (std::size_t i = 0; i < all.size(); ++i)
+    all[i].bad = {mismatched(all[i], operands_and_labels[i].first, operands_and_labels[i].second)};
+  // Its last operand is the bias, which comes before h.
+  std::string& message = all[2].bad[0].message;
+  message.replace(message.find("[2, 3], [3, 2]"), 14, "[3, 2], [2, 3]");
   return all;
 }
 

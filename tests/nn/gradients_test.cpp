@@ -81,9 +81,9 @@ TEST_CASE("clipping by value and scaling") {
     Gradients gradients;
     f.fill(gradients);
     const std::vector<double> before = f.all(gradients);
-    nn::scale(gradients, -0.5);
+    scale_gradients(gradients, -0.5);
     for (std::size_t i = 0; i < before.size(); ++i) CHECK(f.all(gradients)[i] == before[i] * -0.5);
-    nn::scale(gradients, -2);
+    scale_gradients(gradients, -2);
     gradients.find(f.a.leaf())->buffer().set(1, NAN);
     clip_by_value(gradients, 1.5);
     for (std::size_t i = 0; i < before.size(); ++i)
@@ -97,10 +97,10 @@ TEST_CASE("adding gradients keeps rows where both sides have rows") {
     Fixture f(dtype);
     Gradients into, from, empty;
     f.fill(from, 1);
-    nn::add(into, from);  // into nothing
+    accumulate(into, from);  // into nothing
     CHECK(f.all(into) == f.all(from));
     CHECK(into.find(f.b)->state() == State::rows);
-    nn::add(into, empty);
+    accumulate(into, empty);
     CHECK(f.all(into) == f.all(from));
 
     Gradients other;
@@ -108,7 +108,7 @@ TEST_CASE("adding gradients keeps rows where both sides have rows") {
     rows.touch_row(4);
     rows.touch_row(1);
     for (Index c = 0; c < 19; ++c) rows.buffer().set(19 + c, 8), rows.buffer().set(4 * 19 + c, 16);
-    nn::add(into, other);
+    accumulate(into, other);
     CHECK(into.find(f.b)->rows().size() == 3);
     const Tensor sum = into.dense(f.b), first = from.dense(f.b);
     for (Index i = 0; i < sum.size(); ++i)
@@ -117,17 +117,17 @@ TEST_CASE("adding gradients keeps rows where both sides have rows") {
     Gradients dense;
     dense.of(*f.b.leaf(), dtype).touch_all();
     dense.find(f.b.leaf())->buffer().fill(32);
-    nn::add(dense, other);  // rows into dense
+    accumulate(dense, other);  // rows into dense
     CHECK(dense.find(f.b)->state() == State::dense);
     CHECK(dense.dense(f.b).at(0) == 32);
     CHECK(dense.dense(f.b).at(19) == 40);
-    nn::add(into, dense);  // dense into rows
+    accumulate(into, dense);  // dense into rows
     CHECK(into.find(f.b)->state() == State::dense);
     CHECK(into.dense(f.b).at(2 * 19) == 32);
     CHECK(into.dense(f.b).at(19) == first.at(19) + 8 + 40);
 
     into.clear();
-    nn::add(into, other);  // the memory of before is still there: it must not show
+    accumulate(into, other);  // the memory of before is still there: it must not show
     CHECK(into.find(f.b)->rows().size() == 2);
     CHECK(into.dense(f.b).at(0) == 0);
     CHECK(into.dense(f.b).at(4 * 19) == 16);

@@ -114,7 +114,7 @@ TEST_CASE("every rule takes the steps of its formula") {
       for (Index size : {1, 7, 16, 37}) {
         INFO(c.name, " ", std::string(name_of(dtype)), " ", size);
         Parameter p = numbered("p", Shape{size}, dtype);
-        Optimiser optimiser(std::vector{&p}, c.rule);
+        Optimiser optimiser(parameters({&p}), c.rule);
         std::vector<Scalar> reference;
         for (Index i = 0; i < size; ++i) reference.push_back({p.value().at(i)});
         Gradients gradients;
@@ -141,7 +141,7 @@ TEST_CASE("a gradient of rows changes those rows only, state included") {
       INFO(c.name, " ", std::string(name_of(dtype)));
       const Index rows = 6, cols = 5;
       Parameter p = numbered("p", Shape{rows, cols}, dtype);
-      Optimiser optimiser(std::vector{&p}, c.rule);
+      Optimiser optimiser(parameters({&p}), c.rule);
       std::vector<Scalar> reference;
       for (Index i = 0; i < rows * cols; ++i) reference.push_back({p.value().at(i)});
       Gradients gradients;
@@ -167,7 +167,7 @@ TEST_CASE("all rows and a dense gradient give the same bits") {
   for (const Case& c : cases()) {
     INFO(c.name);
     Parameter a = numbered("a", Shape{3, 7}, f64), b = numbered("b", Shape{3, 7}, f64);
-    Optimiser of_a(std::vector{&a}, c.rule), of_b(std::vector{&b}, c.rule);
+    Optimiser of_a(parameters({&a}), c.rule), of_b(parameters({&b}), c.rule);
     for (int t = 1; t <= 5; ++t) {
       Gradients gradients_a, gradients_b;
       put_dense(gradients_a, a, t);
@@ -183,8 +183,8 @@ TEST_CASE("all rows and a dense gradient give the same bits") {
 TEST_CASE("groups have rules of their own, and one factor for all") {
   Parameter a = numbered("a", Shape{3}, f64), b = numbered("b", Shape{3}, f64);
   const std::vector<double> a0 = a.value().values(), b0 = b.value().values();
-  Optimiser optimiser(std::vector{&a}, Sgd{.learning_rate = 0.5});
-  optimiser.add(std::vector{&b}, Sgd{.learning_rate = 0.25, .weight_decay = 1});
+  Optimiser optimiser(parameters({&a}), Sgd{.learning_rate = 0.5});
+  optimiser.add(parameters({&b}), Sgd{.learning_rate = 0.25, .weight_decay = 1});
   optimiser.set_factor(0.1);
   CHECK(optimiser.learning_rate(0) == doctest::Approx(0.05));
   CHECK(optimiser.learning_rate(1) == doctest::Approx(0.025));
@@ -202,7 +202,7 @@ TEST_CASE("groups have rules of their own, and one factor for all") {
 TEST_CASE("parameters without a gradient and gradients without a parameter are named") {
   Parameter a = numbered("net.a", Shape{2}, f64), b = numbered("net.b", Shape{2}, f64),
             c = numbered("net.c", Shape{2}, f64);
-  Optimiser optimiser(std::vector{&a, &b}, Adam{});
+  Optimiser optimiser(parameters({&a, &b}), Adam{});
   Gradients gradients;
   put_dense(gradients, a, 1);
   const auto before = a.value().values();
@@ -234,7 +234,7 @@ TEST_CASE("parameters without a gradient and gradients without a parameter are n
 
 TEST_CASE("bad settings, a parameter given twice, and a tape of another dtype are refused") {
   Parameter a = numbered("a", Shape{2}, f32), b = numbered("b", Shape{2}, f32);
-  auto refused = [&](const Rule& rule) { return message_of([&] { Optimiser(std::vector{&a}, rule); }); };
+  auto refused = [&](const Rule& rule) { return message_of([&] { Optimiser(parameters({&a}), rule); }); };
   CHECK(contains(refused(Sgd{.learning_rate = -1}), "a learning rate of -1 came; needed 0 or more"));
   CHECK(contains(refused(Sgd{.learning_rate = NAN}), "a learning rate of nan came"));
   CHECK(contains(refused(Sgd{.momentum = 1}), "a momentum of 1 came"));
@@ -243,8 +243,8 @@ TEST_CASE("bad settings, a parameter given twice, and a tape of another dtype ar
   CHECK(contains(refused(Adam{.epsilon = 0}), "an epsilon of 0 came"));
   CHECK(contains(refused(AdamW{.weight_decay = -0.1}), "a weight decay of -0.1 came"));
 
-  Optimiser optimiser(std::vector{&a}, Adam{});
-  CHECK(contains(message_of([&] { optimiser.add(std::vector{&b, &a}, Sgd{}); }), "'a' came twice"));
+  Optimiser optimiser(parameters({&a}), Adam{});
+  CHECK(contains(message_of([&] { optimiser.add(parameters({&b, &a}), Sgd{}); }), "'a' came twice"));
   Gradients gradients;
   put_dense(gradients, a, 1);
   optimiser.step(gradients);  // b was not kept by the failed add()
@@ -259,7 +259,7 @@ TEST_CASE("a resumed optimiser takes the same steps") {
   for (const Case& c : cases()) {
     INFO(c.name);
     Parameter a = numbered("w", Shape{3, 3}, f32);
-    Optimiser first(std::vector{&a}, c.rule);
+    Optimiser first(parameters({&a}), c.rule);
     first.set_factor(0.5);
     Gradients gradients;
     for (int t = 1; t <= 4; ++t) {
@@ -267,7 +267,7 @@ TEST_CASE("a resumed optimiser takes the same steps") {
       first.step(gradients);
     }
     Parameter b = a;
-    Optimiser second(std::vector{&b}, c.rule);
+    Optimiser second(parameters({&b}), c.rule);
     second.load_state(first.state());
     CHECK(second.steps() == 4);
     CHECK(second.factor() == 0.5);
@@ -281,8 +281,8 @@ TEST_CASE("a resumed optimiser takes the same steps") {
     CHECK(a.value().values() == b.value().values());
   }
   Parameter a = numbered("w", Shape{3}, f32), b = numbered("w", Shape{4}, f32);
-  Optimiser adam(std::vector{&a}, Adam{}), sgd(std::vector{&a}, Sgd{.momentum = 0.9}),
-      large(std::vector{&b}, Adam{});
+  Optimiser adam(parameters({&a}), Adam{}), sgd(parameters({&a}), Sgd{.momentum = 0.9}),
+      large(parameters({&b}), Adam{});
   const std::string names = message_of([&] { sgd.load_state(adam.state()); });
   CHECK(contains(names, "missing: 'w.velocity'; superfluous: 'w.mean', 'w.square'"));
   CHECK(contains(message_of([&] { large.load_state(adam.state()); }),
@@ -290,6 +290,15 @@ TEST_CASE("a resumed optimiser takes the same steps") {
   auto broken = adam.state();
   broken[0].tensor.set(0, -3);
   CHECK(contains(message_of([&] { adam.load_state(broken); }), "a step of -3 came"));
+}
+
+TEST_CASE("two parameters of one name are refused, in one group or in two") {
+  Parameter a("weight", Shape{2}), b("weight", Shape{2});
+  const char* needed = "two parameters called 'weight' came; needed a name for each";
+  CHECK(contains(message_of([&] { Optimiser(parameters({&a, &b}), Adam{}); }), needed));
+  Optimiser adam(parameters({&a}), Adam{});
+  CHECK(contains(message_of([&] { adam.add(parameters({&b}), Adam{}); }), needed));
+  CHECK(adam.state().size() == 4);  // step, factor, and the two of a: nothing was added
 }
 
 TEST_CASE("a model may be moved and converted while an optimiser holds it") {
@@ -306,7 +315,7 @@ TEST_CASE("a model may be moved and converted while an optimiser holds it") {
   CHECK(moved.w.value().at(0) ==
         doctest::Approx(0.9).epsilon(1e-5));  // Adam's first step is the learning rate
 
-  nn::convert(moved, f64);
+  convert(moved, f64);
   Gradients wide;
   put_dense(wide, moved.w, 1);
   optimiser.step(wide);
@@ -316,8 +325,8 @@ TEST_CASE("a model may be moved and converted while an optimiser holds it") {
 
 TEST_CASE("a step makes no heap allocation") {
   Parameter a = numbered("a", Shape{40, 9}, f32), b = numbered("b", Shape{40, 9}, f32);
-  Optimiser optimiser(std::vector{&a}, Adam{});
-  optimiser.add(std::vector{&b}, Sgd{.momentum = 0.9});
+  Optimiser optimiser(parameters({&a}), Adam{});
+  optimiser.add(parameters({&b}), Sgd{.momentum = 0.9});
   Gradients gradients;
   for (int t = 0; t < 3; ++t) {
     put_dense(gradients, a, t);
@@ -341,7 +350,7 @@ TEST_CASE("every rule trains a line through a tape") {
         Rule(RmsProp{.learning_rate = 0.01}), Rule(Adagrad{.learning_rate = 1}),
         Rule(Adam{.learning_rate = 0.05}), Rule(AdamW{.learning_rate = 0.05, .weight_decay = 0})}) {
     Parameter w("w", Shape{2, 1}), b("b", Shape{1});
-    Optimiser optimiser(std::vector{&w, &b}, rule);
+    Optimiser optimiser(parameters({&w, &b}), rule);
     Tape tape;
     Gradients gradients;
     for (int i = 0; i < 1000; ++i) {

@@ -27,7 +27,8 @@ template <class M>
 M randomised(M module) {
   nn::convert(module, f64);
   std::uint64_t seed = 100;
-  for (Parameter* p : parameters(module)) p->value() = random_tensor(p->shape(), f64, seed++);
+  for (const NamedParameter& p : parameters(module))
+    p.parameter->value() = random_tensor(p.parameter->shape(), f64, seed++);
   return module;
 }
 
@@ -93,7 +94,7 @@ TEST_CASE("a recomputed scan has the same bits") {
             const Var loss = scan_it(tape, Sequence{x, &layout});
             tape.backward(loss, gradients);
             std::vector<Tensor> all{loss.tensor(), tape.gradient(x)};
-            for (Parameter* p : parameters(module)) all.push_back(gradients.dense(*p));
+            for (const NamedParameter& p : parameters(module)) all.push_back(gradients.dense(*p.parameter));
             return all;
           };
           auto last_only = [](const auto& state) {

@@ -14,107 +14,166 @@
 #include "ops/reduce.h"
 #include "ops/views.h"
 #include "tests/nn/minimal_gated_unit.h"
+#include "tests/nn/random_numbers.h"
 
 using namespace unroll;
+using tests::random_tensor;
+using tests::randomise;
 
 namespace {
 
-Tensor random_tensor(const Shape& shape, std::uint64_t seed) {
-  Generator generator(seed);
-  Tensor t(shape, f64);
-  for (Index i = 0; i < t.size(); ++i) t.set(i, generator.normal());
-  return t;
-}
-
+// Relative to the largest number, or to 1.
 double difference(const Tensor& a, const Tensor& b) {
   REQUIRE(a.shape() == b.shape());
-  double worst = 0;
-  for (Index i = 0; i < a.size(); ++i) worst = std::max(worst, std::abs(a.at(i) - b.at(i)));
-  return worst;
+  double worst = 0, scale = 1;
+  for (Index i = 0; i < a.size(); ++i) {
+    worst = std::max(worst, std::abs(a.at(i) - b.at(i)));
+    scale = std::max(scale, std::abs(b.at(i)));
+  }
+  return worst / scale;
 }
 
 constexpr Index kIn = 3, kHidden = 4;
 
-// Peepholes and biases start at 0, where mistakes hide.
-template <class M>
-void randomise(M& module) {
-  convert(module, f64);
-  std::uint64_t seed = 100;
-  for (Parameter* p : parameters(module)) {
-    Generator generator(seed++);
-    for (Index i = 0; i < p->value().size(); ++i) p->value().set(i, 0.6 * generator.normal());
-  }
-}
-
 const std::vector<std::vector<int>> kLengths = {{1}, {4}, {3, 3}, {2, 4, 1}, {1, 1, 1}, {5, 2, 2, 3}};
 
-// Gradient of a layer's outputs and last states by all parameters and by its input.
+// Calls f(name, make, width of the output) for every cell there is; make(in) gives one.
+template <class F>
+void each_cell(F f) {
+  Generator g(1);
+  f(
+      "elman tanh", [&](Index in) { return Elman(in, kHidden, g); }, kHidden);
+  f(
+      "elman sigmoid", [&](Index in) { return Elman(in, kHidden, g, sigmoid); }, kHidden);
+  f(
+      "elman relu", [&](Index in) { return Elman(in, kHidden, g, relu); }, kHidden);
+  f(
+      "lstm", [&](Index in) { return Lstm(in, kHidden, g); }, kHidden);
+  f(
+      "lstm with peepholes", [&](Index in) { return Lstm(in, kHidden, g, {.peepholes = true}); }, kHidden);
+  f(
+      "lstm with projection", [&](Index in) { return Lstm(in, kHidden, g, {.projection = 2}); }, Index{2});
+  f(
+      "lstm with both", [&](Index in) { return Lstm(in, kHidden, g, {.peepholes = true, .projection = 3}); },
+      Index{3});
+  f(
+      "gru, reset after", [&](Index in) { return Gru(in, kHidden, g, Reset::after); }, kHidden);
+  f(
+      "gru, reset before", [&](Index in) { return Gru(in, kHidden, g, Reset::before); }, kHidden);
+  f(
+      "minimal gated unit", [&](Index in) { return MinimalGatedUnit(in, kHidden, g); }, kHidden);
+}
+
+template <class Make>
+auto one_direction(Make make, Index width, int depth) {
+  Stack<Unidirectional<decltype(make(kIn))>> stack;
+  for (int i = 0; i < depth; ++i) stack.layers.push_back({make(i == 0 ? kIn : width), Order::forward});
+  return stack;
+}
+template <class Make>
+auto both_directions(Make make, Index width, int depth) {
+  Stack<Bidirectional<decltype(make(kIn))>> stack;
+  for (int i = 0; i < depth; ++i) {
+    const Index in = i == 0 ? kIn : 2 * width;
+    stack.layers.push_back({make(in), make(in)});
+  }
+  return stack;
+}
+
+// A number of a layer's outputs and last states.
 template <class Layer>
-void check_layer(Layer layer, const std::string& name) {
-  CAPTURE(name);
+Var loss_of(const Layer& layer, Var x, const Layout& layout) {
+  const auto result = layer(Sequence{x, &layout});
+  const Tensor weight = random_tensor(result.outputs.rows.shape(), 8);
+  return ops::sum(result.outputs.rows * x.tape().constant(weight)) + ops::sum(square(final_state(result)));
+}
+
+template <class Layer>
+void check_layer(Layer layer) {
   randomise(layer);
   for (const auto& lengths : kLengths) {
     const Layout layout(lengths);
     CAPTURE(layout.rows());
     const Tensor xs = random_tensor({layout.rows(), kIn}, 7);
-    auto run = [&](Tape& tape, Var x) {
-      const auto result = layer(Sequence{x, &layout});
-      const Tensor weight = random_tensor(result.outputs.rows.shape(), 8);
-      return ops::sum(result.outputs.rows * tape.constant(weight)) + ops::sum(square(final_state(result)));
-    };
-    const GradientCheck by_parameters =
-        check_gradient([&](Tape& tape) { return run(tape, tape.constant(xs)); }, parameters(layer));
-    CAPTURE(by_parameters.where);
+    const GradientCheck by_parameters = check_gradient(
+        [&](Tape& tape) { return loss_of(layer, tape.constant(xs), layout); }, parameters(layer));
     // A single step from zeros has no use for recurrent weights: their gradient is exactly zero.
-    CHECK(by_parameters.error < 1e-6);
+    CHECK_MESSAGE(by_parameters.error < 1e-6, by_parameters.where);
     const std::vector<Tensor> inputs{xs};
     const GradientCheck by_input =
-        check_gradient([&](Tape& tape, std::span<const Var> x) { return run(tape, x[0]); }, inputs);
-    CHECK(by_input.error < 1e-6);
+        check_gradient([&](Tape&, std::span<const Var> x) { return loss_of(layer, x[0], layout); }, inputs);
+    CHECK_MESSAGE(by_input.error < 1e-6, by_input.where);
   }
 }
 
-template <class Make>
-void check_cell(const std::string& name, Make make) {
-  using C = decltype(make(kIn));
-  check_layer(Unidirectional<C>{make(kIn), Order::forward}, name + " forward");
-  check_layer(Unidirectional<C>{make(kIn), Order::reverse}, name + " reverse");
-  check_layer(Bidirectional<C>{make(kIn), make(kIn)}, name + " bidirectional");
+// The same numbers in f32 as in f64, up to its accuracy.
+template <class Layer>
+void check_single_precision(Layer layer) {
+  randomise(layer);
+  const Layout layout(kLengths.back());
+  const Tensor xs = random_tensor({layout.rows(), kIn}, 7);
+  auto run = [&](DType dtype) {
+    convert(layer, dtype);
+    Tape tape(dtype);
+    Gradients gradients;
+    const Var loss = loss_of(layer, tape.constant(xs), layout);
+    std::vector<Tensor> numbers{loss.tensor()};
+    tape.backward(loss, gradients);
+    for (const NamedParameter& p : parameters(layer)) numbers.push_back(gradients.dense(*p.parameter));
+    return numbers;
+  };
+  const std::vector<Tensor> single = run(f32), precise = run(f64);  // which rounds its parameters for both
+  for (std::size_t i = 0; i < single.size(); ++i) {
+    CHECK(single[i].dtype() == f32);
+    CHECK(difference(single[i], precise[i]) < 1e-5);
+  }
+}
+
+// Columns of one sequence in the order of time.
+Tensor sequence_of(const Tensor& rows, const Layout& layout, Index s) {
+  const Index cols = rows.shape().cols();
+  Tensor own({layout.length(s), cols}, f64);
+  for (Index t = 0; t < layout.length(s); ++t)
+    for (Index c = 0; c < cols; ++c) own.set(t * cols + c, rows.at(layout.row(s, t) * cols + c));
+  return own;
+}
+
+Tensor row_of(const Tensor& t, Index r) {
+  const Index cols = t.shape().cols();
+  Tensor row({1, cols}, f64);
+  for (Index c = 0; c < cols; ++c) row.set(c, t.at(r * cols + c));
+  return row;
 }
 
 }  // namespace
 
-TEST_CASE("every cell in every direction has the right gradient on ragged batches") {
-  Generator generator(1);
-  check_cell("elman tanh", [&](Index in) { return Elman(in, kHidden, generator); });
-  check_cell("elman sigmoid", [&](Index in) { return Elman(in, kHidden, generator, ops::sigmoid); });
-  check_cell("lstm", [&](Index in) { return Lstm(in, kHidden, generator); });
-  check_cell("lstm with peepholes",
-             [&](Index in) { return Lstm(in, kHidden, generator, {.peepholes = true}); });
-  check_cell("lstm with projection",
-             [&](Index in) { return Lstm(in, kHidden, generator, {.projection = 2}); });
-  check_cell("lstm with both",
-             [&](Index in) { return Lstm(in, kHidden, generator, {.peepholes = true, .projection = 3}); });
-  check_cell("gru, reset after", [&](Index in) { return Gru(in, kHidden, generator, Reset::after); });
-  check_cell("gru, reset before", [&](Index in) { return Gru(in, kHidden, generator, Reset::before); });
-  check_cell("minimal gated unit", [&](Index in) { return MinimalGatedUnit(in, kHidden, generator); });
+TEST_CASE("every cell, direction and depth has the right gradient on ragged batches") {
+  each_cell([](const std::string& name, auto make, Index width) {
+    for (int depth : {1, 2}) {
+      CAPTURE(name);
+      CAPTURE(depth);
+      check_layer(one_direction(make, width, depth));
+      check_layer(both_directions(make, width, depth));
+      check_single_precision(one_direction(make, width, depth));
+      check_single_precision(both_directions(make, width, depth));
+    }
+    CAPTURE(name + " in reverse");
+    check_layer(Unidirectional<decltype(make(kIn))>{make(kIn), Order::reverse});
+  });
 }
 
-TEST_CASE("stacks have the right gradient") {
+TEST_CASE("residual stacks have the right gradient") {
   Generator generator(2);
-  for (bool residual : {false, true}) {
-    CAPTURE(residual);
-    Stack<Unidirectional<Lstm>> forward;
-    Stack<Bidirectional<Gru>> both;
-    for (Index layer = 0; layer < 3; ++layer) {
-      forward.layers.push_back({Lstm(layer == 0 ? kIn : kHidden, kHidden, generator)});
-      both.layers.push_back({Gru(layer == 0 ? kIn : 2 * kHidden, kHidden, generator),
-                             Gru(layer == 0 ? kIn : 2 * kHidden, kHidden, generator)});
-    }
-    forward.residual = both.residual = residual;
-    check_layer(forward, "stack of lstm");
-    check_layer(both, "stack of bidirectional gru");
+  Stack<Unidirectional<Lstm>> forward;
+  Stack<Bidirectional<Gru>> both;
+  for (Index layer = 0; layer < 3; ++layer) {
+    forward.layers.push_back({Lstm(layer == 0 ? kIn : kHidden, kHidden, generator)});
+    both.layers.push_back({Gru(layer == 0 ? kIn : 2 * kHidden, kHidden, generator),
+                           Gru(layer == 0 ? kIn : 2 * kHidden, kHidden, generator)});
   }
+  forward.residual = both.residual = true;
+  check_layer(forward);
+  check_layer(both);
 }
 
 TEST_CASE("given and learned initial states get their gradient") {
@@ -151,98 +210,133 @@ TEST_CASE("given and learned initial states get their gradient") {
   }
 }
 
-TEST_CASE("a ragged batch equals its sequences one by one, in both directions") {
-  Generator generator(4);
-  Bidirectional<Lstm> net{Lstm(kIn, kHidden, generator), Lstm(kIn, kHidden, generator)};
-  randomise(net);
-  const std::vector<int> lengths{2, 5, 1, 5, 3};
-  const Layout layout(lengths);
+TEST_CASE("a ragged batch equals its sequences one by one, for every cell in both directions") {
+  const Layout layout(std::vector<int>{2, 5, 1, 5, 3});
   const Tensor xs = random_tensor({layout.rows(), kIn}, 13);
-  Tape tape(f64);
-  const auto all = net(Sequence{tape.constant(xs), &layout});
-  const Tensor outputs = all.outputs.rows.tensor();
-  const Tensor last_h = all.last_forward.h.tensor(), last_c = all.last_reverse.c.tensor();
-  for (Index s = 0; s < layout.batch(); ++s) {
-    const Index length = layout.length(s);
-    Tensor own({length, kIn}, f64);
-    for (Index t = 0; t < length; ++t)
-      for (Index f = 0; f < kIn; ++f) own.set(t * kIn + f, xs.at(layout.row(s, t) * kIn + f));
-    const Layout single = Layout::uniform(1, length);
-    Tape alone(f64);
-    const auto one = net(Sequence{alone.constant(own), &single});
-    const Tensor expected = one.outputs.rows.tensor();
-    for (Index t = 0; t < length; ++t)
-      for (Index f = 0; f < 2 * kHidden; ++f)
-        CHECK(outputs.at(layout.row(s, t) * 2 * kHidden + f) ==
-              doctest::Approx(expected.at(t * 2 * kHidden + f)).epsilon(1e-12));
-    for (Index f = 0; f < kHidden; ++f) {
-      CHECK(last_h.at(s * kHidden + f) == doctest::Approx(one.last_forward.h.tensor().at(f)).epsilon(1e-12));
-      CHECK(last_c.at(s * kHidden + f) == doctest::Approx(one.last_reverse.c.tensor().at(f)).epsilon(1e-12));
+  each_cell([&](const std::string& name, auto make, Index) {
+    CAPTURE(name);
+    Bidirectional<decltype(make(kIn))> net{make(kIn), make(kIn)};
+    randomise(net);
+    Tape tape(f64);
+    const auto all = net(Sequence{tape.constant(xs), &layout});
+    const Tensor outputs = all.outputs.rows.tensor();
+    for (Index s = 0; s < layout.batch(); ++s) {
+      const Layout single = Layout::uniform(1, layout.length(s));
+      Tape alone(f64);
+      const auto one = net(Sequence{alone.constant(sequence_of(xs, layout, s)), &single});
+      CHECK(difference(sequence_of(outputs, layout, s), one.outputs.rows.tensor()) < 1e-12);
+      auto check_states = [s](auto batch, auto own) {
+        for (std::size_t f = 0; f < nn::fields(own).size(); ++f)
+          CHECK(difference(row_of(nn::fields(batch)[f]->tensor(), s), nn::fields(own)[f]->tensor()) < 1e-12);
+      };
+      check_states(all.last_forward, one.last_forward);
+      check_states(all.last_reverse, one.last_reverse);
     }
-  }
+  });
 }
 
-TEST_CASE("truncated backpropagation: carried values give the outputs of one long pass") {
-  Generator generator(5);
-  Stack<Unidirectional<Lstm>> net;
-  net.layers.push_back({Lstm(kIn, kHidden, generator)});
-  net.layers.push_back({Lstm(kHidden, kHidden, generator)});
-  randomise(net);
-  const Index batch = 3, steps = 12, piece = 4;
-  const Tensor xs = random_tensor({steps * batch, kIn}, 14);
-  const Layout whole = Layout::uniform(batch, steps), part = Layout::uniform(batch, piece);
-  Tape tape(f64);
-  const Tensor expected = net(Sequence{tape.constant(xs), &whole}).outputs.rows.tensor();
-  Carry carry;
-  Tape pass(f64);
-  for (Index begin = 0; begin < steps; begin += piece) {
-    pass.clear();
-    const Var x = pass.rows(pass.constant(xs), begin * batch, piece * batch);
-    const auto result = net(Sequence{x, &part}, carry);
-    const Tensor got = result.outputs.rows.tensor();
-    for (Index i = 0; i < got.size(); ++i)
-      CHECK(got.at(i) == doctest::Approx(expected.at(begin * batch * kHidden + i)).epsilon(1e-12));
-    // The gradient stops at the border but is right within the piece.
-    Carry before = carry;
-    const GradientCheck check = check_gradient(
-        [&](Tape& t) {
-          Carry mine = before;
-          const Var again = t.rows(t.constant(xs), begin * batch, piece * batch);
-          return ops::sum(square(net(Sequence{again, &part}, mine).outputs.rows));
-        },
-        parameters(net));
-    CHECK(check.error < 1e-6);
-  }
+TEST_CASE("truncated backpropagation: carried values give the outputs of one long pass, ragged or not") {
+  using Pieces = std::vector<std::vector<int>>;  // how many steps of each sequence come in each pass
+  for (const Pieces& pieces :
+       {Pieces{{4, 4, 4}, {4, 4, 4}, {4, 4, 4}}, Pieces{{2, 1, 3}, {1, 3, 2}, {3, 3, 1}}})
+    each_cell([&](const std::string& name, auto make, Index width) {
+      CAPTURE(name);
+      auto net = one_direction(make, width, 2);
+      randomise(net);
+      std::vector<int> lengths(pieces[0].size());
+      for (const auto& piece : pieces)
+        for (std::size_t s = 0; s < lengths.size(); ++s) lengths[s] += piece[s];
+      const Layout whole(lengths);
+      const Tensor xs = random_tensor({whole.rows(), kIn}, 14);
+      Tape tape(f64);
+      const Tensor expected = net(Sequence{tape.constant(xs), &whole}).outputs.rows.tensor();
+
+      Carry carry;
+      Tape pass(f64);
+      std::vector<Index> done(lengths.size());
+      for (const auto& piece : pieces) {
+        const Layout part(piece);
+        Tensor in({part.rows(), kIn}, f64), out({part.rows(), width}, f64);
+        for (Index s = 0; s < part.batch(); ++s)
+          for (Index t = 0; t < part.length(s); ++t) {
+            const Index from = whole.row(s, done[static_cast<std::size_t>(s)] + t), to = part.row(s, t);
+            for (Index c = 0; c < kIn; ++c) in.set(to * kIn + c, xs.at(from * kIn + c));
+            for (Index c = 0; c < width; ++c) out.set(to * width + c, expected.at(from * width + c));
+          }
+        for (std::size_t s = 0; s < done.size(); ++s) done[s] += piece[s];
+        const Carry before = carry;
+        pass.clear();
+        CHECK(difference(net(Sequence{pass.constant(in), &part}, carry).outputs.rows.tensor(), out) < 1e-12);
+        // The gradient stops at the border but is right within the piece.
+        const GradientCheck check = check_gradient(
+            [&](Tape& t) {
+              Carry mine = before;
+              return ops::sum(square(net(Sequence{t.constant(in), &part}, mine).outputs.rows));
+            },
+            parameters(net));
+        CHECK_MESSAGE(check.error < 1e-6, check.where);
+      }
+    });
 }
 
-TEST_CASE("fused and composed forms of a cell agree") {
-  Generator generator(6);
-  Lstm lstm(kIn, kHidden, generator);
-  randomise(lstm);
+namespace {
+
+// The cells from named ops, out of place, as their formulas stand in nn/cells.h.
+
+struct ComposedLstm {
+  const Lstm& cell;
+  Var project(Var x) const { return matmul(x, cell.weight_ih) + cell.bias; }
+  Lstm::State step(Var x, Lstm::State s) const {
+    auto [i, f, g, o] = ops::split<4>(x + matmul(s.h, cell.weight_hh));
+    if (cell.peephole_i) i = i + s.c * *cell.peephole_i, f = f + s.c * *cell.peephole_f;
+    const Var c = sigmoid(f) * s.c + sigmoid(i) * tanh(g);
+    if (cell.peephole_o) o = o + c * *cell.peephole_o;
+    return {sigmoid(o) * tanh(c), c};
+  }
+  Lstm::State initial(Tape& tape, Index batch) const { return cell.initial(tape, batch); }
+};
+
+struct ComposedGru {
+  const Gru& cell;
+  Var project(Var x) const { return matmul(x, cell.weight_ih) + cell.bias; }
+  Var step(Var x, Var h) const {
+    const auto [x_r, x_z, x_n] = ops::split<3>(x);
+    const Var recurrent = matmul(h, cell.weight_hh);
+    const Var r = sigmoid(x_r + columns(recurrent, 0, kHidden));
+    const Var z = sigmoid(x_z + columns(recurrent, kHidden, kHidden));
+    const Var n = cell.weight_hn ? tanh(x_n + matmul(r * h, *cell.weight_hn))
+                                 : tanh(x_n + r * (columns(recurrent, 2 * kHidden, kHidden) + *cell.bias_hn));
+    return (1 - z) * n + z * h;
+  }
+  Var initial(Tape& tape, Index batch) const { return cell.initial(tape, batch); }
+};
+
+template <class Composed, class C>
+void check_composed(C cell) {
+  randomise(cell);
   const Layout layout(std::vector<int>{3, 5, 2});
   const Tensor xs = random_tensor({layout.rows(), kIn}, 15);
-
-  // The same LSTM from named ops, out of place.
-  struct Composed {
-    const Lstm& cell;
-    Var project(Var x) const { return matmul(x, cell.weight_ih) + cell.bias; }
-    Lstm::State step(Var x, Lstm::State s) const {
-      const auto z = ops::split<4>(x + matmul(s.h, cell.weight_hh));
-      const Var c = sigmoid(z[1]) * s.c + sigmoid(z[0]) * tanh(z[2]);
-      return {sigmoid(z[3]) * tanh(c), c};
-    }
-    Lstm::State initial(Tape& tape, Index batch) const { return cell.initial(tape, batch); }
-  };
-  auto run = [&](const auto& cell, Gradients& gradients) {
+  auto run = [&](const auto& form, Gradients& gradients) {
     Tape tape(f64);
-    const auto result = scan(cell, {tape.constant(xs), &layout});
+    const auto result = scan(form, {tape.constant(xs), &layout});
     tape.backward(ops::sum(square(result.outputs.rows)), gradients);
     return result.outputs.rows.tensor();
   };
   Gradients fused, composed;
-  const Tensor fused_outputs = run(lstm, fused), composed_outputs = run(Composed{lstm}, composed);
+  const Tensor fused_outputs = run(cell, fused), composed_outputs = run(Composed{cell}, composed);
   CHECK(difference(fused_outputs, composed_outputs) < 1e-13);
-  for (Parameter* p : parameters(lstm)) CHECK(difference(fused.dense(*p), composed.dense(*p)) < 1e-12);
+  for (const NamedParameter& p : parameters(cell))
+    CHECK_MESSAGE(difference(fused.dense(*p.parameter), composed.dense(*p.parameter)) < 1e-12, p.path);
+}
+
+}  // namespace
+
+TEST_CASE("fused and composed forms of a cell agree") {
+  Generator generator(6);
+  check_composed<ComposedLstm>(Lstm(kIn, kHidden, generator));
+  check_composed<ComposedLstm>(Lstm(kIn, kHidden, generator, {.peepholes = true}));
+  check_composed<ComposedGru>(Gru(kIn, kHidden, generator, Reset::after));
+  check_composed<ComposedGru>(Gru(kIn, kHidden, generator, Reset::before));
 }
 
 TEST_CASE("misuse of a recurrence is named") {

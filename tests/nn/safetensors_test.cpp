@@ -321,10 +321,11 @@ TEST_CASE("a model is saved and loaded by name") {
   Model model;
   for (Index i = 0; i < 6; ++i) model.w.value().set(i, 0.1 * static_cast<double>(i));
   model.b.value().fill(-1);
-  save(model, path, {{"epoch", "3"}});
+  const Model& constant = model;
+  save(constant, path, {{"epoch", "3"}});
 
   Model other;
-  nn::convert(other, f64);
+  convert(other, f64);
   const Parameter::Leaf* leaf = other.w.leaf();
   CHECK(load(other, path).at("epoch") == "3");
   CHECK(other.w.leaf() == leaf);

@@ -343,6 +343,18 @@ void check_bad(const OpEntry& entry, const BadInput& bad, std::vector<std::strin
 
 }  // namespace
 
+BadInput mismatched(const OpEntry& entry, std::size_t operands, const std::string& label) {
+  std::string shapes;
+  for (std::size_t i = 1; i < operands; ++i) shapes += "[2, 3], ";
+  return {[build = entry.build, operands](Tape& tape) {
+            std::vector<Var> inputs(operands - 1, tape.zeros({2, 3}));
+            inputs.push_back(tape.zeros({3, 2}));
+            build(tape, inputs);
+          },
+          fmt::format("[{}] shapes {}[3, 2] came; needed equal shapes, or rows, columns or scalars to repeat",
+                      label, shapes)};
+}
+
 std::vector<std::string> complaints(const OpEntry& entry, std::set<const autograd::OpTable*>& seen) {
   std::vector<std::string> wrong;
   Runner runner(seen);
@@ -367,6 +379,10 @@ std::vector<std::string> complaints(const OpEntry& entry, std::set<const autogra
         wrong.push_back(fmt::format("{}: {}", c.name, error.what()));
       }
     }
+  if (entry.bad.empty() == entry.cannot_be_bad.empty())
+    wrong.push_back(fmt::format("{}: {}; needed one of them", entry.name,
+                                entry.bad.empty() ? "no bad input, and no reason why not"
+                                                  : "bad input, and a reason why there is none"));
   for (const BadInput& bad : entry.bad) check_bad(entry, bad, wrong);
   return wrong;
 }

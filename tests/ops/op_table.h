@@ -65,10 +65,14 @@ struct OpEntry {
   std::function<std::vector<Tensor>(Numbers)> expected;
   std::vector<std::vector<Shape>> samples;
   std::vector<Domain> domains = {Domain{}};
-  std::vector<BadInput> bad = {};
+  std::vector<BadInput> bad = {};  // at least one, or the reason why there is none in
+  std::string cannot_be_bad = {};
   double tolerance = 1e-12;  // of the value in f64, relative to the largest number of the output or 1
   double f32_tolerance = 5e-6;
 };
+
+/// Operands of [2, 3], and a last one of [3, 2] that does not broadcast, for an elementwise op of this label.
+BadInput mismatched(const OpEntry& entry, std::size_t operands, const std::string& label);
 
 /// All that is wrong, one line each; adds the ops that were run to `seen`.
 std::vector<std::string> complaints(const OpEntry& entry, std::set<const autograd::OpTable*>& seen);

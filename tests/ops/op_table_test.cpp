@@ -80,7 +80,8 @@ OpEntry square_entry(Fault fault) {
                         return v * v;
                       })};
                     },
-                .samples = {{{0, 3}}}};
+                .samples = {{{0, 3}}},
+                .cannot_be_bad = "takes any shape"};
   for (Index n = 1; n < 20; ++n) entry.samples.push_back({{n, 3}});
   entry.samples.push_back({{1, 1}});
   return entry;
@@ -110,8 +111,12 @@ TEST_CASE("the driver of the table sees what is wrong") {
   CHECK(complains_of(entry, "19 samples; needed 20"));
   CHECK(complains_of(entry, "no sample of size 1"));
   entry = square_entry(Fault::none);
+  entry.cannot_be_bad.clear();
+  CHECK(complains_of(entry, "no bad input, and no reason why not"));
   entry.bad = {{[](Tape& t) { t.zeros({1}); }, "[square] no"}};
   CHECK(complains_of(entry, "\"no error\" came"));
+  entry.cannot_be_bad = "takes any shape";
+  CHECK(complains_of(entry, "a reason why there is none"));
   entry.bad = {
       {[](Tape& t) { multiply(t.zeros({2}), t.zeros({3}), Where{}); },
        "[multiply] shapes [2], [3] came; needed equal shapes, or rows, columns or scalars to repeat"}};

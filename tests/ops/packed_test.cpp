@@ -129,7 +129,6 @@ TEST_CASE_TEMPLATE("the general product has the bits of the packed one, whicheve
     for (Transpose ta : {Transpose::no, Transpose::yes})
       for (Transpose tb : {Transpose::no, Transpose::yes})
         for (bool adds : {false, true}) {
-          CAPTURE(m);
           const Strided<T> a(m, k, 1, 1), b(k, n, 2, 2);
           Strided<T> across_a(k, m, 2, 1), across_b(n, k, 1, 2), expected(m, n, 3, 4), c(m, n, 3, 4);
           for (Index l = 0; l < k; ++l) {

@@ -54,6 +54,33 @@ TEST_CASE("the sum of nothing is 0") {
 TEST_CASE("a long sum in f32 keeps its accuracy") {
   Tape tape;
   CHECK(sum(tape.full({3000000}, 0.1f)).item() == doctest::Approx(3000000 * double(0.1f)).epsilon(1e-6));
+  // Of columns; 2^24 + 1 is no number of f32, and adding ones stops there. The last block is a partial one.
+  constexpr Index kRows = (Index{1} << 24) + 700;
+  const Var ones = tape.full({kRows, 1}, 1);
+  CHECK(sum(ones, 0).item() == static_cast<float>(kRows));
+  CHECK(mean(ones, 0).item() == doctest::Approx(1).epsilon(1e-6));
+}
+
+TEST_CASE("sums along an axis over several blocks, with axes before and after") {
+  for (DType dtype : {f32, f64}) {
+    Tape tape(dtype);
+    constexpr Index kSteps = 2500;
+    Tensor numbers({2, kSteps, 2, 3}, f64);
+    for (Index i = 0; i < numbers.size(); ++i) numbers.set(i, static_cast<double>(i % 1001));
+    const Tensor sums = sum(tape.constant(numbers), 1).tensor();
+    REQUIRE(sums.shape() == Shape{2, 2, 3});
+    for (Index o = 0; o < 2; ++o)
+      for (Index i = 0; i < 6; ++i) {
+        double expected = 0;
+        for (Index k = 0; k < kSteps; ++k) expected += numbers.at((o * kSteps + k) * 6 + i);
+        CHECK(sums.at(o * 6 + i) == doctest::Approx(expected).epsilon(1e-6));
+      }
+    // Columns of a wider value: rows do not follow each other in memory.
+    const Var wide = tape.reshape(tape.constant(numbers), {2 * kSteps * 2, 3});
+    double expected = 0;
+    for (Index r = 0; r < 2 * kSteps * 2; ++r) expected += numbers.at(3 * r + 1);
+    CHECK(sum(tape.columns(wide, 1, 2), 0).tensor().at(0) == doctest::Approx(expected).epsilon(1e-6));
+  }
 }
 
 TEST_CASE("max of an axis and max with a number are told apart") {

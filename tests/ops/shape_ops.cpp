@@ -62,7 +62,13 @@ OpEntry concat_entry(int axis) {
   return {.name = "concat along axis " + std::to_string(axis),
           .build = [=](Tape&, Inputs x) -> Outputs { return {concat(x, axis)}; },
           .expected = [=](Numbers x) { return std::vector{joined(x, axis)}; },
-          .samples = samples};
+          .samples = samples,
+          .bad = {{[=](Tape& t) {
+                     concat({t.zeros({2, 2, 2, 2}), t.zeros({3, 3, 3, 3})}, axis);
+                   },
+                   "[concat] value 1 has shape [3, 3, 3, 3] and the first [2, 2, 2, 2]; needed equal extents "
+                   "but for axis " +
+                       std::to_string(axis)}}};
 }
 
 OpEntry stack_entry() {
@@ -132,7 +138,17 @@ OpEntry paste_entry() {
                  const Var x = t.zeros({2, 2});
                  paste(t, {&x, 1}, {}, {2, 2});
                },
-               "[paste] 1 pieces and 0 places came; needed one place for each piece"}}};
+               "[paste] 1 pieces and 0 places came; needed one place for each piece"},
+              {[](Tape& t) {
+                 const std::vector<Var> pieces(2, t.zeros({1, 2}));
+                 paste(t, pieces, std::vector<Place>{{1, 0}, {1, 0}}, {2, 2});
+               },
+               "[paste] row 0, column 0 of the result is covered by 0 pieces; needed one for each element"},
+              {[](Tape& t) {
+                 const std::vector<Var> pieces(3, t.zeros({2, 1}));
+                 paste(t, pieces, std::vector<Place>{{0, 0}, {0, 1}, {1, 1}}, {3, 2});
+               },
+               "[paste] row 1, column 1 of the result is covered by 2 pieces; needed one for each element"}}};
 }
 
 // Along each axis: the middle (contiguous, as the driver wants results), and a split into the first element
@@ -185,11 +201,13 @@ OpEntry slice_entry() {
               {[](Tape& t) {
                  rows(t.zeros({2, 6}), 1, 2);
                },
-               "[rows] rows 1 to 3 of a value of shape [2, 6] came; needed 0 <= begin <= end <= 2"},
+               "[rows] 2 rows from 1 on of a value of shape [2, 6] came; needed 0 <= begin and begin + count "
+               "<= 2"},
               {[](Tape& t) {
                  columns(t.zeros({2, 6}), 1, 6);
                },
-               "[columns] columns 1 to 7 of a value of shape [2, 6] came; needed 0 <= begin <= end <= 6"},
+               "[columns] 6 columns from 1 on of a value of shape [2, 6] came; needed 0 <= begin and begin + "
+               "count <= 6"},
               {[](Tape& t) {
                  reshape(t.zeros({2, 6}), {5});
                },
@@ -224,7 +242,8 @@ OpEntry contiguous_entry() {
       .name = "contiguous",
       .build = [](Tape&, Inputs x) -> Outputs { return {reshape(contiguous(x[0]), {x[0].shape().size()})}; },
       .expected = [](Numbers x) { return std::vector{Tensor::from({x[0].size()}, x[0].values(), f64)}; },
-      .samples = any_shapes};
+      .samples = any_shapes,
+      .cannot_be_bad = "takes every value"};
 }
 
 // x y and x + y as two results of one part, and what the part does wrong.

@@ -1,5 +1,5 @@
+// The ops of ops/elementwise.h that compute with the numbers as they are; functions.cpp has the others.
 #include "ops/elementwise.h"
-
 #include "ops/pointwise.h"
 
 namespace unroll::ops {
@@ -41,22 +41,9 @@ Var max(Var a, Term b, Where w) {
 Var min(Var a, Term b, Where w) {
   return binary({"min", w}, a, b, [](auto x, auto y) { return min(x, y); });
 }
-
 Var negate(Var x, Where w) {
   return pointwise(
       {"negate", w}, [](auto v) { return -v; }, x);
-}
-Var exp(Var x, Where w) {
-  return pointwise(
-      {"exp", w}, [](auto v) { return exp(v); }, x);
-}
-Var log(Var x, Where w) {
-  return pointwise(
-      {"log", w}, [](auto v) { return log(v); }, x);
-}
-Var sqrt(Var x, Where w) {
-  return pointwise(
-      {"sqrt", w}, [](auto v) { return sqrt(v); }, x);
 }
 Var square(Var x, Where w) {
   return pointwise(
@@ -65,50 +52,6 @@ Var square(Var x, Where w) {
 Var abs(Var x, Where w) {
   return pointwise(
       {"abs", w}, [](auto v) { return abs(v); }, x);
-}
-Var tanh(Var x, Where w) {
-  return pointwise(
-      {"tanh", w}, [](auto v) { return tanh(v); }, x);
-}
-Var sigmoid(Var x, Where w) {
-  return pointwise(
-      {"sigmoid", w}, [](auto v) { return sigmoid(v); }, x);
-}
-Var relu(Var x, Where w) {
-  return pointwise(
-      {"relu", w}, [](auto v) { return relu(v); }, x);
-}
-Var gelu(Var x, Where w) {
-  return pointwise(
-      {"gelu", w}, [](auto v) { return gelu(v); }, x);
-}
-Var softplus(Var x, Where w) {
-  return pointwise(
-      {"softplus", w}, [](auto v) { return softplus(v); }, x);
-}
-Var sin(Var x, Where w) {
-  return pointwise(
-      {"sin", w}, [](auto v) { return sin(v); }, x);
-}
-Var cos(Var x, Where w) {
-  return pointwise(
-      {"cos", w}, [](auto v) { return cos(v); }, x);
-}
-Var leaky_relu(Var x, double slope, Where w) {
-  return pointwise(
-      {"leaky_relu", w}, [slope](auto v) { return leaky_relu(v, slope); }, x);
-}
-Var elu(Var x, double alpha, Where w) {
-  return pointwise(
-      {"elu", w}, [alpha](auto v) { return elu(v, alpha); }, x);
-}
-Var pow(Var x, double exponent, Where w) {
-  return pointwise(
-      {"pow", w}, [exponent](auto v) { return pow(v, exponent); }, x);
-}
-Var pow(Var x, Var exponent, Where w) {
-  return pointwise(
-      {"pow", w}, [](auto v, auto e) { return pow(v, e); }, x, exponent);
 }
 Var clamp(Var x, double low, double high, Where w) {
   return pointwise(

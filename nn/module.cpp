@@ -1,0 +1,35 @@
+#include "nn/module.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "nn/named_tensor.h"
+
+namespace unroll::nn {
+
+std::vector<NamedParameter> parameters(std::initializer_list<Parameter*> list) {
+  std::vector<NamedParameter> named;
+  for (Parameter* p : list) named.push_back({p->name(), p});
+  return named;
+}
+
+std::vector<NamedParameter> detail::select(std::vector<NamedParameter> all,
+                                           std::initializer_list<std::string_view> paths, bool selected,
+                                           Where where) {
+  auto below = [](const std::string& p, std::string_view path) {
+    return p.starts_with(path) && (p.size() == path.size() || p[path.size()] == '.');
+  };
+  for (std::string_view path : paths)
+    if (std::ranges::none_of(all, [&](const NamedParameter& p) { return below(p.path, path); }))
+      autograd::fail("parameters",
+                     fmt::format("{} came; needed the path of a parameter or of a module with parameters{}",
+                                 in_quotes(path), all.empty() ? "" : ", such as " + in_quotes(all[0].path)),
+                     where);
+  std::erase_if(all, [&](const NamedParameter& p) {
+    return selected != std::ranges::any_of(paths, [&](std::string_view path) { return below(p.path, path); });
+  });
+  return all;
+}
+
+}  // namespace unroll::nn
