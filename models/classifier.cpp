@@ -1,61 +1,43 @@
 #include "models/classifier.h"
 
+#include "ops/segment.h"
+
 namespace unroll::models {
 
-namespace {
-
-constexpr const char* kKind = "text classifier";
-
-}  // namespace
-
-TextClassifier::TextClassifier(Index vocabulary, const ClassifierOptions& options, Generator& generator)
-    : words(vocabulary, options.net.embed, generator),
-      encoder(options.net.embed, options.net, generator),
+SequenceClassifier::SequenceClassifier(Index in, const ClassifierOptions& options, Generator& generator)
+    : encoder(in, options.net, generator),
       pooling(options.net.pool, encoder.width(), generator),
       head(encoder.width(), options.classes, generator, {.hidden = {}, .dropout = options.net.dropout}),
       dropout{options.net.dropout} {}
 
-Var TextClassifier::operator()(Tape& tape, std::span<const int> packed, const ops::Layout& layout,
-                               Generator* noise) const {
-  const nn::Sequence xs{dropout(words(tape, packed), noise), &layout};
-  return head(encoder(xs, pooling, noise), noise);
+SequenceClassifier SequenceClassifier::of_tokens(Index vocabulary, const ClassifierOptions& options,
+                                                 Generator& g) {
+  nn::Embedding tokens(vocabulary, options.net.embed, g);
+  SequenceClassifier classifier(options.net.embed, options, g);
+  classifier.tokens = std::move(tokens);
+  return classifier;
 }
 
-ModelCard card_of(const ClassifierOptions& options, const Vocabulary& vocabulary) {
-  ModelCard card{.kind = kKind,
-                 .configuration = {{"classes", options.classes}},
-                 .lists = {{"vocabulary", vocabulary.tokens()}}};
-  describe(options.net, card.configuration);
-  return card;
+SequenceClassifier SequenceClassifier::of_numbers(Index columns, const ClassifierOptions& options,
+                                                  Generator& g) {
+  return SequenceClassifier(columns, options, g);
 }
 
-void save_classifier(const std::string& path, SavedClassifier& classifier) {
-  save_model(path, card_of(classifier.options, classifier.vocabulary), parameters(classifier.model));
+Var SequenceClassifier::operator()(Tape& tape, std::span<const int> packed, const ops::Layout& layout,
+                                   Generator* noise) const {
+  return (*this)((*tokens)(tape, packed), layout, noise);
 }
 
-SavedClassifier load_classifier(const std::string& path) {
-  const SavedModel saved(path, kKind);
-  const ClassifierOptions options{.classes = saved.integer("classes", 1, kLargestExtent),
-                                  .net = read_net(saved)};
-  Generator unused;
-  SavedClassifier result{options, saved.vocabulary(),
-                         TextClassifier(saved.vocabulary().size(), options, unused)};
-  saved.fill(parameters(result.model));
-  return result;
+Var SequenceClassifier::operator()(Var rows, const ops::Layout& layout, Generator* noise) const {
+  return head(encoder({dropout(rows, noise), &layout}, pooling, noise), noise);
 }
 
-namespace {
-ops::Layout layout_of(std::span<const std::span<const int>> texts) {
-  std::vector<int> lengths;
-  for (const auto& text : texts) lengths.push_back(static_cast<int>(text.size()));
-  return ops::Layout(lengths);
-}
-}  // namespace
+LinearClassifier::LinearClassifier(Index vocabulary, const ClassifierOptions& options, Generator& generator)
+    : weights(vocabulary, options.classes, generator, 0), bias("bias", Shape{options.classes}) {}
 
-PackedTexts::PackedTexts(std::span<const std::span<const int>> texts) : layout(layout_of(texts)) {
-  std::vector<int> items;
-  for (const auto& text : texts) items.insert(items.end(), text.begin(), text.end());
-  ids = layout.pack<int>(items);
+Var LinearClassifier::operator()(Tape& tape, std::span<const int> packed, const ops::Layout& layout,
+                                 Generator*) const {
+  return ops::segment_sum(weights(tape, packed), layout) + bias;
 }
 
 }  // namespace unroll::models

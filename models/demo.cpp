@@ -28,13 +28,13 @@ Vocabulary vocabulary_of(const std::vector<Definition>& definitions, Index min_c
   return Vocabulary(counts, "<unknown>", {.min_count = min_count});
 }
 
-LabelledTexts labelled(const std::vector<Definition>& definitions, const Vocabulary& vocabulary) {
-  LabelledTexts data;
+LabelledSequences labelled(const std::vector<Definition>& definitions, const Vocabulary& vocabulary) {
+  LabelledSequences data;
   for (const auto& words : words_of(definitions)) {
     auto& ids = data.texts.emplace_back();
     for (const std::string& word : words) ids.push_back(vocabulary.id(word));
   }
-  for (const Definition& d : definitions) data.labels.push_back(d.noun_class);
+  for (const Definition& d : definitions) data.labels.push_back({d.noun_class});
   return data;
 }
 
@@ -57,7 +57,7 @@ std::vector<Shown> examples(const std::vector<Definition>& test, const Classifie
   const std::size_t count = std::min(kShown, test.size());
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t at = (2 * i + 1) * test.size() / (2 * count);
-    shown.push_back({&test[at], score.predicted[at]});
+    shown.push_back({&test[at], score.predicted[at][0]});
   }
   return shown;
 }
@@ -70,7 +70,7 @@ void print_examples(const std::vector<Shown>& shown) {
 }
 
 void add_to(nlohmann::json& json, const ClassifierScore& test, const std::vector<Shown>& shown) {
-  json["test"] = to_json(measures(test));
+  json["test"] = to_json(measures(test, false));
   for (const auto& [d, predicted] : shown)
     json["examples"].push_back({{"noun", d->noun},
                                 {"definition", d->text},
@@ -86,27 +86,29 @@ void run(const Demo& demo) {
                             "needed some of each",
                             demo.wordnet, split.training.size(), split.validation.size(), split.test.size()));
   const Vocabulary vocabulary = vocabulary_of(split.training, demo.min_count);
-  const LabelledTexts training = labelled(split.training, vocabulary),
-                      validation = labelled(split.validation, vocabulary),
-                      test = labelled(split.test, vocabulary);
-  const ClassifierOptions options{.classes = kNounClasses, .net = demo.net};
+  const LabelledSequences training = labelled(split.training, vocabulary),
+                          validation = labelled(split.validation, vocabulary),
+                          test = labelled(split.test, vocabulary);
+  LabelSet labels;
+  for (int i = 0; i < kNounClasses; ++i) labels.add(noun_class_name(i));
   Generator generator(demo.training.seed);
-  SavedClassifier saved{options, vocabulary, TextClassifier(vocabulary.size(), options, generator)};
+  SavedClassifier saved({.net = demo.net}, labels, {.level = Level::word, .punctuation = true}, vocabulary,
+                        generator);
 
   fmt::print(stderr,
              "{} definitions of WordNet to train on, {} to validate, {} to test; {} different words, "
              "{} classes, {} parameters, {} threads\n",
              with_commas(static_cast<Index>(training.size())),
              with_commas(static_cast<Index>(validation.size())), with_commas(static_cast<Index>(test.size())),
-             with_commas(vocabulary.size()), kNounClasses, with_commas(parameter_count(saved.model)),
+             with_commas(vocabulary.size()), kNounClasses, with_commas(parameter_count(saved)),
              demo.training.threads);
   Workers workers(demo.training.threads);
-  ClassificationTask task(saved, training, validation, demo.training.batch);
+  ClassificationTask task(saved, training, validation, {.batch = demo.training.batch});
   const TrainingRecord record = train(task, demo.training, workers);
-  const ClassifierScore score = evaluate(saved.model, test, workers);
+  const ClassifierScore score = evaluate(saved, test, workers);
   const auto shown = examples(split.test, score);
   if (demo.json) {
-    nlohmann::json json = report(demo.training, task.card(), record, parameter_count(saved.model));
+    nlohmann::json json = report(demo.training, task.card(), record, parameter_count(saved));
     add_to(json, score, shown);
     fmt::print("{}\n", json.dump());
     return;

@@ -43,6 +43,9 @@ int run_program(int argc, char** argv) {
   app.require_subcommand(1);
   add_demo(app);
   add_lm(app);
+  add_classify(app);
+  add_tag(app);
+  add_forecast(app);
   add_info(app);
   try {
     app.parse(argc, argv);

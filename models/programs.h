@@ -14,6 +14,12 @@ void add_demo_adding(CLI::App& demos);
 void add_demo_copy(CLI::App& demos);
 /// `unroll lm`: language models of characters or words.
 void add_lm(CLI::App& program);
+/// `unroll classify`: labels of texts and time series.
+void add_classify(CLI::App& program);
+/// `unroll tag`: a tag for each word.
+void add_tag(CLI::App& program);
+/// `unroll forecast`: what numbers come next.
+void add_forecast(CLI::App& program);
 /// `unroll info`: what is in a model file.
 void add_info(CLI::App& program);
 
