@@ -32,6 +32,7 @@ struct Recompute {
   const void* f;
   std::array<Shape, kMost> shapes;
   std::size_t results;
+  Where where;
 
   Shape shape(const Inputs&) const {
     Index total = 0;
@@ -98,8 +99,10 @@ struct Recompute {
     call(f, inner, in.first(inputs), out.first(results));
     for (std::size_t o = 0; o < results; ++o)
       if (out[o].shape() != shapes[o])
-        autograd::fail(name, fmt::format("result {} is of shape {}; needed {}, as was said", o,
-                                         to_string(out[o].shape()), to_string(shapes[o])));
+        autograd::fail(name,
+                       fmt::format("result {} is of shape {}; needed {}, as was said", o,
+                                   to_string(out[o].shape()), to_string(shapes[o])),
+                       where);
   }
 };
 
@@ -113,7 +116,7 @@ void detail::recompute(Tape& tape, std::span<const Var> inputs, std::span<const 
                                "results as shapes",
                                inputs.size(), shapes.size(), results.size(), kMost),
                    where);
-  Recompute op{call, f, {}, shapes.size()};
+  Recompute op{call, f, {}, shapes.size(), where};
   std::ranges::copy(shapes, op.shapes.begin());
   const Var all = tape.record(op, inputs, where)[0];
   Index begin = 0;
