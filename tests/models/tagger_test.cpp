@@ -57,7 +57,7 @@ TEST_CASE("a tagger learns from spelling and from neighbours; it comes back from
   TaggingTask task(tagger, data.parts[0], data.parts[1], {.batch = 16, .word_dropout = 0.2});
   train(task, kShort, workers, {.style = Progress::Style::silent});
   const TaggerScore score = evaluate(tagger, data.parts[2], workers);
-  CHECK(score.unknown > score.words / 4);
+  CHECK(score.unknown > 100);  // enough to speak of an accuracy
   CHECK(score.accuracy > 0.98);
   CHECK(score.unknown_accuracy > 0.97);
 

@@ -104,7 +104,7 @@ TEST_CASE("unroll classify: characters of a folder of names, beside 3-grams") {
   }
   folder.file("names/README", "about\n");
   const std::string data = "classify train --data " + folder.file("names") +
-                           " --except README --unique --level char --epochs 8 --embed 8 --no-bidirectional";
+                           " --except README --unique --level char --epochs 25 --embed 8 --no-bidirectional";
   const std::string model = folder.file("model.safetensors");
   for (const char* kind : {" --model rnn", " --model ngrams --schedule constant"}) {
     const ProgramResult trained = run_program(folder, data + kind + small() + "--out " + model);
