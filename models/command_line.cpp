@@ -121,11 +121,6 @@ void add_seed(CLI::App& app, std::uint64_t& seed) {
 
 void add_json(CLI::App& app, bool& json) { app.add_flag("--json", json, "print one JSON object on stdout"); }
 
-void add_skip_bad(CLI::App& app, Bad& bad) {
-  app.add_flag_callback(
-      "--skip-bad", [&bad] { bad = Bad::skip; }, "skip bad input and count it, instead of stopping");
-}
-
 nlohmann::json report(const TrainingOptions& options, const ModelCard& card, const TrainingRecord& record,
                       Index parameter_count) {
   nlohmann::json json = to_json(record);

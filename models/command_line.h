@@ -4,7 +4,6 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 
-#include "models/line_reader.h"
 #include "models/net_options.h"
 #include "models/training_options.h"
 #include "models/training_record.h"
@@ -21,7 +20,6 @@ void add_pool(CLI::App& app, NetOptions& options);
 void add_threads(CLI::App& app, int& threads);
 void add_seed(CLI::App& app, std::uint64_t& seed);
 void add_json(CLI::App& app, bool& json);
-void add_skip_bad(CLI::App& app, Bad& bad);
 
 /// A subcommand that fills an Options and runs it, unless it has a subcommand itself: run(const Options&).
 template <class Options>

@@ -45,12 +45,14 @@ std::string text_of(std::span<const int> ids, const Tokenisation& tokenisation,
 
 namespace {
 
-// Calls f with each token; how many lines were skipped.
+// Calls f with each token.
 template <class F>
-Index read_file_tokens(const std::string& path, const Tokenisation& tokenisation, Bad bad, F f) {
-  LineReader reader(path, bad);
-  for (std::string_view line; reader.next(line);) each_token(line, reader.ended(), tokenisation, f);
-  return reader.skipped();
+void each_file_token(const std::string& path, const Tokenisation& tokenisation, BadRows& bad, F f) {
+  Lines lines("corpus", path);
+  while (lines.next()) {
+    std::string_view text;
+    if (bad.guard([&] { text = lines.text(); })) each_token(text, lines.ended(), tokenisation, f);
+  }
 }
 
 void check_split(const std::vector<double>& split) {
@@ -65,20 +67,19 @@ void check_split(const std::vector<double>& split) {
 }  // namespace
 
 void read_tokens(const std::string& path, const Tokenisation& tokenisation, const Vocabulary& vocabulary,
-                 Bad bad, TokenFile& into) {
-  into.skipped_lines += read_file_tokens(
-      path, tokenisation, bad, [&](std::string_view token) { into.store.add(vocabulary.id(token)); });
+                 BadRows& bad, TokenStore& into) {
+  each_file_token(path, tokenisation, bad, [&](std::string_view token) { into.add(vocabulary.id(token)); });
 }
 
 Corpus::Corpus(const CorpusFiles& files, const Tokenisation& tokenisation, const Vocabulary::Limits& limits,
-               Bad bad) {
+               BadRows& bad) {
   // One pass over the text: every token gets a number when it is first met; what the vocabulary makes of
   // these numbers is known when all have been counted.
   TokenMap<int> numbers;
   std::vector<std::string> tokens;
   auto read = [&](const std::string& path) {
     const Index before = store_.size();
-    skipped_ += read_file_tokens(path, tokenisation, bad, [&](std::string_view token) {
+    each_file_token(path, tokenisation, bad, [&](std::string_view token) {
       auto it = numbers.find(token);
       if (it == numbers.end()) {
         it = numbers.emplace(token, static_cast<int>(tokens.size())).first;

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "models/line_reader.h"
+#include "models/lines.h"
 #include "models/token_store.h"
 #include "models/vocabulary.h"
 
@@ -16,8 +16,9 @@ enum class Level { character, word };
 
 /// What a token is.
 struct Tokenisation {
-  Level level = Level::character;  // code points, a new line among them; or what stands between white space
-  bool eos = false;                // words: the end of a line is a token too (Penn Treebank's convention)
+  // Code points, the end of a line (LF or CR LF) being one; or what stands between white space.
+  Level level = Level::character;
+  bool eos = false;  // words: the end of a line is a token too (Penn Treebank's convention)
 };
 
 /// Names of tokens that are no text. "<unk>" stands in prepared texts, where it means the same.
@@ -36,14 +37,9 @@ std::vector<int> token_ids(std::string_view text, const Tokenisation& tokenisati
 /// The text that these tokens stand for: words with a space between them, lines where lines ended.
 std::string text_of(std::span<const int> ids, const Tokenisation& tokenisation, const Vocabulary& vocabulary);
 
-/// The ids of one file.
-struct TokenFile {
-  TokenStore store;
-  Index skipped_lines = 0;
-  explicit TokenFile(Index in_memory = Index{1} << 26) : store(in_memory) {}
-};
+/// Adds the ids of one file. Bad rows are lines that are not UTF-8.
 void read_tokens(const std::string& path, const Tokenisation& tokenisation, const Vocabulary& vocabulary,
-                 Bad bad, TokenFile& into);
+                 BadRows& bad, TokenStore& into);
 
 struct CorpusFiles {
   std::string training = {}, validation = {}, test = {};  // one file each; the last two may be empty
@@ -57,19 +53,17 @@ class Corpus {
   /// Throws Error for files that cannot be read or are not UTF-8, with file and line, and for a part without
   /// a token.
   Corpus(const CorpusFiles& files, const Tokenisation& tokenisation, const Vocabulary::Limits& limits,
-         Bad bad = Bad::refuse);
+         BadRows& bad);
 
   const Vocabulary& vocabulary() const { return vocabulary_; }
   std::span<const int> training() const { return parts_[0]; }
   std::span<const int> validation() const { return parts_[1]; }
   std::span<const int> test() const { return parts_[2]; }
-  Index skipped_lines() const { return skipped_; }
 
  private:
   TokenStore store_;
   std::span<const int> parts_[3];
   Vocabulary vocabulary_;
-  Index skipped_ = 0;
 };
 
 }  // namespace unroll::models

@@ -50,6 +50,7 @@ bool Lines::next() {
     return false;
   }
   ++number_;
+  ended_ = !in_->eof();
   if (!line_.empty() && line_.back() == '\r') line_.pop_back();
   if (number_ == 1 && line_.starts_with("\xEF\xBB\xBF")) line_.erase(0, 3);
   return true;

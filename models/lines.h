@@ -37,6 +37,8 @@ class Lines {
   std::string_view bytes() const { return line_; }
   /// The same; throws Error unless it is UTF-8.
   std::string_view text() const;
+  /// Whether the line has an end of its own; the last one may end with the file.
+  bool ended() const { return ended_; }
   Place place() const { return {path_, number_}; }
   [[noreturn]] void reject(std::string_view came, std::string_view needed) const {
     models::reject(op_, place(), came, needed);
@@ -49,6 +51,7 @@ class Lines {
   std::ifstream file_;
   std::istream* in_;
   Index number_ = 0;
+  bool ended_ = false;
 };
 
 /// What becomes of a row that is not as it should be: it ends the run, or it is left out and counted.

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "models/command_line.h"
+#include "models/data_options.h"
 #include "models/language_task.h"
 #include "models/lm_notes.h"
 #include "models/note_model.h"
@@ -28,7 +29,7 @@ struct Train {
   LossOver loss = LossOver::tokens;
   double init = 0;
   Index streams = 1;
-  Bad bad = Bad::refuse;
+  BadRows bad;
   bool json = false;
 };
 
@@ -45,7 +46,7 @@ void check(const Train& train) {
     fail("lm train", "--level notes came without --text; needed one file with all parts");
 }
 
-void train_text(const Train& train) {
+void train_text(Train& train) {
   const Level level = train.model.tokens.level;
   const Corpus corpus(train.files, train.model.tokens, train.limits, train.bad);
   const Vocabulary& vocabulary = corpus.vocabulary();
@@ -67,8 +68,7 @@ void train_text(const Train& train) {
              count(corpus.training()), units_of(level), count(corpus.validation()), count(corpus.test()),
              with_commas(vocabulary.size()), with_commas(parameter_count(saved.model)),
              train.training.threads);
-  if (corpus.skipped_lines() > 0)
-    fmt::print(stderr, "{} lines that are not UTF-8 were skipped\n", with_commas(corpus.skipped_lines()));
+  note_skipped(train.bad);
   Workers workers(train.training.threads);
   LanguageTask task(saved, corpus.training(), corpus.validation(),
                     {.batch = train.training.batch,
@@ -82,7 +82,7 @@ void train_text(const Train& train) {
   json["options"]["loss"] = train.loss == LossOver::tokens ? "mean" : "sum";
   json["options"]["init"] = train.init;
   json["vocabulary"] = vocabulary.size();
-  json["skipped_lines"] = corpus.skipped_lines();
+  json["skipped_lines"] = train.bad.skipped();
   std::string words = fmt::format("the model of epoch {} is in {}\n", record.best_epoch, train.training.out);
   auto measure = [&](const char* part, std::span<const int> tokens) {
     json["tokens"][part] = tokens.size();
@@ -112,18 +112,19 @@ struct Eval {
   std::string model, text;
   Index streams = 1;
   int threads = 1;
-  Bad bad = Bad::refuse;
+  BadRows bad;
   bool json = false;
 };
 
-void run(const Eval& eval) {
+void run(Eval eval) {
   if (SavedModel(eval.model).card().kind == kNoteModel)
     return eval_notes(eval.model, eval.text, eval.threads, eval.json);
   const SavedLanguageModel saved = load_language_model(eval.model);
   const Tokenisation& tokenisation = saved.options.tokens;
-  TokenFile file;
-  read_tokens(eval.text, tokenisation, saved.vocabulary, eval.bad, file);
-  const std::span<const int> tokens = file.store.ids();
+  TokenStore store;
+  read_tokens(eval.text, tokenisation, saved.vocabulary, eval.bad, store);
+  note_skipped(eval.bad);
+  const std::span<const int> tokens = store.ids();
   if (static_cast<Index>(tokens.size()) <= eval.streams)
     fail("lm eval", fmt::format("{} has {} {}; needed at least {}", eval.text, tokens.size(),
                                 units_of(tokenisation.level), eval.streams + 1));
@@ -134,15 +135,13 @@ void run(const Eval& eval) {
     nlohmann::json json = to_json(figures);
     json["tokens"] = tokens.size();
     json["unknown_tokens"] = unknown;
-    json["skipped_lines"] = file.skipped_lines;
+    json["skipped_lines"] = eval.bad.skipped();
     fmt::print("{}\n", json.dump());
     return;
   }
   fmt::print("{}; {} {}, {} of them unknown to the model\n", in_words(figures),
              with_commas(static_cast<Index>(tokens.size())), units_of(tokenisation.level),
              with_commas(unknown));
-  if (file.skipped_lines > 0)
-    fmt::print("{} lines that are not UTF-8 were skipped\n", with_commas(file.skipped_lines));
 }
 
 struct Sample {

@@ -2,7 +2,6 @@
 #pragma once
 #include <string>
 
-#include "models/line_reader.h"
 #include "models/net_options.h"
 #include "models/training_options.h"
 

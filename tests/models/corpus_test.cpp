@@ -26,6 +26,7 @@ struct Folder {
 };
 
 const Tokenisation kWords{Level::word, true};
+BadRows refuse;
 
 std::vector<int> list(std::span<const int> ids) { return {ids.begin(), ids.end()}; }
 
@@ -65,13 +66,13 @@ TEST_CASE("corpus: files, with the vocabulary of the training part") {
   const Corpus corpus({.training = folder.file("a", "the cat\nthe dog\n"),
                        .validation = folder.file("b", "the bird\n"),
                        .test = folder.file("c", "cat cat")},
-                      kWords, {});
+                      kWords, {}, refuse);
   const Vocabulary& v = corpus.vocabulary();
   CHECK(v.tokens() == std::vector<std::string>{"<unk>", "<eos>", "the", "cat", "dog"});
   CHECK(list(corpus.training()) == std::vector<int>{2, 3, 1, 2, 4, 1});
   CHECK(list(corpus.validation()) == std::vector<int>{2, 0, 1});
   CHECK(list(corpus.test()) == std::vector<int>{3, 3});
-  const Corpus small({.training = folder.file("a", "the cat\nthe dog\n")}, kWords, {.max_size = 3});
+  const Corpus small({.training = folder.file("a", "the cat\nthe dog\n")}, kWords, {.max_size = 3}, refuse);
   CHECK(small.vocabulary().size() == 3);
   CHECK(list(small.training()) == std::vector<int>{2, 0, 1, 2, 0, 1});
   CHECK(small.validation().empty());
@@ -80,17 +81,18 @@ TEST_CASE("corpus: files, with the vocabulary of the training part") {
 TEST_CASE("corpus: one file that is split") {
   const Folder folder;
   const std::string text = folder.file("a", "abcdefghi\n");
-  const Corpus two({.text = text}, {}, {});
+  const Corpus two({.text = text}, {}, {}, refuse);
   CHECK(two.training().size() == 9);
   CHECK(two.validation().size() == 1);
   CHECK(two.validation()[0] == Vocabulary::kUnknown);  // the new line was not seen in training
-  const Corpus three({.text = text, .split = {0.5, 0.3, 0.2}}, {}, {});
+  const Corpus three({.text = text, .split = {0.5, 0.3, 0.2}}, {}, {}, refuse);
   CHECK(three.training().size() == 5);
   CHECK(three.validation().size() == 3);
   CHECK(three.test().size() == 2);
   for (const std::vector<double>& bad :
        std::vector<std::vector<double>>{{1}, {0.5, 0.6}, {0.5, 0}, {1, 2, 3, 4}})
-    CHECK(has(message_of([&] { Corpus({.text = text, .split = bad}, {}, {}); }), "needed two or three"));
+    CHECK(has(message_of([&] { Corpus({.text = text, .split = bad}, {}, {}, refuse); }),
+              "needed two or three"));
 }
 
 TEST_CASE("corpus: bad input is named by file and line, or skipped and counted") {
@@ -98,35 +100,17 @@ TEST_CASE("corpus: bad input is named by file and line, or skipped and counted")
   const std::string bad = folder.file("bad",
                                       "good\nb\xFF"
                                       "d\nfine\n");
-  CHECK(has(message_of([&] { Corpus({.training = bad}, kWords, {}); }), "bad:2: byte 0xFF came at column 2"));
-  const Corpus skipped({.training = bad}, kWords, {}, Bad::skip);
-  CHECK(skipped.skipped_lines() == 1);
+  CHECK(has(message_of([&] { Corpus({.training = bad}, kWords, {}, refuse); }),
+            "bad:2: byte 0xFF came at column 2"));
+  BadRows skip(BadRows::Policy::skip);
+  const Corpus skipped({.training = bad}, kWords, {}, skip);
+  CHECK(skip.skipped() == 1);
   CHECK(skipped.training().size() == 4);
-  CHECK(has(message_of([&] { Corpus({.training = folder.file("empty", "")}, kWords, {}); }),
+  CHECK(has(message_of([&] { Corpus({.training = folder.file("empty", "")}, kWords, {}, refuse); }),
             "empty has no token for the training"));
-  CHECK(has(message_of([&] { Corpus({.training = "/nowhere/x"}, kWords, {}); }), "/nowhere/x"));
-  CHECK(has(message_of([&] { Corpus({.training = folder.path.string()}, kWords, {}); }), "is a folder"));
-}
-
-TEST_CASE("lines: numbers, ends, and rejections of the caller") {
-  const Folder folder;
-  LineReader reader(folder.file("a", "one\n\nthree"), Bad::skip);
-  std::string_view line;
-  CHECK(reader.next(line));
-  CHECK(line == "one");
-  CHECK(reader.next(line));
-  CHECK(line.empty());
-  CHECK(reader.ended());
-  reader.reject("test", "an empty line came");
-  CHECK(reader.next(line));
-  CHECK(line == "three");
-  CHECK_FALSE(reader.ended());
-  CHECK(reader.number() == 3);
-  CHECK(reader.skipped() == 1);
-  CHECK_FALSE(reader.next(line));
-  LineReader strict(folder.file("a", "one"));
-  strict.next(line);
-  CHECK(has(message_of([&] { strict.reject("test", "x came"); }), "a:1: x came"));
+  CHECK(has(message_of([&] { Corpus({.training = "/nowhere/x"}, kWords, {}, refuse); }), "/nowhere/x"));
+  CHECK(has(message_of([&] { Corpus({.training = folder.path.string()}, kWords, {}, refuse); }),
+            "a folder came"));
 }
 
 }  // namespace unroll::models

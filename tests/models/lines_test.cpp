@@ -16,6 +16,7 @@ TEST_CASE("lines: ends of all kinds, a byte order mark, and a last line without 
   while (lines.next()) read.emplace_back(lines.text());
   CHECK(read == std::vector<std::string>{"one", "", "two", "th\xC3\xA9"});
   CHECK(lines.place().line == 4);
+  CHECK_FALSE(lines.ended());
   CHECK_FALSE(lines.next());
 }
 
