@@ -110,7 +110,7 @@ std::string in_short(double x) {
 class Panel {
  public:
   Panel(const Chart& chart, double left) : chart_(chart), left_(left + kLeft) {
-    for (const Series& s : chart.series)
+    for (const Curve& s : chart.series)
       for (std::size_t i = 0; i < std::min(s.x.size(), s.y.size()); ++i)
         if (drawn(s, i)) {
           xs_.add(s.x[i]);
@@ -129,19 +129,19 @@ class Panel {
     std::string out = fmt::format("<text class=\"name\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", left_,
                                   kTop - 14, escaped(chart_.title));
     draw_axes(out);
-    for (const Series& s : chart_.series) draw_line(out, s);
+    for (const Curve& s : chart_.series) draw_line(out, s);
     draw_names(out);
     return out;
   }
 
  private:
   double scaled(double y) const { return chart_.log_y ? std::log10(y) : y; }
-  bool drawn(const Series& s, std::size_t i) const {
+  bool drawn(const Curve& s, std::size_t i) const {
     return std::isfinite(s.x[i]) && std::isfinite(s.y[i]) && (!chart_.log_y || s.y[i] > 0);
   }
   double px(double x) const { return left_ + width() * (x - xs_.low) / (xs_.high - xs_.low); }
   // A line ends where it leaves the axes.
-  bool visible(const Series& s, std::size_t i) const {
+  bool visible(const Curve& s, std::size_t i) const {
     return drawn(s, i) && scaled(s.y[i]) >= ys_.low && scaled(s.y[i]) <= ys_.high;
   }
   // From a scaled number.
@@ -176,7 +176,7 @@ class Panel {
         left_ - 48, kTop + height() / 2, escaped(chart_.y_label));
   }
 
-  void draw_line(std::string& out, const Series& s) const {
+  void draw_line(std::string& out, const Curve& s) const {
     std::string path, dots;
     bool down = false;
     for (std::size_t i = 0; i < std::min(s.x.size(), s.y.size()); ++i) {
@@ -202,11 +202,11 @@ class Panel {
   // At the end of each line, pushed apart where lines end close to each other.
   void draw_names(std::string& out) const {
     struct Name {
-      const Series* series;
+      const Curve* series;
       double x, y;
     };
     std::vector<Name> names;
-    for (const Series& s : chart_.series)
+    for (const Curve& s : chart_.series)
       for (std::size_t i = std::min(s.x.size(), s.y.size()); i-- > 0;)
         if (visible(s, i)) {
           names.push_back({&s, px(s.x[i]), py(scaled(s.y[i]))});

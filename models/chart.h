@@ -8,7 +8,7 @@
 namespace unroll::models {
 
 /// One line of a chart. Points that are not finite are left out, and the line is broken there.
-struct Series {
+struct Curve {
   std::string name;  // stands at the end of the line
   std::vector<double> x = {}, y = {};
   int colour = 0;  // 0 to 5; equal colours for what belongs together
@@ -19,7 +19,7 @@ struct Series {
 /// One pair of axes.
 struct Chart {
   std::string title = {}, x_label = {}, y_label = {};
-  std::vector<Series> series = {};
+  std::vector<Curve> series = {};
   bool log_y = false;  // numbers that are not above 0 are left out
   bool percent_y = false;
   std::optional<double> y_low = {}, y_high = {};  // else as the numbers ask for

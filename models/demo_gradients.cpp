@@ -51,8 +51,8 @@ std::vector<double> bound(const std::vector<double>& norms, double matrix_norm) 
   return bounds;
 }
 
-Series by_step(const std::string& name, const std::vector<double>& norms, int colour, bool dashed = false) {
-  Series s{.name = name, .x = {}, .y = norms, .colour = colour, .dashed = dashed, .points = false};
+Curve by_step(const std::string& name, const std::vector<double>& norms, int colour, bool dashed = false) {
+  Curve s{.name = name, .x = {}, .y = norms, .colour = colour, .dashed = dashed, .points = false};
   for (std::size_t t = 0; t < norms.size(); ++t) s.x.push_back(static_cast<double>(t + 1));
   return s;
 }
@@ -127,7 +127,7 @@ void plot(const Vanishing& demo, const std::vector<Outcome>& all) {
                 .y_low = 0.4,
                 .y_high = 1.02};
   for (int c = 0; c < 3; ++c) {
-    Series s{.name = kCells[c], .x = {}, .y = {}, .colour = c};
+    Curve s{.name = kCells[c], .x = {}, .y = {}, .colour = c};
     for (const Outcome& o : all)
       if (o.cell == kCells[c]) {
         s.x.push_back(static_cast<double>(o.length));

@@ -17,8 +17,8 @@ Chart& chart_named(std::vector<Chart>& charts, const std::string& name, bool per
 
 // f(epoch) by epoch.
 template <class F>
-Series series(const TrainingRecord& record, const char* name, int colour, F f) {
-  Series s{.name = name, .colour = colour};
+Curve series(const TrainingRecord& record, const char* name, int colour, F f) {
+  Curve s{.name = name, .colour = colour};
   for (const Epoch& e : record.epochs) {
     s.x.push_back(e.number);
     s.y.push_back(f(e));

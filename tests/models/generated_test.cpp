@@ -74,9 +74,10 @@ TEST_CASE("generated tasks: a small adding problem and a small memory are learne
   train(add, options, workers, kSilent);
   CHECK(add.test(workers)[0].value < 0.01);
 
-  CopyMemory copy(5, net, g);
+  const NetOptions wide{.cell = CellKind::gru, .hidden = 48};
+  CopyMemory copy(5, wide, g);
   copy.net.remember(15, g);
-  GeneratedTask<CopyMemory> memory(copy, net, {.batch = 32, .batches = 50, .measured = 256});
+  GeneratedTask<CopyMemory> memory(copy, wide, {.batch = 32, .batches = 50, .measured = 256});
   train(memory, options, workers, kSilent);
   const auto test = memory.test(workers);
   CHECK(test[0].value < 0.8 * 10 * std::log(8) / 25);
