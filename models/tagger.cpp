@@ -37,7 +37,7 @@ Var Tagger::operator()(Tape& tape, const PackedSentences& batch, Generator* nois
   if (spells) {
     const Var letters = characters(tape, batch.characters);
     const Var spelt = nn::final_state(spelling({letters, &batch.spellings}));
-    rows = nn::detail::beside(rows, ops::gather_rows(spelt, batch.spelling));
+    rows = ops::concat({rows, ops::gather_rows(spelt, batch.spelling)}, 1);
   }
   return head(encoder({dropout(rows, noise), &batch.sentences}, noise).rows, noise);
 }

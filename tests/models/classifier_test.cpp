@@ -271,7 +271,7 @@ TEST_CASE("a file that is no classifier is refused by name") {
   CHECK(has(message(metadata), "not what unroll writes"));
   metadata["unroll.configuration"] = "{\"many_labels\": {}}";
   CHECK(has(message(metadata), "not what unroll writes"));
-  metadata["unroll.configuration"] = "{\"many_labels\": true}";
+  metadata["unroll.configuration"] = "{\"many_labels\": false}";
   CHECK(has(message(metadata), "no setting 'cell'"));
   metadata["unroll.configuration"] = "{\"many_labels\": 99999999}";
   CHECK(has(message(metadata), "bad setting 'many_labels'"));

@@ -16,7 +16,7 @@ std::string sentences(int count, std::uint64_t seed) {
   Generator g(seed);
   auto stem = [&] {
     std::string text;
-    for (int i = 0; i < 3; ++i) text += static_cast<char>('l' + g.below(8));
+    for (int i = 0; i < 4; ++i) text += static_cast<char>('l' + g.below(8));
     return text;
   };
   std::string file;
