@@ -28,6 +28,14 @@ class Arena {
   void* allocate_record(std::size_t bytes, std::size_t alignment);
 
   void clear();
+
+  /// A place in the arena; rewind() takes back all that was handed out since.
+  struct Mark {
+    std::size_t block, offset, used;
+  };
+  Mark mark() const { return {current_, offset_, used_}; }
+  void rewind(const Mark& mark) { current_ = mark.block, offset_ = mark.offset, used_ = mark.used; }
+
   /// Bytes handed out since the last clear().
   std::size_t used() const { return used_; }
   /// Bytes held from the heap.

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "autograd/tape.h"
@@ -28,8 +29,7 @@ bool contiguous(const Value& v) { return v.stride == v.shape.cols() || v.shape.r
 
 // -- Gradient memory.
 
-void Tape::complete(std::uint32_t id, Index begin, Index end) {
-  Value& root = values_[id];
+void Tape::complete(Value& root, Index begin, Index end) {
   const Index scalar = static_cast<Index>(size_of(dtype_));
   auto zero = [&](Index from, Index to) {
     std::memset(root.gradient + from * scalar, 0, static_cast<std::size_t>((to - from) * scalar));
@@ -51,6 +51,13 @@ void Tape::complete(std::uint32_t id, Index begin, Index end) {
   }
 }
 
+void Tape::complete_gradient(std::uint32_t id) {
+  Value& root = values_[values_[id].root];
+  if (!root.gradient) allocate_gradient(values_[id].root);
+  const auto [begin, end] = range_of(values_[id]);
+  complete(root, begin, end);
+}
+
 void Tape::allocate_gradient(std::uint32_t id) {
   Value& root = values_[id];
   if (root.gradient) return;
@@ -66,36 +73,89 @@ void Tape::allocate_gradient(std::uint32_t id) {
   if (undefined && poisoned_) std::memset(root.gradient, 0xFF, entry.buffer().bytes());
 }
 
+// Takes a range in which nothing has been added yet; the caller will assign all of it.
+bool Tape::claim(Value& root, Index begin, Index end) {
+  if (begin >= end) return false;
+  if (root.valid_begin == root.valid_end) {
+    root.valid_begin = begin;
+    root.valid_end = end;
+  } else if (begin >= root.valid_end) {
+    complete(root, root.valid_begin, begin);
+    root.valid_end = end;
+  } else if (end <= root.valid_begin) {
+    complete(root, end, root.valid_end);
+    root.valid_begin = begin;
+  } else {
+    return false;
+  }
+  return true;
+}
+
 std::byte* Tape::gradient_memory(std::uint32_t id, bool& fresh) {
   const Value& v = values_[id];
   allocate_gradient(v.root);
   Value& root = values_[v.root];
   const auto [begin, end] = range_of(v);
-  fresh = false;
-  const bool none = root.valid_begin == root.valid_end;
-  const bool disjoint = none || end <= root.valid_begin || begin >= root.valid_end;
-  if (disjoint && contiguous(v) && begin < end) {
-    fresh = true;
-    if (none) {
-      root.valid_begin = begin;
-      root.valid_end = end;
-    } else if (begin >= root.valid_end) {
-      complete(v.root, root.valid_begin, begin);
-      root.valid_end = end;
-    } else {
-      complete(v.root, end, root.valid_end);
-      root.valid_begin = begin;
-    }
-  } else {
-    complete(v.root, begin, end);
-  }
+  fresh = contiguous(v) && claim(root, begin, end);
+  if (!fresh) complete(root, begin, end);
   return root.gradient + v.offset * static_cast<Index>(size_of(dtype_));
 }
 
+unsigned Tape::gradient_memory(std::span<const std::uint32_t> ids, unsigned wanted, unsigned summed,
+                               std::byte** memory) {
+  unsigned fresh = 0;
+  for (unsigned rest = wanted; rest != 0;) {
+    const auto first = static_cast<std::size_t>(std::countr_zero(rest));
+    const std::uint32_t id = values_[ids[first]].root;
+    allocate_gradient(id);
+    Value& root = values_[id];
+
+    // All that lies in this root: do they fill a range of it, each element once?
+    unsigned group = 0;
+    Index begin = root.shape.size(), filled = 0;
+    bool aligned = true;
+    Index end = 0;
+    const Value& one = values_[ids[first]];
+    for (std::size_t i = first; i < ids.size(); ++i) {
+      const Value& v = values_[ids[i]];
+      if (!(rest >> i & 1) || v.root != id) continue;
+      group |= 1u << i;
+      const Range range = range_of(v);
+      begin = std::min(begin, range.begin);
+      end = std::max(end, range.end);
+      filled += v.shape.size();
+      aligned = aligned && v.stride == one.stride && v.shape.rows() == one.shape.rows();
+      memory[i] = root.gradient + v.offset * static_cast<Index>(size_of(dtype_));
+    }
+    rest &= ~group;
+    bool whole = !(group & summed) && filled == end - begin;
+    if (whole && std::popcount(group) > 1) whole = aligned && side_by_side(ids, group, begin);
+    if (whole && claim(root, begin, end))
+      fresh |= group;
+    else
+      complete(root, begin, end);
+  }
+  return fresh;
+}
+
+// Whether values of as many rows and the same stride are blocks of columns, one after the other.
+bool Tape::side_by_side(std::span<const std::uint32_t> ids, unsigned group, Index begin) const {
+  Index next = begin;
+  for (unsigned left = group; left != 0;) {
+    unsigned found = 0;
+    for (unsigned rest = left; rest != 0 && !found; rest &= rest - 1)
+      if (values_[ids[static_cast<std::size_t>(std::countr_zero(rest))]].offset == next) found = rest & -rest;
+    if (!found) return false;
+    next += values_[ids[static_cast<std::size_t>(std::countr_zero(found))]].shape.cols();
+    left &= ~found;
+  }
+  return true;
+}
+
 Gradients::Entry* Tape::sparse_entry(std::uint32_t id) {
-  const Value& v = values_[id];
+  Value& v = values_[id];
   if (!v.parameter) return nullptr;
-  if (v.gradient) complete(id, 0, v.shape.size());
+  if (v.gradient) complete(v, 0, v.shape.size());
   return &gradients_->of(*v.parameter, dtype_);
 }
 
@@ -116,8 +176,11 @@ bool Tape::reached(const Value& output) const {
 // -- Deferred products.
 
 void Tape::defer(std::uint32_t id, DeferredPair pair, void (*flush)(Tape&, std::uint32_t)) {
-  pair.next = values_[id].first_pair;
-  values_[id].first_pair = static_cast<std::uint32_t>(pairs_.size());
+  const auto index = static_cast<std::uint32_t>(pairs_.size());
+  pair.next = kNone;
+  Value& v = values_[id];
+  (v.first_pair == kNone ? v.first_pair : pairs_[v.last_pair].next) = index;
+  v.last_pair = index;
   ++values_[pair.pinned].pins;
   pairs_.push_back(pair);
   flush_ = flush;
@@ -131,6 +194,20 @@ void Tape::settle(std::uint32_t id) {
     if (--values_[root].pins == 0 && values_[root].done) release(root);
   }
   values_[id].first_pair = kNone;
+}
+
+// -- Passes within this one.
+
+Tape& Tape::inner() {
+  if (!inner_) inner_ = std::make_unique<Tape>(dtype_);
+  inner_->poison(poisoned_);
+  return *inner_;
+}
+
+Gradients& Tape::running_gradients() {
+  for (const Bound& b : bound_)
+    if (lives(b) && values_[b.value].gradient) complete(values_[b.value], 0, values_[b.value].shape.size());
+  return *gradients_;
 }
 
 // -- The walk.
@@ -184,14 +261,20 @@ void Tape::run_backward(Var output, const Tensor* seed, Gradients& gradients, Wh
   const Value& v = values_[id];
   dispatch(dtype_, [&]<class T>() {
     const View<T> target{reinterpret_cast<T*>(memory), v.shape, v.stride};
-    for (Index r = 0; r < target.rows(); ++r)
-      for (Index c = 0; c < target.cols(); ++c)
-        target(r, c) =
-            (fresh ? T(0) : target(r, c)) + static_cast<T>(seed ? seed->at(r * target.cols() + c) : 1.0);
+    if (!seed) {
+      target(0, 0) = (fresh ? T(0) : target(0, 0)) + T(1);
+      return;
+    }
+    dispatch(seed->dtype(), [&]<class S>() {
+      const View<const S> from = seed->view<S>();
+      if (fresh) return copy(from, target);
+      for (Index r = 0; r < target.rows(); ++r)
+        for (Index c = 0; c < target.cols(); ++c)
+          target(r, c) += static_cast<T>(from.data[r * target.cols() + c]);
+    });
   });
   for (auto n = static_cast<std::uint32_t>(nodes_.size()); n-- > 0;) backward_node(n);
-  for (const Bound& b : bound_)
-    if (b.pass == pass_ && values_[b.value].gradient) complete(b.value, 0, values_[b.value].shape.size());
+  (void)running_gradients();
   call_hooks(kNone);
   running.done = true;
 }
@@ -203,18 +286,14 @@ void Tape::backward_node(std::uint32_t index) {
     for (std::uint32_t o = 0; o < node.output_count; ++o)
       any = any || reached(values_[node.first_output + o]);
   if (any) {
-    for (std::uint32_t o = 0; o < node.output_count; ++o) {
-      const std::uint32_t id = node.first_output + o;
-      allocate_gradient(values_[id].root);
-      const auto [begin, end] = range_of(values_[id]);
-      complete(values_[id].root, begin, end);
-    }
+    for (std::uint32_t o = 0; o < node.output_count; ++o) complete_gradient(node.first_output + o);
     if (node.hooked) call_hooks(index);
     node.table->backward(*this, node);
   }
   if (node.deferred >= 0) settle(node.inputs[node.deferred]);
   for (std::uint32_t o = 0; o < node.output_count; ++o)
-    if (values_[node.first_output + o].root == node.first_output + o) release(node.first_output + o);
+    if (const std::uint32_t root = values_[node.first_output + o].root; values_[root].node == index)
+      release(root);
 }
 
 // -- What users read.
@@ -252,7 +331,7 @@ Tensor Tape::gradient_tensor(std::uint32_t id) {
   Tensor result(v.shape, dtype_);
   if (!reached(v)) return result;
   const auto [begin, end] = range_of(v);
-  complete(v.root, begin, end);
+  complete(values_[v.root], begin, end);
   dispatch(dtype_, [&]<class T>() {
     const T* gradient = reinterpret_cast<const T*>(values_[v.root].gradient) + v.offset;
     copy(View<const T>{gradient, v.shape, v.stride}, result.view<T>());

@@ -13,6 +13,7 @@
 //
 //   int aliased() const     the input whose memory the output overwrites and shares, or -1 (see Tape::open)
 //   int deferred() const    the input whose gradient backward defers, or -1 (see Backward::defer)
+//   static constexpr bool has_parameters = true     it has a derivative even where no input wants one
 #pragma once
 #include <algorithm>
 #include <cstring>
@@ -113,9 +114,14 @@ class Backward {
     if (d.fresh) std::fill_n(d.view.data, d.view.size(), T(0));  // fresh memory is contiguous
     return d.view;
   }
-  /// True if the gradients of inputs i and j may share memory.
-  bool share_gradient(int i, int j) const {
-    return tape_.value(node_.inputs[i]).root == tape_.value(node_.inputs[j]).root;
+  /// d_in of all inputs in `wanted` at once, a bit each; returns the bits of those that are fresh. Blocks of
+  /// columns side by side are fresh together. Those in `summed` never are: they are zeroed instead.
+  unsigned d_in(unsigned wanted, unsigned summed, T** memory) const {
+    std::byte* bytes[32];
+    const unsigned fresh = tape_.gradient_memory({node_.inputs, node_.input_count}, wanted, summed, bytes);
+    for (std::uint32_t i = 0; i < node_.input_count; ++i)
+      if (wanted >> i & 1) memory[i] = reinterpret_cast<T*>(bytes[i]);
+    return fresh;
   }
   /// For an input that is a whole parameter: where single rows of its gradient are added. Else nullptr.
   Gradients::Entry* sparse(int i) const { return tape_.sparse_entry(node_.inputs[i]); }
@@ -216,8 +222,9 @@ std::array<Var, O::outputs> Tape::record(const O& op, std::span<const Var> input
   int aliased = -1, deferred = -1;
   if constexpr (requires { op.aliased(); }) aliased = op.aliased();
   if constexpr (requires { op.deferred(); }) deferred = op.deferred();
+  constexpr bool wants = requires { O::has_parameters; };
   const void* kept = new (arena_.allocate_record(sizeof(O), alignof(O))) O(op);
-  const std::uint32_t node = begin_node(&op_table<O>, kept, inputs, outputs, aliased, deferred, where);
+  const std::uint32_t node = begin_node(&op_table<O>, kept, inputs, outputs, aliased, deferred, wants, where);
   nodes_[node].table->forward(*this, nodes_[node]);
   std::array<Var, O::outputs> result;
   for (std::uint32_t o = 0; o < O::outputs; ++o) result[o] = handle(nodes_[node].first_output + o);

@@ -4,26 +4,18 @@
 #include <fmt/ranges.h>
 
 #include <bit>
-#include <limits>
 #include <vector>
 
 #include "autograd/error.h"
 
 namespace unroll::autograd {
 
-namespace {
-std::int32_t checked(Index extent) {
-  if (extent < 0 || extent > std::numeric_limits<std::int32_t>::max())
-    fail("shape", fmt::format("an extent of {} came; needed 0 to 2147483647", extent));
-  return static_cast<std::int32_t>(extent);
+void Shape::reject_rank(std::size_t rank) {
+  fail("shape", fmt::format("{} extents came; needed at most {}", rank, kMaxRank));
 }
-}  // namespace
 
-Shape::Shape(std::initializer_list<Index> extents) {
-  if (extents.size() > kMaxRank)
-    fail("shape", fmt::format("{} extents came; needed at most {}", extents.size(), kMaxRank));
-  for (Index extent : extents) extents_[static_cast<std::size_t>(rank_++)] = checked(extent);
-  if (rank_ > 1) check_size();
+void Shape::reject_extent(Index extent) {
+  fail("shape", fmt::format("an extent of {} came; needed 0 to 2147483647", extent));
 }
 
 // By counting binary digits, so that nothing can overflow: at most 59 together leave room for bytes.
@@ -35,19 +27,13 @@ void Shape::check_size() const {
     fail("shape", fmt::format("{} came; needed extents with a product below 2^56", to_string(*this)));
 }
 
-Shape Shape::with(int axis, Index extent) const {
-  Shape result = *this;
-  result.extents_[static_cast<std::size_t>(axis < 0 ? axis + rank_ : axis)] = checked(extent);
-  result.check_size();
-  return result;
-}
-
 Shape Shape::without(int axis) const {
   if (axis < 0) axis += rank_;
   Shape result;
   for (int i = 0; i < rank_; ++i)
     if (i != axis)
       result.extents_[static_cast<std::size_t>(result.rank_++)] = extents_[static_cast<std::size_t>(i)];
+  result.finish();
   return result;
 }
 

@@ -1,7 +1,9 @@
 // The extents of a tensor. Everything is row-major; all axes but the last are "rows", the last is "columns".
 #pragma once
 #include <array>
+#include <bit>
 #include <initializer_list>
+#include <limits>
 #include <string>
 
 #include "autograd/dtype.h"
@@ -14,8 +16,13 @@ class Shape {
   static constexpr int kMaxRank = 4;
 
   constexpr Shape() = default;
-  /// Throws Error for more than four extents, one below 0 or above 2^31 - 1, or a product of 2^56 and more.
-  Shape(std::initializer_list<Index> extents);
+  /// Throws Error for more than four extents, or one below 0 or above 2^31 - 1, or a product of 2^56 and
+  /// more.
+  Shape(std::initializer_list<Index> extents) {
+    if (extents.size() > kMaxRank) reject_rank(extents.size());
+    for (Index extent : extents) extents_[static_cast<std::size_t>(rank_++)] = checked(extent);
+    finish();
+  }
 
   int rank() const { return rank_; }
   /// `axis` counts from the front, or with -1, -2, ... from the back.
@@ -25,25 +32,44 @@ class Shape {
 
   Index size() const { return rows() * cols(); }
   /// Product of all extents but the last.
-  Index rows() const {
-    Index n = 1;
-    for (int i = 0; i + 1 < rank_; ++i) n *= extents_[static_cast<std::size_t>(i)];
-    return n;
-  }
+  Index rows() const { return rows_; }
   /// The last extent; 1 for a scalar.
   Index cols() const { return rank_ == 0 ? 1 : extents_[static_cast<std::size_t>(rank_ - 1)]; }
 
-  /// The same shape with one extent replaced.
-  /// Throws as the constructor does.
-  Shape with(int axis, Index extent) const;
+  /// The same shape with one extent replaced. Throws as the constructor does.
+  Shape with(int axis, Index extent) const {
+    Shape result = *this;
+    result.extents_[static_cast<std::size_t>(axis < 0 ? axis + rank_ : axis)] = checked(extent);
+    result.finish();
+    return result;
+  }
   Shape without(int axis) const;
 
-  bool operator==(const Shape&) const = default;
+  // Extents beyond the rank are 0, so that all of them can be compared as two words.
+  friend bool operator==(const Shape& a, const Shape& b) {
+    using Words = std::array<std::uint64_t, 2>;
+    const auto x = std::bit_cast<Words>(a.extents_), y = std::bit_cast<Words>(b.extents_);
+    return a.rank_ == b.rank_ && x[0] == y[0] && x[1] == y[1];
+  }
 
  private:
+  static std::int32_t checked(Index extent) {
+    if (extent < 0 || extent > std::numeric_limits<std::int32_t>::max()) reject_extent(extent);
+    return static_cast<std::int32_t>(extent);
+  }
+  [[noreturn]] static void reject_rank(std::size_t rank);
+  [[noreturn]] static void reject_extent(Index extent);
   void check_size() const;
+  // Four extents below 2^14 have a product below 2^56.
+  void finish() {
+    if ((extents_[0] | extents_[1] | extents_[2] | extents_[3]) >> 14 != 0) check_size();
+    rows_ = 1;
+    for (int i = 0; i + 1 < rank_; ++i) rows_ *= extents_[static_cast<std::size_t>(i)];
+  }
+
   std::array<std::int32_t, kMaxRank> extents_{};
   std::int32_t rank_ = 0;
+  Index rows_ = 1;
 };
 
 /// "[3, 4]"; a scalar is "[]".

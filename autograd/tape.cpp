@@ -29,6 +29,7 @@ DType Var::dtype() const { return tape().dtype(); }
 
 Tensor Var::tensor(Where where) const {
   Tape& t = tape(where);
+  t.observed_ = true;
   Tensor result(shape(where), t.dtype());
   dispatch(t.dtype(), [&]<class T>() { copy(view<T>(where), result.view<T>()); });
   return result;
@@ -112,6 +113,27 @@ Var Tape::variable(const Tensor& tensor, Where where) {
   return x;
 }
 
+// Its value may have gone with a frame.
+bool Tape::lives(const Bound& b) const {
+  return b.pass == pass_ && b.value < values_.size() && values_[b.value].parameter == b.leaf;
+}
+
+Var Tape::borrow(std::byte* numbers, const Shape& shape, Index stride) {
+  const std::uint32_t id = add_root(shape, numbers, false);
+  values_[id].stride = static_cast<std::int32_t>(stride);
+  return handle(id);
+}
+
+Var Tape::borrow(std::byte* numbers, const Shape& shape, Index stride, std::byte* gradient) {
+  const Var x = borrow(numbers, shape, stride);
+  Value& v = values_[x.index_];
+  v.wants_gradient = true;
+  v.keeps_gradient = true;
+  v.gradient = gradient;
+  v.valid_end = shape.size() == 0 ? 0 : (shape.rows() - 1) * stride + shape.cols();
+  return x;
+}
+
 Var Tape::parameter(const Parameter& parameter) {
   if (bound_.size() < 2 * (bound_count_ + 1)) {
     std::vector<Bound> old(std::max<std::size_t>(64, 2 * bound_.size()));
@@ -127,8 +149,9 @@ Var Tape::parameter(const Parameter& parameter) {
   if (!leaf) fail("parameter", "a parameter came that was moved elsewhere; needed the one it was moved to");
   const std::size_t mask = bound_.size() - 1;
   std::size_t i = std::hash<const void*>{}(leaf) / sizeof(Parameter::Leaf) & mask;
-  for (; bound_[i].pass == pass_; i = (i + 1) & mask)
-    if (bound_[i].leaf == leaf) return handle(bound_[i].value);
+  while (bound_[i].pass == pass_ && bound_[i].leaf != leaf) i = (i + 1) & mask;
+  const bool known = bound_[i].pass == pass_;
+  if (known && lives(bound_[i])) return handle(bound_[i].value);
 
   std::uint32_t id;
   if (leaf->value.dtype() == dtype_) {
@@ -139,7 +162,7 @@ Var Tape::parameter(const Parameter& parameter) {
   }
   values_[id].parameter = leaf;
   bound_[i] = {leaf, id, pass_};
-  ++bound_count_;
+  bound_count_ += !known;
   return handle(id);
 }
 
@@ -163,7 +186,7 @@ Var Tape::add_view(std::uint32_t of, const Shape& shape, Index stride, Index off
 
 Var Tape::rows(Var x, Index begin, Index count, Where where) {
   const std::uint32_t id = check(x, "rows", where);
-  const Value v = values_[id];
+  const Value& v = values_[id];
   const Index extent = v.shape.rank() == 0 ? 0 : v.shape[0];
   if (begin < 0 || count < 0 || begin > extent - count)
     fail("rows",
@@ -178,7 +201,7 @@ Var Tape::rows(Var x, Index begin, Index count, Where where) {
 
 Var Tape::columns(Var x, Index begin, Index count, Where where) {
   const std::uint32_t id = check(x, "columns", where);
-  const Value v = values_[id];
+  const Value& v = values_[id];
   if (v.shape.rank() == 0 || begin < 0 || count < 0 || begin > v.shape.cols() - count)
     fail("columns",
          fmt::format(
@@ -190,7 +213,7 @@ Var Tape::columns(Var x, Index begin, Index count, Where where) {
 
 Var Tape::reshape(Var x, const Shape& shape, Where where) {
   const std::uint32_t id = check(x, "reshape", where);
-  const Value v = values_[id];
+  const Value& v = values_[id];
   if (shape.size() != v.shape.size())
     fail("reshape",
          fmt::format("{} elements of shape {} came for shape {}; needed {}", v.shape.size(),
@@ -222,6 +245,51 @@ Var Tape::open(Var x, Where where) {
   return add_view(id, v.shape, v.stride, 0);
 }
 
+Var Tape::join(std::span<const Var> pieces, Where where) {
+  if (pieces.empty()) return {};
+  const std::uint32_t first = check(pieces.front(), "join", where);
+  const std::uint32_t last = check(pieces.back(), "join", where);
+  const Index cols = values_[first].shape.cols();
+  Index rows = 0;
+  bool wants = false, keeps = false;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const std::uint32_t id = check(pieces[i], "join", where);
+    const Value& v = values_[id];
+    const bool in_order = i == 0 || (first < last ? pieces[i - 1].index_ < id : pieces[i - 1].index_ > id);
+    if (!in_order || v.root != id || v.node == kNone || v.opened_at || v.shape.rank() != 2 ||
+        v.shape.cols() != cols)
+      return {};
+    rows += v.shape.rows();
+    wants = wants || v.wants_gradient;
+    keeps = keeps || v.keeps_gradient;
+  }
+  std::byte* memory = arena_.allocate(static_cast<std::size_t>(rows * cols) * size_of(dtype_));
+  const std::uint32_t whole = add_root(Shape{rows, cols}, memory, wants);
+  values_[whole].keeps_gradient = keeps;
+  values_[whole].read = true;
+  // Its gradient is complete when backward comes to the piece that was made first.
+  values_[whole].node = values_[std::min(first, last)].node;
+  Index offset = 0;
+  auto move = [&](Value& v, Index to) {
+    v.root = whole;
+    v.offset = to;
+    v.data = memory + to * static_cast<Index>(size_of(dtype_));
+  };
+  for (Var piece : pieces) {
+    Value& v = values_[piece.index_];
+    const auto bytes = static_cast<std::size_t>(v.shape.size()) * size_of(dtype_);
+    const std::byte* from = v.data;
+    move(v, offset);
+    std::memcpy(v.data, from, bytes);
+    offset += v.shape.size();
+  }
+  for (std::uint32_t id = std::min(first, last); id < whole; ++id) {  // the views of pieces
+    const Value& old_root = values_[values_[id].root];
+    if (old_root.root != values_[id].root) move(values_[id], values_[id].offset + old_root.offset);
+  }
+  return handle(whole);
+}
+
 void Tape::reject_opened(std::string_view op, Where where) const {
   fail(
       op,
@@ -233,11 +301,11 @@ void Tape::reject_opened(std::string_view op, Where where) const {
 // -- Recording.
 
 std::uint32_t Tape::begin_node(const OpTable* table, const void* op, std::span<const Var> inputs,
-                               std::span<const Shape> outputs, int aliased, int deferred, Where where) {
+                               std::span<const Shape> outputs, int aliased, int deferred, bool wants,
+                               Where where) {
   if (gradients_) fail(table->name(op), "an op came while backward runs; needed it before or after", where);
   auto* ids = static_cast<std::uint32_t*>(
       arena_.allocate_record(inputs.size() * sizeof(std::uint32_t), alignof(std::uint32_t)));
-  bool wants = false;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const std::uint32_t id = inputs[i].index_;
     Value& root = values_[values_[id].root];
@@ -245,7 +313,14 @@ std::uint32_t Tape::begin_node(const OpTable* table, const void* op, std::span<c
     wants = wants || values_[id].wants_gradient;
     ids[i] = id;
   }
-  if (deferred >= 0) ++values_[ids[deferred]].pending;
+  wants = wants && records_gradients();
+  if (deferred >= 0) {
+    ++values_[ids[deferred]].uses;
+    if (wants)
+      ++values_[ids[deferred]].pending;
+    else
+      deferred = -1;
+  }
 
   const auto index = static_cast<std::uint32_t>(nodes_.size());
   Node& node = nodes_.emplace_back();
@@ -274,10 +349,27 @@ std::uint32_t Tape::begin_node(const OpTable* table, const void* op, std::span<c
   return index;
 }
 
+// -- Passes without backward, and passes that are run again.
+
+Tape::Frame::Frame(Tape& tape)
+    : tape_(tape), values_(tape.values_.size()), nodes_(tape.nodes_.size()), mark_(tape.arena_.mark()) {}
+
+Tape::Frame::~Frame() {
+  tape_.values_.resize(values_);
+  tape_.nodes_.resize(nodes_);
+  tape_.arena_.rewind(mark_);
+}
+
+void Tape::replay(std::size_t begin, std::size_t end) {
+  for (std::size_t n = begin; n < end; ++n) nodes_[n].table->forward(*this, nodes_[n]);
+}
+
 void Tape::clear() {
   if (gradients_) fail("clear", "a call came while backward runs; needed it before or after");
   ++pass_;
+  observed_ = false;
   arena_.clear();
+  lasting_.clear();
   pool_.clear();
   values_.clear();
   nodes_.clear();
@@ -290,6 +382,7 @@ void Tape::clear() {
 void Tape::poison(bool on) {
   poisoned_ = on;
   arena_.poison(on);
+  lasting_.poison(on);
   pool_.poison(on);
 }
 

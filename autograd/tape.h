@@ -11,6 +11,7 @@
 #pragma once
 #include <array>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,9 +40,11 @@ struct Value {
   Index valid_begin;    // gradient elements [valid_begin, valid_end) hold sums, the rest is undefined
   Index valid_end;
   const Parameter::Leaf* parameter;
-  std::uint32_t pins;         // deferred products that still read the gradient
-  std::uint32_t pending;      // nodes that may still defer a product for this value (see Backward::defer)
-  std::uint32_t first_pair;   // of the list of deferred products
+  std::uint32_t pins;        // deferred products that still read the gradient
+  std::uint32_t uses;        // nodes recorded that may defer a product for this value
+  std::uint32_t pending;     // those of them that backward has not passed yet (see Backward::defer)
+  std::uint32_t first_pair;  // of the list of deferred products, in the order of backward
+  std::uint32_t last_pair;
   const std::byte* forms[2];  // the numbers in other layouts, see Tape::form
   bool wants_gradient;
   bool keeps_gradient;      // it stays readable after backward
@@ -93,6 +96,10 @@ class Tape {
   Var variable(const Tensor& tensor, Where where = Where::here());
   /// The parameter's value in this pass, the same handle each time.
   Var parameter(const Parameter& parameter);
+  /// A leaf on numbers of this dtype that somebody else keeps until clear(): no copy, no gradient.
+  Var borrow(std::byte* numbers, const Shape& shape, Index stride);
+  /// The same with a gradient, in memory that lies like the numbers and holds a sum that is added to.
+  Var borrow(std::byte* numbers, const Shape& shape, Index stride, std::byte* gradient);
 
   // -- Views: no copy, no node.
 
@@ -109,6 +116,11 @@ class Tape {
   /// from then on. Returns an empty handle where it would be unsafe: something has read x or will need its
   /// numbers.
   Var open(Var x, Where where = Where::here());
+  /// The rows of all pieces, one after the other, as one value without a node: their numbers move into it,
+  /// and they become views of it. So the gradient of the result is that of the pieces, by whatever way it
+  /// came. Returns an empty handle where that cannot be: a piece is a view itself or a leaf, or they are not
+  /// in the order, or the reverse order, in which they were recorded.
+  Var join(std::span<const Var> pieces, Where where = Where::here());
 
   // -- Recording, for ops (op.h).
 
@@ -136,6 +148,35 @@ class Tape {
   /// Ends the pass: all handles become stale, all memory is kept for the next one.
   void clear();
   bool consumed() const { return consumed_.line > 0; }
+  /// For an op whose derivative is a pass of its own: a tape of the same dtype, kept, and the gradients of
+  /// the running backward, to which that pass may add.
+  Tape& inner();
+  Gradients& running_gradients();
+
+  // -- Passes without backward, and passes that are run again.
+
+  class Scope;
+  /// What is recorded while the result lives wants no gradient.
+  [[nodiscard]] Scope no_gradient();
+  bool records_gradients() const { return silent_ == 0; }
+  /// What is recorded while it lives, without gradients, is thrown away at its end: its handles are void, and
+  /// its memory is used again.
+  class Frame {
+   public:
+    explicit Frame(Tape& tape);
+    Frame(const Frame&) = delete;
+    Frame& operator=(const Frame&) = delete;
+    ~Frame();
+
+   private:
+    Tape& tape_;
+    std::size_t values_, nodes_;
+    Arena::Mark mark_;
+  };
+  /// Computes nodes [begin, end) again from the numbers that their inputs hold now, into the same memory.
+  void replay(std::size_t begin, std::size_t end);
+  /// Whether somebody has looked at numbers (Var::tensor, item, view) since clear().
+  bool observed() const { return observed_; }
 
   // -- Where we are: module path and time step of what is recorded next.
 
@@ -166,6 +207,10 @@ class Tape {
   std::uint32_t check(Var x, std::string_view op, Where where) const;
   Arena& arena() { return arena_; }
   const Arena& arena() const { return arena_; }
+  /// Bytes that this tape and its inner ones hold from the heap for numbers.
+  std::size_t memory() const {
+    return arena_.reserved() + lasting_.reserved() + (inner_ ? inner_->memory() : 0);
+  }
   Pool& pool() { return pool_; }
   const Pool& pool() const { return pool_; }
   /// New memory is filled with NaN, and derivatives are given NaN for what their op does not claim to read.
@@ -173,14 +218,20 @@ class Tape {
   bool poisoned() const { return poisoned_; }
   /// Where backward may write the gradient of `x`: see op.h for the rules.
   std::byte* gradient_memory(std::uint32_t id, bool& fresh);
+  /// The same for several values, bit i of `wanted` for ids[i]; returns the bits of those that are fresh.
+  /// Blocks of columns that together fill rows are fresh together. What is in `summed`, or shares memory in
+  /// another way, is zeroed where it would be fresh.
+  unsigned gradient_memory(std::span<const std::uint32_t> ids, unsigned wanted, unsigned summed,
+                           std::byte** memory);
   /// Makes the whole gradient of a root, or a range of it, defined: zero where nothing was added.
-  void complete(std::uint32_t root, Index begin, Index end);
+  void complete(Value& root, Index begin, Index end);
+  void complete_gradient(std::uint32_t id);
   /// The numbers of a value in a layout of an op's own, kept for the rest of the pass; make(memory) is called
   /// when it is first asked for. The numbers of a value never change once something has read them.
   template <class Make>
   const std::byte* form(std::uint32_t id, int which, std::size_t bytes, Make make) {
     if (!values_[id].forms[which]) {
-      std::byte* memory = arena_.allocate(bytes);
+      std::byte* memory = lasting_.allocate(bytes);
       make(memory);
       values_[id].forms[which] = memory;
     }
@@ -206,13 +257,17 @@ class Tape {
     std::function<void(const Tensor&)> call;
   };
 
+  bool lives(const Bound& b) const;
   Var handle(std::uint32_t id) { return Var(this, id, pass_); }
   std::uint32_t add_root(const Shape& shape, std::byte* data, bool wants);
   Var add_view(std::uint32_t of, const Shape& shape, Index stride, Index offset);
   std::uint32_t begin_node(const OpTable* table, const void* op, std::span<const Var> inputs,
-                           std::span<const Shape> outputs, int aliased, int deferred, Where where);
+                           std::span<const Shape> outputs, int aliased, int deferred, bool wants,
+                           Where where);
   void run_backward(Var output, const Tensor* seed, Gradients& gradients, Where where);
   void backward_node(std::uint32_t index);
+  bool claim(Value& root, Index begin, Index end);
+  bool side_by_side(std::span<const std::uint32_t> ids, unsigned group, Index begin) const;
   bool reached(const Value& output) const;
   void allocate_gradient(std::uint32_t root);
   void settle(std::uint32_t id);  // one node less may defer a product for this value
@@ -224,8 +279,9 @@ class Tape {
 
   DType dtype_;
   std::uint32_t pass_ = 1;
-  Arena arena_;
-  Pool pool_{arena_};
+  Arena arena_;    // values, nodes and what ops keep
+  Arena lasting_;  // what a Frame does not take back: blocks of the pool, and forms
+  Pool pool_{lasting_};
   std::vector<Value> values_;
   std::vector<Node> nodes_;
   std::vector<DeferredPair> pairs_;
@@ -235,15 +291,21 @@ class Tape {
   std::vector<ScopeRecord> scopes_;
   std::int64_t scope_ = -1;
   std::int64_t step_ = -1;
+  std::int64_t silent_ = 0;
   Gradients* gradients_ = nullptr;  // of the running backward
   void (*flush_)(Tape&, std::uint32_t) = nullptr;
   Where consumed_;
   bool poisoned_ = false;
+  bool observed_ = false;
+  std::unique_ptr<Tape> inner_;
 };
+
+inline Tape::Scope Tape::no_gradient() { return Scope(silent_, 1); }
 
 template <class T>
 View<const T> Var::view(Where where) const {
   Tape& t = tape(where);
+  t.observed_ = true;
   if (t.dtype() != dtype_of<T>) fail("view", std::string("the tape is of ") + name_of(t.dtype()), where);
   const Value& v = t.value(t.check(*this, "view", where));
   return {reinterpret_cast<const T*>(v.data), v.shape, v.stride};

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
+#include "ops/row_kernels.h"
+
 namespace unroll::nn::detail {
 
 void check_sequence(const Sequence& xs, Where where) {
@@ -54,8 +58,51 @@ Var Collage::paste(const Shape& result) const {
                      : ops::detail::paste_computed(tape_, {pieces_, count_}, {places_, count_}, result);
 }
 
-Steps::Steps(Var projected, std::size_t values_before, const Layout& layout)
-    : rows_(projected), in_place_(false), layout_(layout) {
+Var Collage::join(const Shape& result) const {
+  if (count_ > 1)
+    if (const Var joined = tape_.join({pieces_, count_}); joined.defined()) return joined;
+  return paste(result);
+}
+
+void check_segment(Index steps, Where where) {
+  if (steps < 1)
+    autograd::fail("scan", fmt::format("a segment of {} steps came; needed at least 1", steps), where);
+}
+
+Var unwritten(Tape& tape, Index rows, Index cols) {
+  const Shape shape{rows, cols};
+  const auto bytes = static_cast<std::size_t>(shape.size()) * autograd::size_of(tape.dtype());
+  return tape.borrow(tape.arena().allocate(bytes), shape, cols);
+}
+
+Var copied(Var x) {
+  const Var copy = unwritten(x.tape(), x.rows(), x.cols());
+  carry_over({&x, 1}, {&copy, 1});
+  return copy;
+}
+
+void carry_over(std::span<const Var> from, std::span<const Var> to) {
+  Tape& tape = to[0].tape();
+  auto root = [&](Var v) { return tape.value(v.index()).root; };
+  autograd::dispatch(tape.dtype(), [&]<class T>() {
+    auto numbers = [&](Var v) {
+      const autograd::Value& value = tape.value(v.index());
+      return View<T>{reinterpret_cast<T*>(value.data), value.shape, value.stride};
+    };
+    std::array<Var, 4> source;
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      source[i] = from[i];
+      for (std::size_t j = 0; j < i; ++j)  // what an earlier one will overwrite is put aside
+        if (root(from[i]) == root(to[j]) && source[i] == from[i]) source[i] = copied(from[i]);
+    }
+    for (std::size_t i = 0; i < from.size(); ++i)
+      if (numbers(source[i]).data != numbers(to[i]).data)
+        ops::copy_rows(View<const T>(numbers(source[i])), numbers(to[i]));
+  });
+}
+
+Steps::Steps(Var projected, std::size_t values_before, const Layout& layout, Index begin)
+    : rows_(projected), in_place_(false), layout_(layout), begin_(layout.offset(begin)) {
   if (projected.index() < values_before) return;
   const Var opened = projected.tape().open(projected);
   if (!opened.defined()) return;
@@ -66,7 +113,7 @@ Steps::Steps(Var projected, std::size_t values_before, const Layout& layout)
 // A first step from zeros needs no recurrent product, unless it is the only one: then the weights would seem
 // to have got no gradient.
 Projected Steps::operator()(Index t) const {
-  return Projected(rows_.tape().rows(rows_, layout_.offset(t), layout_.alive(t)), in_place_,
+  return Projected(rows_.tape().rows(rows_, layout_.offset(t) - begin_, layout_.alive(t)), in_place_,
                    layout_.steps() > 1);
 }
 

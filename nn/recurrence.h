@@ -10,6 +10,8 @@
 // The state is a Var or a struct of up to four; its first Var is the output. Everything else, such as
 // directions, depth, ragged batches and carried state, is the business of this file and of nn/layers.h.
 #pragma once
+#include <algorithm>
+#include <array>
 #include <concepts>
 #include <new>
 #include <optional>
@@ -21,6 +23,7 @@
 #include "ops/gather.h"
 #include "ops/layout.h"
 #include "ops/paste.h"
+#include "ops/recompute.h"
 
 namespace unroll::nn {
 
@@ -72,10 +75,12 @@ auto called_from(Where where, F f) {
   }
 }
 
-/// Throws unless xs are the rows of its layout.
-void check_sequence(const Sequence& xs, Where where);
 /// Throws unless one field of a given state has a row for each sequence.
 void check_state(Var field, Index batch);
+/// Throws unless `steps` >= 1.
+void check_segment(Index steps, Where where);
+/// Throws unless xs are the rows of its layout.
+void check_sequence(const Sequence& xs, Where where);
 /// Rows of `a`, then those of `b`.
 Var rows_after(Var a, Var b);
 /// Columns of `a`, then those of `b`.
@@ -83,12 +88,15 @@ Var beside(Var a, Var b);
 /// Rows in the order of `index`; x itself if that changes nothing.
 Var permuted(Var x, std::span<const int> index, bool identity);
 
-/// Values put side by side into one result, in one op.
+/// Values put side by side into one result.
 class Collage {
  public:
   Collage(Tape& tape, Index capacity);
   void add(Var piece, Index row, Index column);
+  /// A copy of them, by one op.
   Var paste(const Shape& result) const;
+  /// The same for rows one after the other, where possible without a copy of their gradient (Tape::join).
+  Var join(const Shape& result) const;
 
  private:
   Tape& tape_;
@@ -97,39 +105,53 @@ class Collage {
   std::size_t count_ = 0;
 };
 
-/// Gives a cell its time steps, in the memory of `projected` if project() made it and nobody else has seen
-/// it.
+/// Gives a cell its time steps from `begin` on, in the memory of `projected` if project() made it and nobody
+/// else has seen it.
 class Steps {
  public:
-  Steps(Var projected, std::size_t values_before, const Layout& layout);
+  Steps(Var projected, std::size_t values_before, const Layout& layout, Index begin = 0);
   Projected operator()(Index t) const;
 
  private:
   Var rows_;
   bool in_place_;
   const Layout& layout_;
+  Index begin_;
 };
 
-/// Runs the cell over time; returns the state after each step t, with rows for the sequences alive then.
+/// Steps [begin, end) of a scan.
+struct Segment {
+  Index begin, end;
+  Order order;
+  Index size() const { return end - begin; }
+  /// The step that is the s-th in order.
+  Index step(Index s) const { return order == Order::forward ? begin + s : end - 1 - s; }
+};
+
+/// The state before the first step, in the order of ranks.
 template <Cell C>
-std::span<const StateOf<C>> run(const C& cell, const Sequence& xs, Order order,
-                                const std::optional<StateOf<C>>& given) {
-  using State = StateOf<C>;
-  Tape& tape = xs.rows.tape();
+StateOf<C> first_state(const C& cell, const Sequence& xs, const std::optional<StateOf<C>>& given) {
   const Layout& layout = *xs.layout;
-  if (given)
-    for (const Var* field : fields(*given)) check_state(*field, layout.batch());
+  if (!given) return cell.initial(xs.rows.tape(), layout.batch());
+  for (const Var* field : fields(*given)) check_state(*field, layout.batch());
+  return map_state(*given, [&](Var v) { return permuted(v, layout.sequences(), layout.sorted()); });
+}
+
+/// Runs the cell over the rows `xs` of a segment; returns the state after each of its steps, with rows for
+/// the sequences alive then. `initial` has rows for all.
+template <Cell C>
+std::span<const StateOf<C>> run(const C& cell, Var xs, const Layout& layout, Segment segment,
+                                const StateOf<C>& initial) {
+  using State = StateOf<C>;
+  Tape& tape = xs.tape();
   const std::size_t before = tape.values().size();
-  const Steps steps(cell.project(xs.rows), before, layout);
-  const State initial =
-      given ? map_state(*given, [&](Var v) { return permuted(v, layout.sequences(), layout.sorted()); })
-            : cell.initial(tape, layout.batch());
-  const Index last = layout.steps() - 1;
-  State* states = tape.arena().template allocate_array<State>(static_cast<std::size_t>(last + 1));
+  const Steps steps(cell.project(xs), before, layout, segment.begin);
+  const auto count = static_cast<std::size_t>(segment.size());
+  State* states = tape.arena().template allocate_array<State>(count);
   State state = initial;
   Index alive = layout.batch();
-  for (Index s = 0; s <= last; ++s) {
-    const Index t = order == Order::forward ? s : last - s;
+  for (Index s = 0; s < segment.size(); ++s) {
+    const Index t = segment.step(s);
     const auto time = tape.at_step(t);
     const Index now = layout.alive(t);
     if (now < alive) {  // some have ended, or not begun: the rest are a prefix
@@ -142,56 +164,207 @@ std::span<const StateOf<C>> run(const C& cell, const Sequence& xs, Order order,
     }
     alive = now;
     state = cell.step(steps(t), state);
-    new (&states[t]) State(state);
+    new (&states[t - segment.begin]) State(state);
   }
-  return {states, static_cast<std::size_t>(last + 1)};
+  return {states, count};
 }
 
-/// Puts the outputs of all steps into columns of a collage.
+/// The outputs of all steps in packed rows.
 template <class State>
-void collect(std::span<const State> states, const Layout& layout, Index column, Collage& into) {
-  for (std::size_t t = 0; t < states.size(); ++t)
-    into.add(*fields(states[t])[0], layout.offset(static_cast<Index>(t)), column);
+Var outputs(Tape& tape, std::span<const State> states, const Layout& layout, Index begin = 0) {
+  const auto steps = static_cast<Index>(states.size());
+  const Index first = layout.offset(begin);
+  Collage rows(tape, steps);
+  for (Index t = 0; t < steps; ++t)
+    rows.add(*fields(states[static_cast<std::size_t>(t)])[0], layout.offset(begin + t) - first, 0);
+  return rows.join(Shape{layout.offset(begin + steps) - first, fields(states[0])[0]->cols()});
 }
 
-/// The last state of each sequence, in the caller's order.
+/// The last state of each sequence in a segment, of its initial state where it has no step there; in the
+/// order of ranks.
 template <class State>
-State last_state(std::span<const State> states, const Layout& layout, Order order) {
-  const Index steps = layout.steps();
-  State last = order == Order::reverse ? states.front() : states.back();
-  if (order == Order::forward && layout.alive(steps - 1) < layout.batch())
-    for (std::size_t f = 0; f < fields(last).size(); ++f) {
-      auto field = [&](Index t) { return *fields(states[static_cast<std::size_t>(t)])[f]; };
-      Tape& tape = field(0).tape();
-      Collage ends(tape, steps);
-      for (Index t = 0; t < steps; ++t) {
-        const Index going_on = layout.alive(t + 1), ending = layout.alive(t) - going_on;
-        if (ending > 0) ends.add(tape.rows(field(t), going_on, ending), going_on, 0);
-      }
-      *fields(last)[f] = ends.paste(field(0).shape());
+State last_state(std::span<const State> states, const State& initial, const Layout& layout,
+                 const Segment& segment) {
+  const Index alive = layout.alive(segment.begin), batch = layout.batch();
+  const bool all_go_on = segment.order == Order::reverse || layout.alive(segment.end - 1) == alive;
+  State last = segment.order == Order::reverse ? states.front() : states.back();
+  if (all_go_on && alive == batch) return last;
+  for (std::size_t f = 0; f < fields(last).size(); ++f) {
+    auto field = [&](Index t) { return *fields(states[static_cast<std::size_t>(t - segment.begin)])[f]; };
+    Tape& tape = field(segment.begin).tape();
+    Collage ends(tape, segment.size() + 1);
+    if (all_go_on) ends.add(*fields(last)[f], 0, 0);
+    for (Index t = segment.begin; t < segment.end && !all_go_on; ++t) {
+      const Index going_on = t + 1 < segment.end ? layout.alive(t + 1) : 0;
+      if (const Index ending = layout.alive(t) - going_on; ending > 0)
+        ends.add(tape.rows(field(t), going_on, ending), going_on, 0);
     }
-  return map_state(last, [&](Var v) { return permuted(v, layout.ranks(), layout.sorted()); });
+    if (alive < batch) ends.add(tape.rows(*fields(initial)[f], alive, batch - alive), alive, 0);
+    *fields(last)[f] = ends.paste(Shape{batch, fields(last)[f]->cols()});
+  }
+  return last;
 }
 
+/// A state in the caller's order of sequences.
 template <class State>
-Index width(std::span<const State> states) {
-  return fields(states[0])[0]->cols();
+State in_callers_order(const State& state, const Layout& layout) {
+  return map_state(state, [&](Var v) { return permuted(v, layout.ranks(), layout.sorted()); });
+}
+
+/// A leaf [rows, cols] to be written to.
+Var unwritten(Tape& tape, Index rows, Index cols);
+/// A leaf with the numbers of x.
+Var copied(Var x);
+/// Gives each of `to` the numbers of the value in `from` at its place, all at once: a state may hand one of
+/// its Vars on to another.
+void carry_over(std::span<const Var> from, std::span<const Var> to);
+
+template <class State>
+std::array<Var, 4> list(const State& state) {
+  std::array<Var, 4> vars;
+  std::size_t i = 0;
+  for (const Var* v : fields(state)) vars[i++] = *v;
+  return vars;
+}
+
+/// The scan on a tape that records no gradients: every step in the memory of the one before. The first is
+/// outside of a frame, so that what later steps share, such as packed weights, is kept.
+template <Cell C>
+Scanned<StateOf<C>> scan_forward(const C& cell, const Sequence& xs, Order order, const StateOf<C>& initial) {
+  Tape& tape = xs.rows.tape();
+  const Layout& layout = *xs.layout;
+  const Segment all{0, layout.steps(), order};
+  const std::size_t before = tape.values().size();
+  const Steps steps(cell.project(xs.rows), before, layout);
+  const StateOf<C> memory = map_state(initial, [](Var v) { return copied(v); });
+  const Var out = unwritten(tape, layout.rows(), fields(initial)[0]->cols());
+  const std::size_t count = fields(initial).size();
+  for (Index s = 0; s < all.size(); ++s) {
+    const Index t = all.step(s), now = layout.alive(t);
+    std::optional<Tape::Frame> frame;
+    if (s > 0) frame.emplace(tape);
+    const auto time = tape.at_step(t);
+    // Rows that are not alive hold the first state of sequences to come, or the last of those that have
+    // ended.
+    const StateOf<C> state = map_state(memory, [&](Var v) { return tape.rows(v, 0, now); });
+    const auto next = list<StateOf<C>>(cell.step(steps(t), state)), place = list(state);
+    carry_over(std::span(next).first(1), std::array{tape.rows(out, layout.offset(t), now)});
+    carry_over(std::span(next).first(count), std::span(place).first(count));
+  }
+  return {{out, &layout}, in_callers_order(memory, layout)};
+}
+
+/// A segment as a part of a pass that is computed again in backward: from rows of xs and a state, outputs (if
+/// asked for) and the next state (all but the first `skipped` Vars).
+template <Cell C>
+struct RecomputedSegment {
+  const C* cell;
+  const Layout* layout;
+  Segment segment;
+  bool wants_outputs;
+  std::size_t skipped;
+
+  void operator()(Tape& tape, std::span<const Var> in, std::span<Var> out) const {
+    auto initial = cell->initial(tape, layout->batch());
+    std::size_t i = 1;
+    for (Var* v : fields(initial)) *v = in[i++];
+    const auto states = run(*cell, in[0], *layout, segment, initial);
+    std::size_t o = 0;
+    if (wants_outputs) out[o++] = outputs(tape, states, *layout, segment.begin);
+    const auto last = list(last_state(states, initial, *layout, segment));
+    for (std::size_t f = skipped; f < fields(initial).size(); ++f) out[o++] = last[f];
+  }
+};
+
+/// Runs the segments one after the other. Returns the outputs, if asked for, and the last state.
+template <Cell C>
+Scanned<StateOf<C>> scan_segments(const C& cell, const Sequence& xs, Index steps, bool wants_outputs,
+                                  Order order, const StateOf<C>& initial, Where where) {
+  Tape& tape = xs.rows.tape();
+  const Layout& layout = *xs.layout;
+  check_segment(steps, where);
+  const Index pieces = (layout.steps() + steps - 1) / steps;
+  // The last outputs of a batch of equal lengths are the next state: a view of them costs no copy, and its
+  // gradient is added up in the same order as without segments.
+  const bool output_is_state = wants_outputs && layout.alive(layout.steps() - 1) == layout.batch();
+  StateOf<C> state = initial;
+  Collage rows(tape, pieces);
+  for (Index p = 0; p < pieces; ++p) {
+    const Index k = order == Order::forward ? p : pieces - 1 - p;
+    const Segment segment{k * steps, std::min(layout.steps(), (k + 1) * steps), order};
+    const Index begin = layout.offset(segment.begin), count = layout.offset(segment.end) - begin;
+    const RecomputedSegment<C> f{&cell, &layout, segment, wants_outputs, output_is_state ? 1u : 0u};
+    std::array<Var, 5> in{tape.rows(xs.rows, begin, count)}, out;
+    std::array<Shape, 5> shapes;
+    std::size_t inputs = 1, results = 0, field = 0;
+    if (wants_outputs) shapes[results++] = Shape{count, fields(state)[0]->cols()};
+    for (const Var* v : fields(state)) {
+      in[inputs++] = *v;
+      if (field++ >= f.skipped) shapes[results++] = v->shape();
+    }
+    ops::recompute(tape, std::span(in).first(inputs), std::span(shapes).first(results), f,
+                   std::span(out).first(results), where);
+    std::size_t o = 0;
+    if (wants_outputs) rows.add(out[o++], begin, 0);
+    field = 0;
+    for (Var* v : fields(state))
+      if (field++ >= f.skipped) *v = out[o++];
+    if (output_is_state)
+      *fields(state)[0] =
+          tape.rows(out[0], order == Order::forward ? count - layout.batch() : 0, layout.batch());
+  }
+  const Var all = wants_outputs ? rows.paste(Shape{layout.rows(), fields(state)[0]->cols()}) : Var();
+  return {{all, &layout}, in_callers_order(state, layout)};
 }
 
 }  // namespace detail
 
 /// Runs `cell` over all steps. `initial`, [B, ...] each, is in the caller's order; without it the cell's own
 /// is taken. Steps of sequences that have ended are not computed; in reverse order each sequence begins at
-/// its own end.
+/// its own end. On a tape without gradients (Tape::no_gradient) each step works in the memory of the one
+/// before.
 template <Cell C>
 Scanned<StateOf<C>> scan(const C& cell, const Sequence& xs, Order order = Order::forward,
                          const std::optional<StateOf<C>>& initial = {}, Where where = Where::here()) {
   detail::check_sequence(xs, where);
-  const auto states = detail::called_from(where, [&] { return detail::run(cell, xs, order, initial); });
-  detail::Collage outputs(xs.rows.tape(), xs.layout->steps());
-  detail::collect(states, *xs.layout, 0, outputs);
-  return {{outputs.paste(Shape{xs.layout->rows(), detail::width(states)}), xs.layout},
-          detail::last_state(states, *xs.layout, order)};
+  Tape& tape = xs.rows.tape();
+  const Layout& layout = *xs.layout;
+  return detail::called_from(where, [&]() -> Scanned<StateOf<C>> {
+    const auto first = detail::first_state(cell, xs, initial);
+    if (!tape.records_gradients()) return detail::scan_forward(cell, xs, order, first);
+    const detail::Segment all{0, layout.steps(), order};
+    const auto states = detail::run(cell, xs.rows, layout, all, first);
+    const Var rows = detail::outputs(tape, states, layout);
+    return {{rows, &layout},
+            detail::in_callers_order(detail::last_state(states, first, layout, all), layout)};
+  });
+}
+
+/// The same in segments of so many steps, of which only inputs, outputs and the states in between are kept:
+/// backward computes each segment again (Chen et al. 2016), one more forward pass for memory of
+/// O(T / segment + segment) states. With forward order and equal lengths all gradients have the same bits.
+/// The cell must outlive the pass.
+template <Cell C>
+Scanned<StateOf<C>> scan_recomputed(const C& cell, const Sequence& xs, Index segment,
+                                    Order order = Order::forward,
+                                    const std::optional<StateOf<C>>& initial = {},
+                                    Where where = Where::here()) {
+  detail::check_sequence(xs, where);
+  return detail::called_from(where, [&] {
+    const auto first = detail::first_state(cell, xs, initial);
+    return detail::scan_segments(cell, xs, segment, true, order, first, where);
+  });
+}
+/// The last state only: outputs are not kept either.
+template <Cell C>
+StateOf<C> last_state_recomputed(const C& cell, const Sequence& xs, Index segment,
+                                 Order order = Order::forward, const std::optional<StateOf<C>>& initial = {},
+                                 Where where = Where::here()) {
+  detail::check_sequence(xs, where);
+  return detail::called_from(where, [&] {
+    const auto first = detail::first_state(cell, xs, initial);
+    return detail::scan_segments(cell, xs, segment, false, order, first, where).last;
+  });
 }
 
 /// Runs one cell forward and one in reverse over the same rows.
@@ -200,29 +373,23 @@ ScannedBoth<StateOf<F>, StateOf<R>> scan_both(const F& forward, const R& reverse
                                               const std::optional<StateOf<F>>& initial_forward = {},
                                               const std::optional<StateOf<R>>& initial_reverse = {},
                                               Where where = Where::here()) {
-  detail::check_sequence(xs, where);
   Tape& tape = xs.rows.tape();
-  const Layout& layout = *xs.layout;
   auto run_in = [&](const char* name, const auto& cell, Order order, const auto& initial) {
     const auto scope = tape.scope(name);
-    return detail::called_from(where, [&] { return detail::run(cell, xs, order, initial); });
+    return scan(cell, xs, order, initial, where);
   };
   const auto there = run_in("forward", forward, Order::forward, initial_forward);
   const auto back = run_in("reverse", reverse, Order::reverse, initial_reverse);
-  const Index left = detail::width(there), right = detail::width(back);
-  detail::Collage outputs(tape, 2 * layout.steps());
-  detail::collect(there, layout, 0, outputs);
-  detail::collect(back, layout, left, outputs);
-  return {{outputs.paste(Shape{layout.rows(), left + right}), &layout},
-          detail::last_state(there, layout, Order::forward),
-          detail::last_state(back, layout, Order::reverse)};
+  return {{detail::beside(there.outputs.rows, back.outputs.rows), xs.layout}, there.last, back.last};
 }
 
 }  // namespace unroll::nn
 
 namespace unroll {
+using nn::last_state_recomputed;
 using nn::Order;
 using nn::scan;
 using nn::scan_both;
+using nn::scan_recomputed;
 using nn::Sequence;
 }  // namespace unroll

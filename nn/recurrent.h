@@ -19,11 +19,14 @@ template <Cell C>
 struct Unidirectional {
   C cell;
   Order order = Order::forward;
+  Index recompute =
+      0;  // steps in a segment that backward computes again (scan_recomputed); 0 keeps everything
 
   using State = StateOf<C>;
   Scanned<State> operator()(const Sequence& xs, const std::optional<State>& initial = {},
                             Where where = Where::here()) const {
-    return scan(cell, xs, order, initial, where);
+    return recompute > 0 ? scan_recomputed(cell, xs, recompute, order, initial, where)
+                         : scan(cell, xs, order, initial, where);
   }
   void members(Members& m) { m("cell", cell); }
 };

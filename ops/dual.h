@@ -25,7 +25,7 @@ namespace detail {
 
 /// f(x) with slope f'(x), by the chain rule.
 template <class T, unsigned M>
-Dual<T, M> chain(const Dual<T, M>& x, T value, T slope) {
+[[gnu::always_inline]] inline Dual<T, M> chain(const Dual<T, M>& x, T value, T slope) {
   Dual<T, M> r{value, {}};
   for (std::size_t i = 0; i < r.tangent.size(); ++i) r.tangent[i] = x.tangent[i] * slope;
   return r;
@@ -34,7 +34,8 @@ Dual<T, M> chain(const Dual<T, M>& x, T value, T slope) {
 /// A function of two numbers. `both`, `left`, `right` give the tangent by an input that both, or only one of
 /// them, depends on.
 template <class T, unsigned A, unsigned B, class Both, class Left, class Right>
-Dual<T, A | B> combine(T value, const Dual<T, A>& a, const Dual<T, B>& b, Both both, Left left, Right right) {
+[[gnu::always_inline]] inline Dual<T, A | B> combine(T value, const Dual<T, A>& a, const Dual<T, B>& b,
+                                                     Both both, Left left, Right right) {
   Dual<T, A | B> r{value, {}};
   [&]<int... K>(std::integer_sequence<int, K...>) {
     (([&] {
@@ -54,7 +55,8 @@ Dual<T, A | B> combine(T value, const Dual<T, A>& a, const Dual<T, B>& b, Both b
 
 /// z = f(a, b) with slopes df/da and df/db.
 template <class T, unsigned A, unsigned B>
-Dual<T, A | B> chain(const Dual<T, A>& a, const Dual<T, B>& b, T value, T by_a, T by_b) {
+[[gnu::always_inline]] inline Dual<T, A | B> chain(const Dual<T, A>& a, const Dual<T, B>& b, T value, T by_a,
+                                                   T by_b) {
   return combine(
       value, a, b, [&](T x, T y) { return x * by_a + y * by_b; }, [&](T x) { return x * by_a; },
       [&](T y) { return y * by_b; });
@@ -215,12 +217,12 @@ auto erf(const Dual<T, M>& x) {
   return detail::chain(x, erf(x.value), T(1.1283791670955126) * exp(-(x.value * x.value)));  // 2 / sqrt(pi)
 }
 template <class T, unsigned M>
-auto tanh(const Dual<T, M>& x) {
+[[gnu::always_inline]] inline auto tanh(const Dual<T, M>& x) {
   const T y = tanh(x.value);
   return detail::chain(x, y, T(1.0) - y * y);
 }
 template <class T, unsigned M>
-auto sigmoid(const Dual<T, M>& x) {
+[[gnu::always_inline]] inline auto sigmoid(const Dual<T, M>& x) {
   const T y = sigmoid(x.value);
   return detail::chain(x, y, y * (T(1.0) - y));
 }

@@ -32,8 +32,8 @@ constexpr std::size_t kCachedMatrix = std::size_t{512} * 1024;  // bytes: fast e
 // c = addend + a op(b), where b are the numbers of value `id`, the right operand of a node that may defer.
 // The addend is as in ops/packed.h.
 template <class T>
-void multiply_add(Tape& tape, std::uint32_t id, Transpose tb, View<const T> a, View<const T> b,
-                  View<const T> addend, View<T> c) {
+void multiply_add(Tape& tape, std::uint32_t id, Transpose tb, const View<const T>& a, const View<const T>& b,
+                  const View<const T>& addend, const View<T>& c) {
   const std::size_t bytes = static_cast<std::size_t>(b.size()) * sizeof(T);
   if (!kPackedPays || (c.rows() > kPackedRows && bytes > kSmallMatrix)) {
     if (addend.data && addend.data != c.data) copy_rows(addend, c);
@@ -41,23 +41,25 @@ void multiply_add(Tape& tape, std::uint32_t id, Transpose tb, View<const T> a, V
   }
   const autograd::Value& v = tape.value(id);
   const int which = tb == Transpose::yes;
-  const bool single = v.pending <= 1 && !v.forms[which];  // in forward: so far
+  const bool single = (tape.consumed() ? v.pending : v.uses) <= 1 && !v.forms[which];  // forward: so far
   if (tb == Transpose::no && c.cols() % direct_columns<T>() == 0 && (single || bytes <= kCachedMatrix))
-    return multiply(a, b, addend, c);
+    return multiply<T>(a, b, addend, c);
   const Index count = packed_size<T>(a.cols(), c.cols());
   if (single && tape.consumed()) {
     const autograd::Scratch<T> memory(tape.pool(), count);
-    return multiply(a, pack(tb, b, memory.data()), addend, c);
+    return multiply<T>(a, pack(tb, b, memory.data()), addend, c);
   }
   const std::byte* packed = tape.form(id, which, static_cast<std::size_t>(count) * sizeof(T),
                                       [&](std::byte* memory) { pack(tb, b, reinterpret_cast<T*>(memory)); });
-  multiply(a, Packed<T>{reinterpret_cast<const T*>(packed), a.cols(), c.cols()}, addend, c);
+  multiply<T>(a, Packed<T>{reinterpret_cast<const T*>(packed), a.cols(), c.cols()}, addend, c);
 }
 
 // -- Deferred products: d_b += sum of left' right over all uses of b.
 
-// Runs of rows that follow each other in memory on both sides are one product already; short runs are
-// gathered until there are this many rows.
+// Rows are added up in the order in which backward came by them, each pair from its last row to its first. So
+// the sum over a long sequence has the same bits when backward takes it in segments. Runs of rows that follow
+// each other in memory on both sides are one product already; short runs are gathered until there are this
+// many rows.
 constexpr Index kGatherRows = 512;
 
 template <class T>
@@ -74,6 +76,8 @@ class OuterSum {
       take_run();
       run_ = p;
     } else {
+      run_.left = p.left;
+      run_.right = p.right;
       run_.rows += p.rows;
     }
   }
@@ -86,31 +90,43 @@ class OuterSum {
 
  private:
   static const T* numbers(const std::byte* p) { return reinterpret_cast<const T*>(p); }
+  // Whether the run goes on with p, which then lies before it in memory.
   bool extends(const DeferredPair& p) const {
     return run_.rows > 0 && p.left_stride == run_.left_stride && p.right_stride == run_.right_stride &&
-           numbers(p.left) == numbers(run_.left) + run_.rows * run_.left_stride &&
-           numbers(p.right) == numbers(run_.right) + run_.rows * run_.right_stride;
+           numbers(p.left) + p.rows * p.left_stride == numbers(run_.left) &&
+           numbers(p.right) + p.rows * p.right_stride == numbers(run_.right);
   }
   void take_run() {
     if (run_.rows == 0) return;
-    const View<const T> left{numbers(run_.left), Shape{run_.rows, run_.left_cols}, run_.left_stride};
-    const View<const T> right{numbers(run_.right), Shape{run_.rows, run_.right_cols}, run_.right_stride};
+    const View<const T> left = backwards(run_.left, run_.rows, run_.left_cols, run_.left_stride);
+    const View<const T> right = backwards(run_.right, run_.rows, run_.right_cols, run_.right_stride);
     run_.rows = 0;
-    if (left.rows() >= kGatherRows / 4) return multiply(left, right);
-    if (gathered_ + left.rows() > kGatherRows) multiply_gathered();
-    for (Index r = 0; r < left.rows(); ++r, ++gathered_) {
-      std::copy_n(left.row(r), left.cols(), left_.row(gathered_));
-      std::copy_n(right.row(r), right.cols(), right_.row(gathered_));
+    if (left.rows() >= kGatherRows / 4) {
+      multiply_gathered();
+      return multiply_rows(left, right);
     }
+    for (Index r = 0; r < left.rows(); ++r) {
+      if (gathered_ == kGatherRows) multiply_gathered();
+      std::copy_n(left.row(r), left.cols(), left_.row(gathered_));
+      std::copy_n(right.row(r), right.cols(), right_.row(gathered_++));
+    }
+  }
+  static View<const T> backwards(const std::byte* first, Index rows, Index cols, Index stride) {
+    if (!kPackedPays) return {numbers(first), Shape{rows, cols}, stride};  // OpenBLAS has an order of its own
+    return {numbers(first) + (rows - 1) * stride, Shape{rows, cols}, -stride};
   }
   void multiply_gathered() {
     if (gathered_ == 0) return;
-    multiply({left_.data, left_.shape.with(0, gathered_), left_.stride},
-             {right_.data, right_.shape.with(0, gathered_), right_.stride});
+    multiply_rows({left_.data, left_.shape.with(0, gathered_), left_.stride},
+                  {right_.data, right_.shape.with(0, gathered_), right_.stride});
     gathered_ = 0;
   }
-  void multiply(View<const T> left, View<const T> right) {
-    gemm(Transpose::yes, Transpose::no, left, right, into_.fresh ? T(0) : T(1), into_.view);
+  void multiply_rows(View<const T> left, View<const T> right) {
+    if (!kPackedPays)
+      gemm(Transpose::yes, Transpose::no, left, right, into_.fresh ? T(0) : T(1), into_.view);
+    else
+      multiply<T>(Transpose::yes, left, Transpose::no, right,
+                  into_.fresh ? View<const T>() : View<const T>(into_.view), into_.view);
     into_.fresh = false;
   }
 
@@ -170,14 +186,19 @@ struct MatMul {
   template <class T>
   void forward(Forward<T>& context) const {
     const View<T> out = context.out();
-    View<const T> from;
-    if (addend == Addend::in_place) from = out;
-    if (addend == Addend::full) from = context.in(2);
-    if (addend == Addend::row) from = {context.in(2).data, out.shape, 0};
     if (ta == Transpose::no)
-      multiply_add(context.tape(), context.id(1), tb, context.in(0), context.in(1), from, out);
+      multiply_add<T>(context.tape(), context.id(1), tb, context.in(0), context.in(1), begin(context, out),
+                      out);
     else
       gemm(ta, tb, context.in(0), context.in(1), T(0), out);
+  }
+
+  template <class T>
+  View<const T> begin(Forward<T>& context, const View<T>& out) const {
+    if (addend == Addend::none) return {};
+    if (addend == Addend::in_place) return out;
+    const View<const T> from = context.in(2);
+    return {from.data, out.shape, addend == Addend::row ? 0 : from.stride};
   }
 
   template <class T>
@@ -186,8 +207,8 @@ struct MatMul {
     if (context.wants(0)) {
       const Into<T> d_a = context.d_in(0);
       if (ta == Transpose::no)
-        multiply_add(context.tape(), context.id(1), !tb, d_out, b, d_a.fresh ? View<const T>() : d_a.view,
-                     d_a.view);
+        multiply_add<T>(context.tape(), context.id(1), !tb, d_out, b,
+                        {d_a.fresh ? nullptr : d_a.view.data, d_a.view.shape, d_a.view.stride}, d_a.view);
       else
         gemm(tb, Transpose::yes, b, d_out, d_a.fresh ? T(0) : T(1), d_a.view);
     }

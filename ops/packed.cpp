@@ -29,6 +29,9 @@ constexpr int group_of(Index rows) {
 
 // A block of a (kRowBlock x kDepth) and one panel (kDepth x panel) stay in L2.
 constexpr Index kDepth = 256, kRowBlock = 240;
+// Up to so many rows a matrix that is used once is read as it stands: packing a panel takes about as long as
+// multiplying twelve rows by it.
+constexpr Index kDirectRows = 12;
 
 template <class T>
 constexpr Index lanes = Pack<T>::lanes;
@@ -44,11 +47,12 @@ struct Strip {
   Index step, next;
 };
 
-// What a kernel computes: c = from + a w, `depth` deep.
+// What a kernel computes: c = from + a w, `depth` deep. `a_next` from one column of a to the next: 1, or the
+// row stride of a matrix that is read across.
 template <class T>
 struct Tile {
   const T* a;
-  Index a_step;
+  Index a_step, a_next;
   Strip<T> w;
   Index depth;
   const T* from;
@@ -72,12 +76,12 @@ void kernel(const Tile<T>& tile) {
   Pack<T> sum[R * W];
   unrolled<R * W>([&](int i) { sum[i] = Pack<T>::load(tile.from + i / W * tile.from_step + i % W * L); });
   const T *a = tile.a, *w = tile.w.data;
-  const Index a_step = tile.a_step, w_step = tile.w.step, w_next = tile.w.next;
-  for (Index k = 0; k < tile.depth; ++k, w += w_step) {
+  const Index a_step = tile.a_step, a_next = tile.a_next, w_step = tile.w.step, w_next = tile.w.next;
+  for (Index k = 0; k < tile.depth; ++k, a += a_next, w += w_step) {
     Pack<T> row[W];
     unrolled<W>([&](int v) { row[v] = Pack<T>::load(w + v / V * w_next + v % V * L); });
     unrolled<R>([&](int r) {
-      const Pack<T> x = typename Pack<T>::Batch(a[r * a_step + k]);
+      const Pack<T> x = typename Pack<T>::Batch(a[r * a_step]);
       unrolled<W>([&](int v) { sum[r * W + v] = fma(x, row[v], sum[r * W + v]); });
     });
   }
@@ -118,20 +122,37 @@ void run_at_edge(Kernel<T> kernel, Tile<T> tile, Index rows, Index columns) {
   for (Index r = 0; r < rows; ++r) std::copy_n(block + r * panel<T>, columns, c + r * c_step);
 }
 
+// A rectangle of numbers: `step` elements from row to row, `next` from column to column.
+template <class T>
+struct Block {
+  T* data;
+  Index rows, cols, step, next;
+
+  Block part(Index row, Index count, Index col, Index width) const {
+    return {data + row * step + col * next, count, width, step, next};
+  }
+};
+template <class T>
+Block<T> block_of(const View<T>& v, Transpose transpose = Transpose::no) {
+  if (transpose == Transpose::yes) return {v.data, v.cols(), v.rows(), 1, v.stride};
+  return {v.data, v.rows(), v.cols(), v.stride, 1};
+}
+
 // c = from + a w for a block of a and of w; without `from`, c = a w. `strip(j, columns)` is the place of the
 // panels that begin with column j.
 template <class T, class StripOf>
-void multiply_block(View<const T> a, Index cols, StripOf strip, View<const T> from, View<T> c) {
+void multiply_block(const Block<const T>& a, Index cols, StripOf strip, const Block<const T>& from,
+                    const Block<T>& c) {
   alignas(64) static constexpr T zeros[kChains * lanes<T>] = {};
-  const Index rows = a.rows(), group = group_of(rows);
+  const Index rows = a.rows, group = group_of(rows);
   const Index blocks = (rows + kRows - 1) / kRows;
   for (Index j = 0; j < cols;) {
     const bool several = group > 1 && j + group * panel<T> <= cols;
     const Index columns = several ? group * panel<T> : std::min(panel<T>, cols - j);
     const auto vectors = static_cast<std::size_t>((columns + lanes<T> - 1) / lanes<T>);
     const T* begin = from.data ? from.data + j : zeros;
-    Tile<T> tile{a.data,     a.stride, strip(j, columns), a.cols(), begin, from.data ? from.stride : 0,
-                 c.data + j, c.stride};
+    Tile<T> tile{a.data,     a.step, a.next, strip(j, columns), a.cols, begin, from.data ? from.step : 0,
+                 c.data + j, c.step};
     Index done = 0;
     for (Index b = 0; b < blocks; ++b) {  // rows are dealt evenly: 8 are 4 and 4, not 6 and 2
       const Index step = (rows - done) / (blocks - b);
@@ -190,21 +211,22 @@ void transpose_into(T* to, Index step, View<const T> from) {
 
 // `strip(k, depth, j, columns)` is the place in w of rows k.. and columns j...
 template <class T, class StripOf>
-void run(View<const T> a, Index cols, StripOf strip, View<const T> addend, View<T> c) {
-  const Index depth = a.cols();
-  for (Index m = 0; m < c.rows(); m += kRowBlock) {
-    const Index rows = std::min(kRowBlock, c.rows() - m);
-    const View<T> to = part(c, m, rows, 0, cols);
-    View<const T> from = addend.data ? part(addend, m, rows, 0, cols) : addend;
+void run(const Block<const T>& a, StripOf strip, const View<const T>& addend, const View<T>& out) {
+  const Block<T> c = block_of(out);
+  const Block<const T> begin{addend.data, c.rows, c.cols, addend.stride, 1};
+  for (Index m = 0; m < c.rows; m += kRowBlock) {
+    const Index rows = std::min(kRowBlock, c.rows - m);
+    const Block<T> to = c.part(m, rows, 0, c.cols);
+    Block<const T> from = addend.data ? begin.part(m, rows, 0, c.cols) : begin;
     Index k = 0;
     do {  // once even for K = 0, which assigns the addend
-      const Index deep = std::min(kDepth, depth - k);
+      const Index deep = std::min(kDepth, a.cols - k);
       multiply_block(
-          part(a, m, rows, k, deep), cols, [&](Index j, Index columns) { return strip(k, deep, j, columns); },
-          from, to);
-      from = to;
+          a.part(m, rows, k, deep), c.cols,
+          [&](Index j, Index columns) { return strip(k, deep, j, columns); }, from, to);
+      from = {to.data, to.rows, to.cols, to.step, to.next};
       k += deep;
-    } while (k < depth);
+    } while (k < a.cols);
   }
 }
 
@@ -236,11 +258,11 @@ Packed<T> pack(Transpose transpose, View<const T> w, T* memory) {
 }
 
 template <class T>
-void multiply(View<const T> a, const Packed<T>& w, View<const T> addend, View<T> c) {
+void multiply(const View<const T>& a, const Packed<T>& w, const View<const T>& addend, const View<T>& c) {
   assert(a.cols() == w.rows && c.cols() == w.cols && a.rows() == c.rows());
   const Index padded = round_up(w.cols, lanes<T>);
   run(
-      a, w.cols,
+      block_of(a),
       [&](Index k, Index depth, Index j, Index columns) -> Strip<T> {
         return {w.data + k * padded + j * depth, std::min(panel<T>, round_up(columns, lanes<T>)),
                 panel<T> * depth};
@@ -249,12 +271,29 @@ void multiply(View<const T> a, const Packed<T>& w, View<const T> addend, View<T>
 }
 
 template <class T>
-void multiply(View<const T> a, View<const T> w, View<const T> addend, View<T> c) {
+void multiply(const View<const T>& a, const View<const T>& w, const View<const T>& addend, const View<T>& c) {
   assert(a.cols() == w.rows() && c.cols() == w.cols() && a.rows() == c.rows() && w.cols() % lanes<T> == 0);
   run(
-      a, w.cols(),
+      block_of(a),
       [&](Index k, Index, Index j, Index) -> Strip<T> {
         return {&w(k, j), w.stride, panel<T>};
+      },
+      addend, c);
+}
+
+template <class T>
+void multiply(Transpose ta, const View<const T>& a, Transpose tb, const View<const T>& b,
+              const View<const T>& addend, const View<T>& c) {
+  const Block<const T> left = block_of(a, ta), right = block_of(b, tb);
+  assert(left.cols == right.rows && c.cols() == right.cols && left.rows == c.rows());
+  const bool direct = tb == Transpose::no && right.cols % lanes<T> == 0 && left.rows <= kDirectRows;
+  alignas(64) T panels[kChains * lanes<T> * kDepth];
+  run(
+      left,
+      [&](Index k, Index depth, Index j, Index columns) -> Strip<T> {
+        if (direct) return {&b(k, j), b.stride, panel<T>};
+        pack(tb, tb == Transpose::no ? part(b, k, depth, j, columns) : part(b, j, columns, k, depth), panels);
+        return {panels, std::min(panel<T>, round_up(columns, lanes<T>)), panel<T> * depth};
       },
       addend, c);
 }
@@ -268,10 +307,18 @@ template Index packed_size<float>(Index, Index);
 template Index packed_size<double>(Index, Index);
 template Packed<float> pack(Transpose, View<const float>, float*);
 template Packed<double> pack(Transpose, View<const double>, double*);
-template void multiply(View<const float>, const Packed<float>&, View<const float>, View<float>);
-template void multiply(View<const double>, const Packed<double>&, View<const double>, View<double>);
-template void multiply(View<const float>, View<const float>, View<const float>, View<float>);
-template void multiply(View<const double>, View<const double>, View<const double>, View<double>);
+template void multiply(const View<const float>&, const Packed<float>&, const View<const float>&,
+                       const View<float>&);
+template void multiply(const View<const double>&, const Packed<double>&, const View<const double>&,
+                       const View<double>&);
+template void multiply(const View<const float>&, const View<const float>&, const View<const float>&,
+                       const View<float>&);
+template void multiply(const View<const double>&, const View<const double>&, const View<const double>&,
+                       const View<double>&);
+template void multiply(Transpose, const View<const float>&, Transpose, const View<const float>&,
+                       const View<const float>&, const View<float>&);
+template void multiply(Transpose, const View<const double>&, Transpose, const View<const double>&,
+                       const View<const double>&, const View<double>&);
 template Index direct_columns<float>();
 template Index direct_columns<double>();
 

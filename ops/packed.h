@@ -5,6 +5,9 @@
 // columns as wide as the accumulators in registers, padded with zeros to whole SIMD registers. A BLAS does
 // the same anew at every call.
 //
+// Views are passed by reference: a copy would be read in wide pieces just after it was written in narrow
+// ones.
+//
 // Every element is the sum over k = 0, 1, ... K - 1 in this order, one fused multiply-add each, that begins
 // with the addend. So the bits of a row depend neither on the other rows, nor on their number, nor on
 // whether w was packed.
@@ -43,12 +46,18 @@ Packed<T> pack(Transpose transpose, View<const T> w, T* memory);
 /// c = addend + a w. The addend is a matrix of the shape of c, or c itself; one row repeated, by a row stride
 /// of 0; or, without data, zero. Views may be strided; c overlaps neither a nor a part of the addend.
 template <class T>
-void multiply(View<const T> a, const Packed<T>& w, View<const T> addend, View<T> c);
+void multiply(const View<const T>& a, const Packed<T>& w, const View<const T>& addend, const View<T>& c);
 /// The same bits from a matrix as it stands, for few rows and a single use. N is a multiple of
 /// direct_columns<T>().
 template <class T>
-void multiply(View<const T> a, View<const T> w, View<const T> addend, View<T> c);
+void multiply(const View<const T>& a, const View<const T>& w, const View<const T>& addend, const View<T>& c);
 template <class T>
 Index direct_columns();
+
+/// The same for op(a) op(b), transposed where asked, without memory of its own: panels of b are packed on the
+/// way. Strides may be negative: then k goes from the last row to the first.
+template <class T>
+void multiply(Transpose ta, const View<const T>& a, Transpose tb, const View<const T>& b,
+              const View<const T>& addend, const View<T>& c);
 
 }  // namespace unroll::ops

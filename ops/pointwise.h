@@ -26,7 +26,6 @@ namespace unroll::ops {
 using autograd::Backward;
 using autograd::Forward;
 using autograd::Inputs;
-using autograd::Into;
 
 /// A name for listings, and the line of the user's call.
 struct Label {
@@ -62,8 +61,11 @@ class Stream {
   static constexpr Index lanes = PackOf<Number, Arch>::lanes;
 
   /// `v` broadcast to `rows` rows and `size` elements.
-  Stream(const View<T>& v, Index rows, Index size)
-      : data_(v.data),
+  Stream(const View<T>& v, Index rows, Index size) : Stream(v.data, v, rows, size) {}
+  /// Numbers that lie like those of `v`.
+  template <class U>
+  Stream(T* data, const View<U>& v, Index rows, Index size)
+      : data_(data),
         row_step_(v.size() == size || v.rows() == rows ? v.stride : 0),
         splat_(v.size() != size && v.cols() == 1) {}
   bool splat() const { return splat_; }
@@ -188,22 +190,24 @@ struct Pointwise {
     bool wanted, fresh;
   };
 
+  // Filled in where they lie: structs that are assembled elsewhere and copied make wide loads wait for the
+  // narrow stores before them.
   template <class T, std::size_t... I, std::size_t... O>
   void run_backward(Backward<T>& context, std::index_sequence<I...>, std::index_sequence<O...>) const {
     const View<const T> d_out[] = {context.d_out(O)...};
     const View<const T> in[] = {context.in(I)...};
     const Index size = d_out[0].size();
-    bool flat = (d_out[O].contiguous() && ...) && ((in[I].contiguous() && in[I].size() == size) && ...);
-    Into<T> into[N] = {};
-    for (int k = 0; k < N; ++k) {
-      if (!context.wants(k)) continue;
-      into[k] = gradient_of(context, k, in[k].size() != size);
-      flat = flat && into[k].view.contiguous();
-    }
+    // A gradient lies like its value. That of a repeated operand is added to in several places.
+    const bool flat = (d_out[O].contiguous() && ...) && ((in[I].contiguous() && in[I].size() == size) && ...);
+    const unsigned wanted = ((context.wants(I) ? 1u << I : 0u) | ...);
+    const unsigned repeated = ((in[I].size() != size ? 1u << I : 0u) | ...);
+    T* memory[N] = {};
+    const unsigned fresh = context.d_in(wanted, repeated, memory);
     const Index rows = flat ? 1 : d_out[0].rows(), cols = flat ? size : d_out[0].cols();
     detail::Stream<const T> x[] = {{in[I], rows, size}...};
     detail::Stream<const T> dy[] = {{d_out[O], rows, size}...};
-    Target<T> target[] = {{{into[I].view, rows, size}, nullptr, nullptr, context.wants(I), into[I].fresh}...};
+    Target<T> target[] = {
+        {{memory[I], in[I], rows, size}, nullptr, nullptr, (wanted >> I & 1) != 0, (fresh >> I & 1) != 0}...};
     constexpr Index lanes = Pack<T>::lanes;
     for (Index r = 0; r < rows; ++r) {
       const T* from[] = {x[I].begin(r)...};
@@ -235,15 +239,6 @@ struct Pointwise {
       for (Target<T>& t : target)
         if (t.wanted) t.sum.end_sum(r);
     }
-  }
-
-  // Operands that share memory, or are repeated, are added to in several places: theirs is never fresh.
-  template <class T>
-  static Into<T> gradient_of(Backward<T>& context, int k, bool repeated) {
-    bool shared = false;
-    for (int other = 0; other < N; ++other)
-      shared = shared || (other != k && context.wants(other) && context.share_gradient(k, other));
-    return shared || repeated ? Into<T>{context.add_to(k), false} : context.d_in(k);
   }
 
   // d_in[K] += sum over outputs of d_out * d out / d in[K], for one pack.

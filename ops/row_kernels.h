@@ -56,16 +56,18 @@ template <class T>
 void put_rows(View<const T> from, Into<T> into) {
   into.fresh ? copy_rows(from, into.view) : add_rows(from, into.view);
 }
-/// to[c] += sum over r of from(r, c), four rows at a time: `to` is read and written a quarter as often.
+/// to[c] += sum over r of from(r, c), from the last row to the first, as backward goes through time: the same
+/// bits whether a long sequence comes at once or in segments. Four rows at a time: `to` is read and written a
+/// quarter as often.
 template <class T>
 void sum_rows(View<const T> from, T* __restrict to) {
-  const Index rows = from.rows(), cols = from.cols();
-  Index r = 0;
-  for (; r + 4 <= rows; r += 4) {
-    const T *a = from.row(r), *b = from.row(r + 1), *c = from.row(r + 2), *d = from.row(r + 3);
-    for (Index i = 0; i < cols; ++i) to[i] += (a[i] + b[i]) + (c[i] + d[i]);
+  const Index cols = from.cols();
+  Index r = from.rows();
+  for (; r >= 4; r -= 4) {
+    const T *a = from.row(r - 1), *b = from.row(r - 2), *c = from.row(r - 3), *d = from.row(r - 4);
+    for (Index i = 0; i < cols; ++i) to[i] = (((to[i] + a[i]) + b[i]) + c[i]) + d[i];
   }
-  for (; r < rows; ++r) add_row(from.row(r), cols, to);
+  while (r-- > 0) add_row(from.row(r), cols, to);
 }
 
 /// The rectangle of `shape` whose first element is v(row, column).

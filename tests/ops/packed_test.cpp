@@ -121,6 +121,53 @@ TEST_CASE_TEMPLATE("a row's bits depend neither on the other rows nor on packing
   }
 }
 
+TEST_CASE_TEMPLATE("the general product has the bits of the packed one, whichever way its operands lie", T,
+                   float, double) {
+  const Index sizes[][3] = {{1, 64, 5},      {2, 17, 3}, {7, 100, 300}, {13, 64, 40},
+                            {250, 130, 260}, {5, 0, 3},  {3, 4, 0}};
+  for (const auto& [m, n, k] : sizes)
+    for (Transpose ta : {Transpose::no, Transpose::yes})
+      for (Transpose tb : {Transpose::no, Transpose::yes})
+        for (bool adds : {false, true}) {
+          const Strided<T> a(m, k, 1, 1), b(k, n, 2, 2);
+          Strided<T> across_a(k, m, 2, 1), across_b(n, k, 1, 2), expected(m, n, 3, 4), c(m, n, 3, 4);
+          for (Index l = 0; l < k; ++l) {
+            for (Index i = 0; i < m; ++i) across_a.view(l, i) = a.view(i, l);
+            for (Index j = 0; j < n; ++j) across_b.view(j, l) = b.view(l, j);
+          }
+          std::vector<T> memory(static_cast<std::size_t>(packed_size<T>(k, n)));
+          const auto packed = pack<T>(Transpose::no, b.view, memory.data());
+          multiply<T>(a.view, packed, adds ? View<const T>(expected.view) : View<const T>(), expected.view);
+          multiply<T>(ta, ta == Transpose::yes ? across_a.view : a.view, tb,
+                      tb == Transpose::yes ? across_b.view : b.view,
+                      adds ? View<const T>(c.view) : View<const T>(), c.view);
+          CHECK(c.gaps_untouched());
+          for (Index i = 0; i < m; ++i)
+            for (Index j = 0; j < n; ++j) REQUIRE(c.view(i, j) == expected.view(i, j));
+        }
+}
+
+TEST_CASE_TEMPLATE("a sum over rows can be taken in parts, from the last row to the first", T, float,
+                   double) {
+  const Index rows = 700, m = 20, n = 70;
+  const Strided<T> a(rows, m, 0, 1), b(rows, n, 0, 2);
+  auto from = [](View<const T> v, Index begin, Index end) {
+    return View<const T>{v.row(end - 1), Shape{end - begin, v.cols()}, -v.stride};
+  };
+  auto sum = [&](std::vector<Index> ends) {
+    Strided<T> c(m, n, 0, 3);
+    Index end = rows;
+    for (Index begin : ends) {
+      multiply<T>(Transpose::yes, from(a.view, begin, end), Transpose::no, from(b.view, begin, end),
+                  end == rows ? View<const T>() : View<const T>(c.view), c.view);
+      end = begin;
+    }
+    return c.memory;
+  };
+  const auto whole = sum({0}), parts = sum({650, 300, 299, 10, 0});
+  for (std::size_t i = 0; i + 1 < whole.size(); ++i) REQUIRE(whole[i] == parts[i]);
+}
+
 namespace {
 
 // The gradients of a chain x_t = tanh(x_{t-1} w) of `steps` uses of one w, and the last x.

@@ -1,5 +1,9 @@
 // Ops that only move numbers: paste and what is made of it, views, transpose.
+#include <cmath>
+
+#include "ops/elementwise.h"
 #include "ops/paste.h"
+#include "ops/recompute.h"
 #include "ops/transpose.h"
 #include "ops/views.h"
 #include "tests/ops/axes.h"
@@ -242,6 +246,50 @@ OpEntry contiguous_entry() {
       .cannot_be_bad = "takes every value"};
 }
 
+// x y and x + y as two results of one part, and what the part does wrong.
+struct ProductAndSum {
+  void operator()(Tape&, Inputs x, std::span<Var> out) const {
+    out[0] = x[0] * x[1];
+    out[1] = tanh(x[0]) + x[1];
+  }
+};
+
+OpEntry recompute_entry() {
+  Samples samples;
+  for (const auto& shapes : any_shapes) samples.push_back({shapes[0], shapes[0]});
+  return {
+      .name = "recompute",
+      .build = [](Tape& tape, Inputs x) -> Outputs {
+        const Shape shapes[] = {x[0].shape(), x[0].shape()};
+        Outputs out(2);
+        ops::recompute(tape, x, shapes, ProductAndSum(), out);
+        return out;
+      },
+      .expected =
+          [](Numbers x) {
+            std::vector<Tensor> out(2, x[0]);
+            for (Index i = 0; i < x[0].size(); ++i) {
+              out[0].set(i, x[0].at(i) * x[1].at(i));
+              out[1].set(i, std::tanh(x[0].at(i)) + x[1].at(i));
+            }
+            return out;
+          },
+      .samples = samples,
+      .bad = {{[](Tape& t) {
+                 const Var x[] = {t.zeros({2, 2}), t.zeros({2, 2})};
+                 const Shape shapes[] = {{2, 2}, {2, 3}};
+                 Var out[2];
+                 ops::recompute(t, x, shapes, ProductAndSum(), out);
+               },
+               "[recompute] result 1 is of shape [2, 2]; needed [2, 3], as was said"},
+              {[](Tape& t) {
+                 const Var x = t.zeros({2, 2});
+                 ops::recompute(t, {&x, 1}, {}, ProductAndSum(), {});
+               },
+               "[recompute] 1 inputs, 0 shapes and 0 results came; needed up to 8 each, and as many results "
+               "as shapes"}}};
+}
+
 }  // namespace
 
 std::vector<OpEntry> shape_ops() {
@@ -261,8 +309,8 @@ std::vector<OpEntry> shape_ops() {
          concat({t.zeros({2, 3})}, 2);
        },
        "[concat] axis 2 of a value of shape [2, 3] came; needed -2 to 1"}};
-  return {concat_0,      concat_entry(1), concat_entry(2),   concat_entry(3),   stack_entry(),
-          paste_entry(), slice_entry(),   transpose_entry(), contiguous_entry()};
+  return {concat_0,      concat_entry(1), concat_entry(2),   concat_entry(3),    stack_entry(),
+          paste_entry(), slice_entry(),   transpose_entry(), contiguous_entry(), recompute_entry()};
 }
 
 }  // namespace unroll::tests
