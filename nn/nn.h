@@ -10,4 +10,5 @@
 #include "nn/recurrent.h"
 #include "nn/safetensors.h"
 #include "nn/schedule.h"
+#include "nn/stepper.h"
 #include "ops/ops.h"

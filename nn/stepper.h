@@ -1,0 +1,147 @@
+// A net that is run one step at a time: it holds the state, and neither records nor allocates.
+//
+//   Stepper stepper(cell, 1);                        inputs of one number, batch 1
+//   for (float x : samples) y = stepper.step<float>({&x, 1})[0];
+#pragma once
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "nn/recurrent.h"
+
+namespace unroll::nn {
+
+struct StepperOptions {
+  Index batch = 1;
+  DType dtype = f32;
+};
+
+/// One step of a cell, a Unidirectional or a Stack of them (forward order, without dropout), and of what
+/// comes behind, is recorded once; step() computes its ops again, in the same memory. So a cell's step() must
+/// be the same ops at every step: one that looks at numbers throws Error here. Numbers are those of scan().
+/// The net must outlive the stepper. Parameters may be packed: after they have changed, make a new one.
+class Stepper {
+ public:
+  /// `width` numbers come for each of the batch. `finish` is applied to the outputs: Var -> Var, such as a
+  /// Linear.
+  template <class Net>
+  Stepper(const Net& net, Index width, const StepperOptions& options = {}, Where where = Where::here())
+      : Stepper(
+            net, width, options, [](Var y) { return y; }, where) {}
+  template <class Net, class Finish>
+  Stepper(const Net& net, Index width, const StepperOptions& options, const Finish& finish,
+          Where where = Where::here());
+
+  /// [batch, width] numbers, row-major, of the stepper's dtype; gives [batch, outputs], valid until the next
+  /// step. T is float or double.
+  template <class T>
+  std::span<const T> step(std::span<const T> x, Where where = Where::here()) {
+    check(x.size(), autograd::dtype_of<T>, where);
+    std::ranges::copy(x, reinterpret_cast<T*>(input_));
+    run();
+    return {reinterpret_cast<const T*>(output_), output_size_};
+  }
+  /// Back to the first state.
+  void reset();
+  /// The state's tensors [batch, ...], in the order of the layers and of their Vars.
+  std::vector<Tensor> state() const;
+  void set_state(std::span<const Tensor> state, Where where = Where::here());
+
+ private:
+  // One Var of the state: where it is kept, and where a step leaves the next one.
+  struct Field {
+    Var kept, next;
+  };
+  // Bytes to be moved after each step.
+  struct Move {
+    std::byte* to;
+    const std::byte* from;
+    std::size_t bytes;
+  };
+
+  // Adds what a cell, a layer or a stack carries to the state.
+  template <Cell C>
+  void add_state(const C& cell, Where) {
+    const auto initial = cell.initial(*tape_, batch_);
+    for (const Var* v : fields(initial)) add_field(*v);
+  }
+  template <Cell C>
+  void add_state(const Unidirectional<C>& layer, Where where) {
+    check_order(layer.order, where);
+    add_state(layer.cell, where);
+  }
+  template <class Layer>
+  void add_state(const Stack<Layer>& stack, Where where) {
+    for (const Layer& layer : stack.layers) add_state(layer, where);
+  }
+
+  // Records one step; `field` is the position of its state.
+  template <Cell C>
+  Var record(const C& cell, Var x, std::size_t& field) {
+    const std::size_t before = tape_->values().size();
+    const detail::Steps steps(cell.project(x), before, layout_);
+    auto state = cell.initial(*tape_, batch_);
+    const std::size_t first = field;
+    for (Var* v : fields(state)) *v = state_[field++].kept;
+    const StateOf<C> next = cell.step(steps(0), state);
+    field = first;
+    for (const Var* v : fields(next)) set_next(state_[field++], *v);
+    return state_[first].next;
+  }
+  template <Cell C>
+  Var record(const Unidirectional<C>& layer, Var x, std::size_t& field) {
+    return record(layer.cell, x, field);
+  }
+  template <class Layer>
+  Var record(const Stack<Layer>& stack, Var x, std::size_t& field) {
+    for (const Layer& layer : stack.layers) {
+      const Var y = record(layer, x, field);
+      x = stack.residual && y.cols() == x.cols() ? y + x : y;
+    }
+    return x;
+  }
+
+  void add_field(Var initial);
+  void set_next(Field& field, Var next);
+  void check_order(Order order, Where where) const;
+  void check(std::size_t size, DType dtype, Where where) const;
+  Var input(Index width, Where where);
+  void finish_recording(Var output, Where where);
+  void run();
+
+  Index batch_;
+  ops::Layout layout_;
+  std::unique_ptr<Tape> tape_;
+  std::size_t begin_ = 0, end_ = 0;  // the nodes of one step
+  std::byte *input_ = nullptr, *output_ = nullptr;
+  std::size_t input_size_ = 0, output_size_ = 0;
+  std::vector<Field> state_;
+  std::vector<Tensor> first_;
+  std::vector<Move> moves_;
+};
+
+template <class Net, class Finish>
+Stepper::Stepper(const Net& net, Index width, const StepperOptions& options, const Finish& finish,
+                 Where where)
+    : batch_(options.batch),
+      layout_(Layout::uniform(options.batch, 1, where)),
+      tape_(std::make_unique<Tape>(options.dtype)) {
+  const auto silent = tape_->no_gradient();
+  const Var x = input(width, where);
+  add_state(net, where);
+  // Twice: at its second use a large matrix is packed.
+  Var y;
+  for (int i = 0; i < 2; ++i) {
+    begin_ = tape_->nodes().size();
+    std::size_t field = 0;
+    y = finish(record(net, x, field));
+  }
+  finish_recording(y, where);
+}
+
+}  // namespace unroll::nn
+
+namespace unroll {
+using nn::Stepper;
+using nn::StepperOptions;
+}  // namespace unroll
