@@ -1,60 +1,67 @@
-// What is this text about? Words, a bidirectional GRU, one row for the whole text, and a class.
+// What kind of thing is this sequence? Tokens of a text, or rows of numbers; a recurrent net; one row for the
+// whole sequence; and a score for each label.
 #pragma once
+#include <optional>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
+#include "models/encoder.h"
+#include "models/series.h"
 #include "models/vocabulary.h"
-#include "nn/pooling.h"
 
 namespace unroll::models {
 
 struct ClassifierOptions {
   Index classes = 2;
-  Index embedding = 128;  // numbers a word
-  Index hidden = 128;     // units a direction
-  Index layers = 1;
-  nn::Pool pool = nn::Pool::max;
-  double dropout = 0.4;  // on words, between layers, and before the head
+  bool many_labels = false;  // each label is a question of its own; else exactly one holds
+  // Dropout: on what goes in, between layers, and before the head.
+  NetOptions net{.bidirectional = true, .dropout = 0.4};
 };
 
-struct TextClassifier {
-  nn::Embedding words;
-  nn::Stack<nn::Bidirectional<nn::Gru>> encoder;
+/// Logits [sequences, classes], in the caller's order of sequences. Dropout is applied only with a generator.
+struct SequenceClassifier {
+  std::optional<nn::Embedding> tokens;  // none for numbers
+  Encoder encoder;
   nn::Pooling pooling;
   nn::Head head;
   nn::Dropout dropout;
 
-  TextClassifier(Index vocabulary, const ClassifierOptions& options, Generator& generator);
-  /// Word ids in packed order (Layout::pack) to logits [sequences, classes], in the caller's order. Dropout
-  /// is applied only with a generator.
+  /// Of texts.
+  static SequenceClassifier of_tokens(Index vocabulary, const ClassifierOptions& options, Generator& g);
+  /// Of series of numbers.
+  static SequenceClassifier of_numbers(Index columns, const ClassifierOptions& options, Generator& g);
+
+  /// Token ids in packed order (Layout::pack).
   Var operator()(Tape& tape, std::span<const int> packed, const ops::Layout& layout,
                  Generator* noise = nullptr) const;
+  /// Rows in packed order.
+  Var operator()(Var rows, const ops::Layout& layout, Generator* noise = nullptr) const;
   void members(Members& m) {
-    m("words", words), m("encoder", encoder), m("pooling", pooling), m("head", head);
+    m("tokens", tokens), m("encoder", encoder), m("pooling", pooling), m("head", head);
   }
+
+ private:
+  SequenceClassifier(Index in, const ClassifierOptions& options, Generator& generator);
 };
 
-/// A classifier with what is needed to apply it to text.
-struct SavedClassifier {
-  ClassifierOptions options;
-  Vocabulary vocabulary;
-  TextClassifier model;
-};
-void save_classifier(const std::string& path, SavedClassifier& classifier);
-/// Throws Error, naming the file, if it is no text classifier.
-SavedClassifier load_classifier(const std::string& path);
+/// A score for each label that is a sum over the tokens, which are n-grams: logistic regression. What a net
+/// is to be compared with.
+struct LinearClassifier {
+  nn::Embedding weights;  // [vocabulary, classes]
+  Parameter bias;         // [classes]
 
-/// Sequences of word ids as they go through the net.
-struct PackedTexts {
-  explicit PackedTexts(std::span<const std::span<const int>> texts);
-  ops::Layout layout;
-  std::vector<int> ids;
+  LinearClassifier(Index vocabulary, const ClassifierOptions& options, Generator& generator);
+  Var operator()(Tape& tape, std::span<const int> packed, const ops::Layout& layout,
+                 Generator* noise = nullptr) const;
+  void members(Members& m) { m("weights", weights), m("bias", bias); }
 };
 
 }  // namespace unroll::models
 
 namespace unroll {
 using models::ClassifierOptions;
-using models::TextClassifier;
+using models::LinearClassifier;
+using models::SequenceClassifier;
 }  // namespace unroll

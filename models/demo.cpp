@@ -3,6 +3,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "models/classification.h"
+#include "models/command_line.h"
 #include "models/programs.h"
 #include "models/text.h"
 #include "models/wordnet.h"
@@ -26,15 +28,23 @@ Vocabulary vocabulary_of(const std::vector<Definition>& definitions, Index min_c
   return Vocabulary(counts, "<unknown>", {.min_count = min_count});
 }
 
-LabelledTexts labelled(const std::vector<Definition>& definitions, const Vocabulary& vocabulary) {
-  LabelledTexts data;
+LabelledSequences labelled(const std::vector<Definition>& definitions, const Vocabulary& vocabulary) {
+  LabelledSequences data;
   for (const auto& words : words_of(definitions)) {
     auto& ids = data.texts.emplace_back();
     for (const std::string& word : words) ids.push_back(vocabulary.id(word));
   }
-  for (const Definition& d : definitions) data.labels.push_back(d.noun_class);
+  for (const Definition& d : definitions) data.labels.push_back({d.noun_class});
   return data;
 }
+
+struct Demo {
+  std::string wordnet = "/usr/share/wordnet";
+  NetOptions net = ClassifierOptions().net;
+  TrainingOptions training{.epochs = 4, .batch = 64, .lr = 3e-3, .schedule = "cosine"};
+  Index min_count = 2;
+  bool json = false;
+};
 
 struct Shown {
   const Definition* definition;
@@ -47,7 +57,7 @@ std::vector<Shown> examples(const std::vector<Definition>& test, const Classifie
   const std::size_t count = std::min(kShown, test.size());
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t at = (2 * i + 1) * test.size() / (2 * count);
-    shown.push_back({&test[at], score.predicted[at]});
+    shown.push_back({&test[at], score.predicted[at][0]});
   }
   return shown;
 }
@@ -59,35 +69,14 @@ void print_examples(const std::vector<Shown>& shown) {
                predicted == d->noun_class ? "the same" : noun_class_name(d->noun_class), d->noun, d->text);
 }
 
-const ClassifierEpoch& best_of(const std::vector<ClassifierEpoch>& epochs) {
-  return *std::max_element(epochs.begin(), epochs.end(), [](const auto& a, const auto& b) {
-    return a.validation_accuracy < b.validation_accuracy;
-  });
-}
-
-nlohmann::json report(const std::vector<ClassifierEpoch>& epochs, const ClassifierScore& test,
-                      const std::vector<Shown>& shown) {
-  nlohmann::json json = {{"best_epoch", best_of(epochs).epoch},
-                         {"validation_accuracy", best_of(epochs).validation_accuracy},
-                         {"test_accuracy", test.accuracy},
-                         {"test_loss", test.loss},
-                         {"training_seconds", epochs.back().seconds}};
-  for (const ClassifierEpoch& e : epochs)
-    json["epochs"].push_back({{"epoch", e.epoch},
-                              {"loss", e.loss},
-                              {"accuracy", e.accuracy},
-                              {"validation_loss", e.validation_loss},
-                              {"validation_accuracy", e.validation_accuracy},
-                              {"seconds", e.seconds}});
+void add_to(nlohmann::json& json, const ClassifierScore& test, const std::vector<Shown>& shown) {
+  json["test"] = to_json(measures(test, false));
   for (const auto& [d, predicted] : shown)
     json["examples"].push_back({{"noun", d->noun},
                                 {"definition", d->text},
                                 {"class", noun_class_name(d->noun_class)},
                                 {"predicted", noun_class_name(predicted)}});
-  return json;
 }
-
-}  // namespace
 
 void run(const Demo& demo) {
   const DefinitionSplit split = split_definitions(read_noun_definitions(demo.wordnet));
@@ -97,41 +86,60 @@ void run(const Demo& demo) {
                             "needed some of each",
                             demo.wordnet, split.training.size(), split.validation.size(), split.test.size()));
   const Vocabulary vocabulary = vocabulary_of(split.training, demo.min_count);
-  const LabelledTexts training = labelled(split.training, vocabulary),
-                      validation = labelled(split.validation, vocabulary),
-                      test = labelled(split.test, vocabulary);
-  ClassifierOptions options = demo.model;
-  options.classes = kNounClasses;
+  const LabelledSequences training = labelled(split.training, vocabulary),
+                          validation = labelled(split.validation, vocabulary),
+                          test = labelled(split.test, vocabulary);
+  LabelSet labels;
+  for (int i = 0; i < kNounClasses; ++i) labels.add(noun_class_name(i));
   Generator generator(demo.training.seed);
-  SavedClassifier saved{options, vocabulary, TextClassifier(vocabulary.size(), options, generator)};
+  SavedClassifier saved({.net = demo.net}, labels, {.level = Level::word, .punctuation = true}, vocabulary,
+                        generator);
 
-  Workers workers(demo.threads);
-  Progress progress(training.words() * demo.training.epochs);
-  progress.note(fmt::format(
-      "{} definitions of WordNet to train on, {} to validate, {} to test; {} different words, "
-      "{} classes, {} parameters, {} threads",
-      with_commas(static_cast<Index>(training.size())), with_commas(static_cast<Index>(validation.size())),
-      with_commas(static_cast<Index>(test.size())), with_commas(vocabulary.size()), kNounClasses,
-      with_commas(parameter_count(saved.model)), demo.threads));
-  const auto epochs = train(
-      saved.model, training, validation, demo.training, workers, progress, [&](const ClassifierEpoch& e) {
-        progress.note(
-            fmt::format("epoch {}/{}  loss {:.4f}  accuracy {:.1f} %  validation accuracy {:.1f} %  {}",
-                        e.epoch, demo.training.epochs, e.loss, 100 * e.accuracy, 100 * e.validation_accuracy,
-                        clock_time(e.seconds)));
-      });
-  const ClassifierScore score = evaluate(saved.model, test, workers);
+  fmt::print(stderr,
+             "{} definitions of WordNet to train on, {} to validate, {} to test; {} different words, "
+             "{} classes, {} parameters, {} threads\n",
+             with_commas(static_cast<Index>(training.size())),
+             with_commas(static_cast<Index>(validation.size())), with_commas(static_cast<Index>(test.size())),
+             with_commas(vocabulary.size()), kNounClasses, with_commas(parameter_count(saved)),
+             demo.training.threads);
+  Workers workers(demo.training.threads);
+  ClassificationTask task(saved, training, validation, {.batch = demo.training.batch});
+  const TrainingRecord record = train(task, demo.training, workers);
+  const ClassifierScore score = evaluate(saved, test, workers);
   const auto shown = examples(split.test, score);
-  if (!demo.out.empty()) save_classifier(demo.out, saved);
   if (demo.json) {
-    fmt::print("{}\n", report(epochs, score, shown).dump());
+    nlohmann::json json = report(demo.training, task.card(), record, parameter_count(saved));
+    add_to(json, score, shown);
+    fmt::print("{}\n", json.dump());
     return;
   }
   fmt::print(
       "test accuracy {:.1f} % (the model of epoch {}, the best on the validation part), {:.0f} s of "
       "training\n",
-      100 * score.accuracy, best_of(epochs).epoch, epochs.back().seconds);
+      100 * score.accuracy, record.best_epoch, record.seconds());
   print_examples(shown);
+}
+
+}  // namespace
+
+void add_demo(CLI::App& program) {
+  auto [app, demo] =
+      add_command<Demo>(program, "demo",
+                        "Train a classifier on the 82,115 noun definitions of WordNet: a bidirectional "
+                        "GRU, pooled over time, tells which of 26 kinds of thing a definition defines.");
+  add_training(app, demo.training, false);
+  add_net(app, demo.net);
+  add_bidirectional(app, demo.net);
+  add_pool(app, demo.net);
+  app.add_option("--min-count", demo.min_count, "rarer words are taken for unknown")
+      ->check(CLI::Range(1, 1 << 30))
+      ->capture_default_str();
+  app.add_option("--wordnet", demo.wordnet, "folder with WordNet's data.noun")->capture_default_str();
+  add_json(app, demo.json);
+  add_demo_vanishing(app);
+  add_demo_exploding(app);
+  add_demo_adding(app);
+  add_demo_copy(app);
 }
 
 }  // namespace unroll::models

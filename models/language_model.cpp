@@ -4,118 +4,140 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
-#include "models/model_file.h"
 #include "models/text.h"
-#include "ops/losses.h"
+#include "nn/initialise.h"
+#include "ops/dropout.h"
 
 namespace unroll::models {
 
 using autograd::fail;
 
 namespace {
-
-constexpr const char* kKind = "character language model";
-constexpr Index kLargest = 16384;  // extents beyond this come from a damaged file
-
-nn::Stack<nn::Unidirectional<nn::Lstm>> make_stack(const LanguageModelOptions& options,
-                                                   Generator& generator) {
-  nn::Stack<nn::Unidirectional<nn::Lstm>> stack;
-  stack.dropout = options.dropout;
-  for (Index i = 0; i < options.layers; ++i)
-    stack.layers.push_back(
-        {nn::Lstm(i == 0 ? options.embedding : options.hidden, options.hidden, generator)});
-  return stack;
+constexpr const char* kKind = "language model";
 }
 
-}  // namespace
-
 LanguageModel::LanguageModel(Index vocabulary, const LanguageModelOptions& options, Generator& generator)
-    : characters(vocabulary, options.embedding, generator),
-      recurrent(make_stack(options, generator)),
-      output(options.hidden, vocabulary, generator),
-      dropout{options.dropout} {}
+    : tokens(vocabulary, options.net.embed, generator),
+      recurrent(options.net.embed, options.net, generator, options.tied ? options.net.embed : 0),
+      bias("bias", Shape{vocabulary}),
+      dropout(options.net.dropout),
+      variational(options.net.variational) {
+  if (options.net.bidirectional)
+    fail("language model", "a bidirectional net came; needed one that does not see what comes next");
+  if (options.tied) return;
+  weight.emplace("weight", Shape{recurrent.width(), vocabulary});
+  initialise::glorot_uniform(*weight, generator);
+}
+
+Var LanguageModel::dropped(Var x, const ops::Layout& layout, Generator* noise) const {
+  if (!noise || dropout == 0) return x;
+  return variational ? ops::variational_dropout(x, layout, dropout, *noise)
+                     : ops::dropout(x, dropout, *noise);
+}
 
 Var LanguageModel::operator()(Tape& tape, std::span<const int> packed, const ops::Layout& layout,
                               nn::Carry& carry, Generator* noise) const {
-  const nn::Sequence xs{characters(tape, packed), &layout};
-  return dropout(recurrent(xs, carry, noise).outputs.rows, noise);
+  const nn::Sequence xs{dropped(tokens(tape, packed), layout, noise), &layout};
+  return dropped(recurrent(xs, carry, noise).rows, layout, noise);
 }
 
 Var LanguageModel::loss(Var rows, std::span<const int> targets) const {
-  return ops::linear_cross_entropy(rows, output.weight, output.bias, targets);
+  return weight
+             ? ops::linear_cross_entropy(rows, *weight, bias, targets)
+             : ops::linear_cross_entropy(rows, tokens.weight, bias, targets, {}, ops::WeightLayout::out_in);
+}
+
+double LanguageModel::total_loss(Var rows, std::span<const int> targets) const {
+  Tape& tape = rows.tape();
+  auto still = [&](const Parameter& p) { return tape.stop_gradient(tape.parameter(p)); };
+  return ops::linear_cross_entropy(tape.stop_gradient(rows), still(weight ? *weight : tokens.weight),
+                                   still(bias), targets, {.reduction = ops::Reduction::sum},
+                                   weight ? ops::WeightLayout::in_out : ops::WeightLayout::out_in)
+      .item();
+}
+
+Var LanguageModel::logits(Var rows) const {
+  if (weight) return ops::affine(rows, *weight, bias);
+  return ops::matmul(rows, tokens.weight, ops::Transpose::no, ops::Transpose::yes) + bias;
+}
+
+ModelCard card_of(const LanguageModelOptions& options, const Vocabulary& vocabulary) {
+  ModelCard card{.kind = kKind,
+                 .configuration = {{"level", options.tokens.level == Level::word ? "word" : "char"},
+                                   {"eos", options.tokens.eos},
+                                   {"tied", options.tied}},
+                 .lists = {{"vocabulary", vocabulary.tokens()}}};
+  describe(options.net, card.configuration);
+  return card;
 }
 
 void save_language_model(const std::string& path, SavedLanguageModel& saved) {
-  const LanguageModelOptions& o = saved.options;
-  save_model(path, kKind,
-             {{"embedding", o.embedding}, {"hidden", o.hidden}, {"layers", o.layers}, {"dropout", o.dropout}},
-             saved.vocabulary, parameters(saved.model));
+  save_model(path, card_of(saved.options, saved.vocabulary), parameters(saved.model));
 }
 
 SavedLanguageModel load_language_model(const std::string& path) {
   const SavedModel file(path, kKind);
-  const LanguageModelOptions options{.embedding = file.integer("embedding", 1, kLargest),
-                                     .hidden = file.integer("hidden", 1, kLargest),
-                                     .layers = file.integer("layers", 1, 64),
-                                     .dropout = file.real("dropout", 0, 1)};
+  const std::string& level = file.text("level");
+  if (level != "word" && level != "char")
+    file.reject(fmt::format("has a bad setting 'level'; needed word or char"));
+  const LanguageModelOptions options{
+      .tokens = {level == "word" ? Level::word : Level::character, file.flag("eos")},
+      .net = read_net(file),
+      .tied = file.flag("tied")};
   Generator unused;
-  SavedLanguageModel saved{options, file.vocabulary(),
-                           LanguageModel(file.vocabulary().size(), options, unused)};
+  const Vocabulary vocabulary = file.vocabulary();
+  SavedLanguageModel saved{options, vocabulary, LanguageModel(vocabulary.size(), options, unused)};
   file.fill(parameters(saved.model));
   return saved;
 }
 
-std::vector<int> character_ids(std::string_view text, const Vocabulary& vocabulary) {
-  std::vector<int> ids;
-  ids.reserve(text.size());
-  each_code_point(text, [&](std::string_view point) { ids.push_back(vocabulary.id(point)); });
-  return ids;
-}
-
-Vocabulary character_vocabulary(std::string_view text) {
-  TokenCounts counts;
-  each_code_point(text, [&](std::string_view point) { counts.add(point); });
-  return Vocabulary(counts, kUnknownCharacter, {});
-}
-
 namespace {
 
-// Of softmax(logits / temperature), by inverting its distribution function; never the unknown character.
-int draw(std::span<const float> logits, double temperature, Generator& generator) {
-  const auto first = logits.begin() + Vocabulary::kUnknown + 1;
-  const auto best = std::max_element(first, logits.end());
-  if (temperature == 0) return static_cast<int>(best - logits.begin());
+// Of softmax(logits / temperature) among the `top` most likely, by inverting its distribution function; never
+// the unknown token.
+int draw(std::span<const float> logits, const Sampling& sampling, Generator& generator) {
+  std::vector<int> ids(logits.size() - 1);
+  std::iota(ids.begin(), ids.end(), Vocabulary::kUnknown + 1);
+  auto logit = [&](int id) { return static_cast<double>(logits[static_cast<std::size_t>(id)]); };
+  auto more_likely = [&](int a, int b) { return logit(a) != logit(b) ? logit(a) > logit(b) : a < b; };
+  const double best = logit(*std::ranges::min_element(ids, more_likely));
+  if (sampling.temperature == 0) return *std::ranges::min_element(ids, more_likely);
+  if (sampling.top > 0 && sampling.top < static_cast<Index>(ids.size())) {
+    std::nth_element(ids.begin(), ids.begin() + (sampling.top - 1), ids.end(), more_likely);
+    ids.resize(static_cast<std::size_t>(sampling.top));
+    std::ranges::sort(ids);
+  }
   std::vector<double> sums;
   double total = 0;
-  for (auto it = first; it != logits.end(); ++it)
-    sums.push_back(total += std::exp((static_cast<double>(*it) - *best) / temperature));
+  for (const int id : ids) sums.push_back(total += std::exp((logit(id) - best) / sampling.temperature));
   const auto drawn = std::upper_bound(sums.begin(), sums.end() - 1, generator.uniform() * total);
-  return static_cast<int>(drawn - sums.begin()) + Vocabulary::kUnknown + 1;
+  return ids[static_cast<std::size_t>(drawn - sums.begin())];
 }
 
 }  // namespace
 
-std::string continue_text(const SavedLanguageModel& saved, std::string_view prompt, Index length,
-                          double temperature, Generator& generator) {
+std::string continue_text(const SavedLanguageModel& saved, std::string_view prompt, const Sampling& sampling,
+                          Generator& generator) {
   check_utf8(prompt, "the prompt");
-  if (prompt.empty()) fail("sample", "an empty prompt came; needed at least one character");
-  if (!(temperature >= 0) || std::isinf(temperature))
-    fail("sample", fmt::format("a temperature of {} came; needed 0 or more", temperature));
-  if (saved.vocabulary.size() < 2) fail("sample", "the model knows no character; needed one to draw");
-  std::vector<int> ids = character_ids(prompt, saved.vocabulary);
-  std::string text;
+  std::vector<int> ids = token_ids(prompt, saved.options.tokens, saved.vocabulary);
+  if (ids.empty()) fail("sample", "a prompt without a token came; needed at least one");
+  if (!(sampling.temperature >= 0) || std::isinf(sampling.temperature))
+    fail("sample", fmt::format("a temperature of {} came; needed 0 or more", sampling.temperature));
+  if (saved.vocabulary.size() < 2) fail("sample", "the model knows no token; needed one to draw");
+  std::vector<int> drawn;
   Tape tape;
   nn::Carry carry;
-  for (Index i = 0; i < length; ++i) {
+  for (Index i = 0; i < sampling.length; ++i) {
     tape.clear();
     const auto layout = ops::Layout::uniform(1, static_cast<Index>(ids.size()));
     const Var rows = saved.model(tape, ids, layout, carry);
     const Tensor logits = saved.model.logits(tape.rows(rows, rows.rows() - 1, 1)).tensor();
-    ids = {draw(logits.span<float>(), temperature, generator)};
-    text += saved.vocabulary.token(ids[0]);
+    ids = {draw(logits.span<float>(), sampling, generator)};
+    drawn.push_back(ids[0]);
   }
-  return text;
+  return text_of(drawn, saved.options.tokens, saved.vocabulary);
 }
 
 }  // namespace unroll::models

@@ -1,41 +1,50 @@
-// What comes next? Characters, a stack of LSTMs whose state goes on from window to window, and a distribution
-// over the next character.
+// What comes next? Characters or words, a recurrent net whose state goes on from window to window, and a
+// distribution over the next token.
 #pragma once
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "models/vocabulary.h"
-#include "nn/cells.h"
-#include "nn/layers.h"
-#include "nn/recurrent.h"
+#include "models/corpus.h"
+#include "models/encoder.h"
+#include "ops/losses.h"
 
 namespace unroll::models {
 
 struct LanguageModelOptions {
-  Index embedding = 64;  // numbers a character
-  Index hidden = 128;    // units a layer
-  Index layers = 2;
-  double dropout = 0.1;  // between layers and before the output
+  Tokenisation tokens;
+  NetOptions net{.cell = CellKind::lstm, .embed = 64, .layers = 2, .dropout = 0.1};
+  bool tied = false;  // the output's weights are the embedding's (Press and Wolf 2017); the last layer has
+                      // as many units as the embedding then
 };
 
 struct LanguageModel {
-  nn::Embedding characters;
-  nn::Stack<nn::Unidirectional<nn::Lstm>> recurrent;
-  nn::Linear output;
-  nn::Dropout dropout;
+  nn::Embedding tokens;
+  Encoder recurrent;
+  std::optional<Parameter> weight;  // [hidden, vocabulary]; none if tied
+  Parameter bias;                   // [vocabulary]
+  double dropout;                   // on the embedding and before the output
+  bool variational;
 
   LanguageModel(Index vocabulary, const LanguageModelOptions& options, Generator& generator);
-  /// Character ids in packed order to rows [N, hidden], from the state in `carry`, which is replaced by the
-  /// state after them. Dropout is applied only with a generator.
+  /// Token ids in packed order to rows [N, hidden], from the state in `carry`, which is replaced by the state
+  /// after them. Dropout is applied only with a generator.
   Var operator()(Tape& tape, std::span<const int> packed, const ops::Layout& layout, nn::Carry& carry,
                  Generator* noise = nullptr) const;
-  /// Mean cross entropy of what comes next, in nats a character.
+  /// Mean cross entropy of what comes next, in nats a token.
   Var loss(Var rows, std::span<const int> targets) const;
+  /// The sum of it over the rows, for measuring: no gradient flows.
+  double total_loss(Var rows, std::span<const int> targets) const;
   /// Logits [N, vocabulary].
-  Var logits(Var rows) const { return output(rows); }
-  void members(Members& m) { m("characters", characters), m("recurrent", recurrent), m("output", output); }
+  Var logits(Var rows) const;
+  void members(Members& m) {
+    m("tokens", tokens), m("recurrent", recurrent), m("output.weight", weight), m("output.bias", bias);
+  }
+
+ private:
+  Var dropped(Var x, const ops::Layout& layout, Generator* noise) const;
 };
 
 /// A language model with its vocabulary.
@@ -44,20 +53,20 @@ struct SavedLanguageModel {
   Vocabulary vocabulary;
   LanguageModel model;
 };
+ModelCard card_of(const LanguageModelOptions& options, const Vocabulary& vocabulary);
 void save_language_model(const std::string& path, SavedLanguageModel& saved);
-/// Throws Error, naming the file, if it is no character language model.
+/// Throws Error, naming the file, if it is no language model.
 SavedLanguageModel load_language_model(const std::string& path);
 
-/// The unknown character's token: nothing that one code point could be.
-inline constexpr const char* kUnknownCharacter = "<unknown>";
-/// Ids of the code points of well-formed UTF-8.
-std::vector<int> character_ids(std::string_view text, const Vocabulary& vocabulary);
-Vocabulary character_vocabulary(std::string_view text);
-
-/// `length` characters that go on from `prompt`, each drawn from softmax(logits / temperature); temperature 0
-/// takes the most likely one. Throws Error for an empty prompt and a negative or infinite temperature.
-std::string continue_text(const SavedLanguageModel& saved, std::string_view prompt, Index length,
-                          double temperature, Generator& generator);
+struct Sampling {
+  Index length = 500;        // tokens to draw
+  double temperature = 0.8;  // each from softmax(logits / temperature); 0 takes the most likely one
+  Index top = 0;             // among so many of the most likely ones; 0 for all
+};
+/// Text that goes on from `prompt`; the unknown token is never drawn. Throws Error for an empty prompt and a
+/// negative or infinite temperature.
+std::string continue_text(const SavedLanguageModel& saved, std::string_view prompt, const Sampling& sampling,
+                          Generator& generator);
 
 }  // namespace unroll::models
 

@@ -3,123 +3,256 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "models/command_line.h"
+#include "models/language_task.h"
+#include "models/lm_notes.h"
+#include "models/note_model.h"
 #include "models/programs.h"
-#include "models/text.h"
-#include "ops/losses.h"
+#include "nn/initialise.h"
 
 namespace unroll::models {
 
-using autograd::fail;
-
 namespace {
 
-std::string read_text(const std::string& path) {
-  std::string text = read_file(path);
-  check_utf8(text, path);
-  return text;
+using autograd::fail;
+
+const char* units_of(Level level) { return level == Level::word ? "words" : "characters"; }
+
+struct Train {
+  std::string level = "char";
+  CorpusFiles files;
+  Vocabulary::Limits limits;
+  LanguageModelOptions model;
+  TrainingOptions training{.epochs = 10, .batch = 16, .lr = 4e-3, .schedule = "cosine", .clip = 1};
+  Index bptt = 64;
+  LossOver loss = LossOver::tokens;
+  double init = 0;
+  Index streams = 1;
+  Bad bad = Bad::refuse;
+  bool json = false;
+};
+
+void check(const Train& train) {
+  const CorpusFiles& files = train.files;
+  if (files.text.empty() == files.training.empty())
+    fail("lm train", files.text.empty() ? "neither --text nor --train came; needed one of them"
+                                        : "--text and --train came; needed one of them");
+  if (!files.text.empty() && !(files.validation.empty() && files.test.empty()))
+    fail("lm train", "--text came with --valid or --test; needed --train with them, or --split");
+  if (train.model.tokens.eos && train.level != "word")
+    fail("lm train", fmt::format("--eos came with --level {}; needed --level word", train.level));
+  if (train.level == "notes" && files.text.empty())
+    fail("lm train", "--level notes came without --text; needed one file with all parts");
 }
 
-// The byte where the last `share` of the code points begins.
-std::size_t split_point(std::string_view text, double share) {
-  Index characters = 0;
-  each_code_point(text, [&](std::string_view) { ++characters; });
-  Index left = characters - static_cast<Index>(share * static_cast<double>(characters));
-  std::size_t at = 0;
-  for (; left > 0; --left) at += code_point_bytes(text[at]);
-  return at;
+void train_text(const Train& train) {
+  const Level level = train.model.tokens.level;
+  const Corpus corpus(train.files, train.model.tokens, train.limits, train.bad);
+  const Vocabulary& vocabulary = corpus.vocabulary();
+  if (static_cast<Index>(corpus.training().size()) <= train.training.batch || corpus.validation().size() == 1)
+    fail("lm train", fmt::format("{} {} to train on and {} to validate came; needed more than the {} streams "
+                                 "of a batch, and at least 2",
+                                 corpus.training().size(), units_of(level), corpus.validation().size(),
+                                 train.training.batch));
+  Generator generator(train.training.seed);
+  SavedLanguageModel saved{train.model, vocabulary, LanguageModel(vocabulary.size(), train.model, generator)};
+  if (train.init > 0)
+    for (const NamedParameter& p : parameters(saved.model))
+      initialise::uniform(*p.parameter, generator, -train.init, train.init);
+
+  auto count = [](std::span<const int> part) { return with_commas(static_cast<Index>(part.size())); };
+  fmt::print(stderr,
+             "{} {} to train on, {} to validate, {} to test; {} different ones, {} parameters, "
+             "{} threads\n",
+             count(corpus.training()), units_of(level), count(corpus.validation()), count(corpus.test()),
+             with_commas(vocabulary.size()), with_commas(parameter_count(saved.model)),
+             train.training.threads);
+  if (corpus.skipped_lines() > 0)
+    fmt::print(stderr, "{} lines that are not UTF-8 were skipped\n", with_commas(corpus.skipped_lines()));
+  Workers workers(train.training.threads);
+  LanguageTask task(saved, corpus.training(), corpus.validation(),
+                    {.batch = train.training.batch,
+                     .bptt = train.bptt,
+                     .loss = train.loss,
+                     .threads = train.training.threads});
+  const TrainingRecord record = models::train(task, train.training, workers);
+
+  nlohmann::json json = report(train.training, task.card(), record, parameter_count(saved.model));
+  json["options"]["bptt"] = train.bptt;
+  json["options"]["loss"] = train.loss == LossOver::tokens ? "mean" : "sum";
+  json["options"]["init"] = train.init;
+  json["vocabulary"] = vocabulary.size();
+  json["skipped_lines"] = corpus.skipped_lines();
+  std::string words = fmt::format("the model of epoch {} is in {}\n", record.best_epoch, train.training.out);
+  auto measure = [&](const char* part, std::span<const int> tokens) {
+    json["tokens"][part] = tokens.size();
+    if (part == std::string_view("training") || tokens.size() < 2) return;
+    const auto figures = measures(evaluate(saved.model, tokens, workers, train.streams), level);
+    json[part] = to_json(figures);
+    words += fmt::format("{}  {}\n", part, in_words(figures));
+  };
+  measure("training", corpus.training());
+  measure("validation", corpus.validation());
+  measure("test", corpus.test());
+  if (train.json)
+    fmt::print("{}\n", json.dump());
+  else
+    fmt::print("{}", words);
 }
 
-nlohmann::json figures(double loss) {
-  return {{"loss", loss},
-          {"perplexity", ops::perplexity(loss)},
-          {"bits_per_character", ops::bits_per_character(loss)}};
+void run(Train train) {
+  check(train);
+  if (train.level == "notes")
+    return train_notes({train.files.text, train.model.net, train.training, train.json});
+  train.model.tokens.level = train.level == "word" ? Level::word : Level::character;
+  train_text(train);
 }
 
-std::string in_words(double loss) {
-  return fmt::format("loss {:.4f} nats, perplexity {:.3f}, {:.4f} bits per character", loss,
-                     ops::perplexity(loss), ops::bits_per_character(loss));
+struct Eval {
+  std::string model, text;
+  Index streams = 1;
+  int threads = 1;
+  Bad bad = Bad::refuse;
+  bool json = false;
+};
+
+void run(const Eval& eval) {
+  if (SavedModel(eval.model).card().kind == kNoteModel)
+    return eval_notes(eval.model, eval.text, eval.threads, eval.json);
+  const SavedLanguageModel saved = load_language_model(eval.model);
+  const Tokenisation& tokenisation = saved.options.tokens;
+  TokenFile file;
+  read_tokens(eval.text, tokenisation, saved.vocabulary, eval.bad, file);
+  const std::span<const int> tokens = file.store.ids();
+  if (static_cast<Index>(tokens.size()) <= eval.streams)
+    fail("lm eval", fmt::format("{} has {} {}; needed at least {}", eval.text, tokens.size(),
+                                units_of(tokenisation.level), eval.streams + 1));
+  Workers workers(eval.threads);
+  const auto figures = measures(evaluate(saved.model, tokens, workers, eval.streams), tokenisation.level);
+  const auto unknown = std::count(tokens.begin(), tokens.end(), Vocabulary::kUnknown);
+  if (eval.json) {
+    nlohmann::json json = to_json(figures);
+    json["tokens"] = tokens.size();
+    json["unknown_tokens"] = unknown;
+    json["skipped_lines"] = file.skipped_lines;
+    fmt::print("{}\n", json.dump());
+    return;
+  }
+  fmt::print("{}; {} {}, {} of them unknown to the model\n", in_words(figures),
+             with_commas(static_cast<Index>(tokens.size())), units_of(tokenisation.level),
+             with_commas(unknown));
+  if (file.skipped_lines > 0)
+    fmt::print("{} lines that are not UTF-8 were skipped\n", with_commas(file.skipped_lines));
 }
 
-nlohmann::json report(const std::vector<LanguageEpoch>& epochs, const LanguageEpoch& best) {
-  nlohmann::json json = {{"best_epoch", best.epoch},
-                         {"validation", figures(best.validation_loss)},
-                         {"training_seconds", epochs.back().seconds}};
-  for (const LanguageEpoch& e : epochs)
-    json["epochs"].push_back({{"epoch", e.epoch},
-                              {"loss", e.loss},
-                              {"validation_loss", e.validation_loss},
-                              {"seconds", e.seconds}});
-  return json;
+struct Sample {
+  std::string model, prompt = "\n";
+  Sampling sampling;
+  std::uint64_t seed = 1;
+  bool json = false;
+};
+
+void run(const Sample& sample) {
+  const SavedLanguageModel saved = load_language_model(sample.model);
+  Generator generator(sample.seed);
+  const std::string text = continue_text(saved, sample.prompt, sample.sampling, generator);
+  const bool spaced = saved.options.tokens.level == Level::word && !sample.prompt.ends_with('\n');
+  if (sample.json)
+    fmt::print("{}\n", nlohmann::json{{"prompt", sample.prompt}, {"text", text}}.dump());
+  else
+    fmt::print("{}{}{}\n", sample.prompt, spaced ? " " : "", text);
+}
+
+void add_streams(CLI::App& app, Index& streams) {
+  app.add_option("--streams", streams,
+                 "pieces that a text is cut into to be measured; with 1 each token is predicted from all "
+                 "before it")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+}
+
+void add_train(CLI::App& lm) {
+  auto [app, train] = add_command<Train>(lm, "train",
+                                         "Learn to predict the next character or word of a UTF-8 text; the "
+                                         "model with the lowest validation loss is saved.");
+  app.add_option("--text", train.files.text, "UTF-8 text file, to be split");
+  app.add_option("--split", train.files.split, "shares of --text for training, validation and test")
+      ->delimiter(',')
+      ->default_str("0.9,0.1");
+  app.add_option("--train", train.files.training, "or: UTF-8 text file to train on");
+  app.add_option("--valid", train.files.validation, "text that chooses the model");
+  app.add_option("--test", train.files.test, "text that the chosen model is measured on");
+  app.add_option(
+         "--level", train.level,
+         "what a token is: a char (UTF-8 code point), or a word between spaces; notes: --text is JSON "
+         "with 'train', 'valid' and 'test', each a list of pieces, each a list of steps, each a list "
+         "of MIDI pitches")
+      ->check(CLI::IsMember({"char", "word", "notes"}).description(""))
+      ->capture_default_str();
+  app.add_flag("--eos", train.model.tokens.eos, "the end of a line is a word too");
+  app.add_option("--vocabulary", train.limits.max_size, "most different tokens, the unknown one included")
+      ->check(CLI::Range(2, 1 << 30))
+      ->default_str("all");
+  app.add_option("--min-count", train.limits.min_count, "rarer tokens are taken for unknown")
+      ->check(CLI::Range(1, 1 << 30))
+      ->capture_default_str();
+  add_training(app, train.training, true);
+  add_net(app, train.model.net);
+  app.add_flag("--tied", train.model.tied, "the output's weights are the embedding's");
+  app.add_option("--bptt", train.bptt, "time steps that the gradient goes back")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  const std::map<std::string, LossOver> losses{{"mean", LossOver::tokens}, {"sum", LossOver::streams}};
+  app.add_option("--loss", train.loss,
+                 "mean: averaged over all tokens of a step; sum: added over time, averaged over the batch")
+      ->transform(CLI::CheckedTransformer(losses).description(""))
+      ->default_str("mean");
+  app.add_option("--init", train.init, "all parameters from U(-X, X); 0 for each layer's own way")
+      ->check(CLI::Range(0.0, 10.0))
+      ->capture_default_str();
+  add_streams(app, train.streams);
+  add_skip_bad(app, train.bad);
+  add_json(app, train.json);
+}
+
+void add_eval(CLI::App& lm) {
+  auto [app, eval] =
+      add_command<Eval>(lm, "eval", "How well a model predicts a text: loss, perplexity, bits.");
+  app.add_option("--model", eval.model, "file that `unroll lm train` wrote")->required();
+  app.add_option("--text", eval.text, "UTF-8 text file")->required();
+  add_streams(app, eval.streams);
+  add_threads(app, eval.threads);
+  add_skip_bad(app, eval.bad);
+  add_json(app, eval.json);
+}
+
+void add_sample(CLI::App& lm) {
+  auto [app, sample] = add_command<Sample>(lm, "sample", "Continue a prompt.");
+  app.add_option("--model", sample.model, "file that `unroll lm train` wrote")->required();
+  app.add_option("--prompt", sample.prompt, "text to go on from")->default_str("a new line");
+  app.add_option("--length", sample.sampling.length, "tokens to write")
+      ->check(CLI::Range(0, 1 << 30))
+      ->capture_default_str();
+  app.add_option("--temperature", sample.sampling.temperature,
+                 "below 1 safer, above 1 wilder; 0 takes the likeliest")
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
+  app.add_option("--top", sample.sampling.top, "draw among so many of the likeliest tokens; 0 for all")
+      ->check(CLI::Range(0, 1 << 30))
+      ->capture_default_str();
+  add_seed(app, sample.seed);
+  add_json(app, sample.json);
 }
 
 }  // namespace
 
-void run(const LmTrain& train) {
-  const std::string text = read_text(train.text);
-  const std::size_t split = split_point(text, train.validation);
-  const std::string_view first = std::string_view(text).substr(0, split);
-  const Vocabulary vocabulary = character_vocabulary(first);
-  const std::vector<int> training = character_ids(first, vocabulary),
-                         validation = character_ids(std::string_view(text).substr(split), vocabulary);
-  if (static_cast<Index>(training.size()) <= train.training.batch || validation.size() < 2)
-    fail("lm train",
-         fmt::format(
-             "{} has {} characters to train on and {} to validate; needed more than the {} streams of a "
-             "batch, and at least 2",
-             train.text, training.size(), validation.size(), train.training.batch));
-  Generator generator(train.training.seed);
-  SavedLanguageModel saved{train.model, vocabulary, LanguageModel(vocabulary.size(), train.model, generator)};
-
-  Workers workers(train.threads);
-  Progress progress(static_cast<Index>(training.size()) * train.training.epochs, {.unit = "characters"});
-  progress.note(fmt::format(
-      "{} characters to train on, {} to validate; {} different ones, {} parameters, {} threads",
-      with_commas(static_cast<Index>(training.size())), with_commas(static_cast<Index>(validation.size())),
-      vocabulary.size() - 1, with_commas(parameter_count(saved.model)), train.threads));
-  const auto epochs = models::train(
-      saved.model, training, validation, train.training, workers, progress, [&](const LanguageEpoch& e) {
-        progress.note(fmt::format("epoch {}/{}  loss {:.4f}  validation {}  {}", e.epoch,
-                                  train.training.epochs, e.loss, in_words(e.validation_loss),
-                                  clock_time(e.seconds)));
-      });
-  save_language_model(train.out, saved);
-  const LanguageEpoch& best =
-      *std::min_element(epochs.begin(), epochs.end(),
-                        [](const auto& a, const auto& b) { return a.validation_loss < b.validation_loss; });
-  if (train.json)
-    fmt::print("{}\n", report(epochs, best).dump());
-  else
-    fmt::print("validation {} (epoch {}); the model is in {}\n", in_words(best.validation_loss), best.epoch,
-               train.out);
-}
-
-void run(const LmEval& eval) {
-  const SavedLanguageModel saved = load_language_model(eval.model);
-  const std::vector<int> text = character_ids(read_text(eval.text), saved.vocabulary);
-  if (text.size() < 2)
-    fail("lm eval", fmt::format("{} has {} characters; needed at least 2", eval.text, text.size()));
-  Workers workers(eval.threads);
-  const double loss = evaluate(saved.model, text, workers);
-  const auto unknown = std::count(text.begin(), text.end(), Vocabulary::kUnknown);
-  if (eval.json) {
-    nlohmann::json json = figures(loss);
-    json["characters"] = text.size();
-    json["unknown_characters"] = unknown;
-    fmt::print("{}\n", json.dump());
-  } else {
-    fmt::print("{}; {} characters, {} of them unknown to the model\n", in_words(loss),
-               with_commas(static_cast<Index>(text.size())), with_commas(unknown));
-  }
-}
-
-void run(const LmSample& sample) {
-  const SavedLanguageModel saved = load_language_model(sample.model);
-  Generator generator(sample.seed);
-  const std::string text = continue_text(saved, sample.prompt, sample.length, sample.temperature, generator);
-  if (sample.json)
-    fmt::print("{}\n", nlohmann::json{{"prompt", sample.prompt}, {"text", text}}.dump());
-  else
-    fmt::print("{}{}\n", sample.prompt, text);
+void add_lm(CLI::App& program) {
+  CLI::App& lm =
+      *program.add_subcommand("lm", "Language models of characters, words or notes: train, eval, sample.");
+  lm.require_subcommand(1);
+  add_train(lm);
+  add_eval(lm);
+  add_sample(lm);
 }
 
 }  // namespace unroll::models

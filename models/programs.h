@@ -1,55 +1,26 @@
-// The subcommands of the program `unroll`: what they take and what they do. Results go to stdout, progress to
-// stderr. Each throws Error for bad input.
+// The subcommands of the program `unroll`. Results go to stdout, progress to stderr; each throws Error for
+// bad input.
 #pragma once
-#include <cstdint>
-#include <string>
-
-#include "models/classifier.h"
-#include "models/classifier_training.h"
-#include "models/language_model.h"
-#include "models/language_training.h"
+#include <CLI/CLI.hpp>
 
 namespace unroll::models {
 
-/// `unroll demo`: trains a text classifier on the noun definitions of WordNet.
-struct Demo {
-  std::string wordnet = "/usr/share/wordnet";
-  std::string out;  // model file; empty for none
-  ClassifierOptions model;
-  ClassifierTraining training;
-  Index min_count = 2;
-  int threads = 1;
-  bool json = false;
-};
-void run(const Demo& demo);
-
-/// `unroll lm train`: trains a character language model on a text file.
-struct LmTrain {
-  std::string text, out;
-  double validation = 0.1;  // share of the text, at its end
-  LanguageModelOptions model;
-  LanguageTraining training;
-  int threads = 1;
-  bool json = false;
-};
-void run(const LmTrain& train);
-
-/// `unroll lm eval`: how well a model predicts a text file.
-struct LmEval {
-  std::string model, text;
-  int threads = 1;
-  bool json = false;
-};
-void run(const LmEval& eval);
-
-/// `unroll lm sample`: continues a prompt.
-struct LmSample {
-  std::string model, prompt = "\n";
-  Index length = 500;
-  double temperature = 0.8;
-  std::uint64_t seed = 1;
-  bool json = false;
-};
-void run(const LmSample& sample);
+/// `unroll demo`: a text classifier for the noun definitions of WordNet; and subcommands that show what a
+/// recurrent net can and cannot do.
+void add_demo(CLI::App& program);
+void add_demo_vanishing(CLI::App& demos);
+void add_demo_exploding(CLI::App& demos);
+void add_demo_adding(CLI::App& demos);
+void add_demo_copy(CLI::App& demos);
+/// `unroll lm`: language models of characters or words.
+void add_lm(CLI::App& program);
+/// `unroll classify`: labels of texts and time series.
+void add_classify(CLI::App& program);
+/// `unroll tag`: a tag for each word.
+void add_tag(CLI::App& program);
+/// `unroll forecast`: what numbers come next.
+void add_forecast(CLI::App& program);
+/// `unroll info`: what is in a model file.
+void add_info(CLI::App& program);
 
 }  // namespace unroll::models

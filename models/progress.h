@@ -13,7 +13,7 @@ namespace unroll::models {
 /// is written over; elsewhere a line every `quiet_seconds`.
 class Progress {
  public:
-  enum class Style { automatic, terminal, log };  // automatic: terminal if `out` is one
+  enum class Style { automatic, terminal, log, silent };  // automatic: terminal if `out` is one, else log
 
   struct Settings {
     const char* unit = "words";
@@ -22,8 +22,8 @@ class Progress {
     std::FILE* out = stderr;
   };
 
-  /// `total` units are to be done in all.
-  Progress(Index total, const Settings& settings);
+  /// `total` units are to be done in all, `before` of them are done already.
+  Progress(Index total, const Settings& settings, Index before = 0);
   explicit Progress(Index total) : Progress(total, Settings{}) {}
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -43,7 +43,7 @@ class Progress {
   }
   void erase();
 
-  Index total_;
+  Index total_, before_;
   Settings settings_;
   Clock::time_point start_, shown_;
   std::size_t width_ = 0;  // of the line on the terminal

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <optional>
 
 #include "autograd/error.h"
 
@@ -48,31 +49,47 @@ Form form_of(unsigned char lead) {
   return {0, {}};
 }
 
-[[noreturn]] void reject(std::string_view text, std::size_t at, std::string_view name,
-                         std::string_view needed) {
-  const std::string_view before = text.substr(0, at);
-  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-  const std::size_t column = at - (before.rfind('\n') + 1) + 1;
-  const std::string came =
-      at < text.size() ? fmt::format("byte 0x{:02X}", static_cast<unsigned char>(text[at])) : "the end";
-  fail("utf-8", fmt::format("{}:{}: {} came at column {}; needed {}", name, line, came, column, needed));
+struct Mistake {
+  std::size_t at;
+  std::string needed;
+};
+
+std::optional<Mistake> find_mistake(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const Form form = form_of(static_cast<unsigned char>(text[at]));
+    if (form.bytes == 0) return Mistake{at, "ASCII or the first byte of a UTF-8 character"};
+    for (std::size_t i = 1; i < static_cast<std::size_t>(form.bytes); ++i) {
+      const ByteRange range = i == 1 ? form.second : ByteRange{0x80, 0xBF};
+      if (at + i >= text.size() || !range.holds(static_cast<unsigned char>(text[at + i])))
+        return Mistake{at + i, fmt::format("0x{:02X} to 0x{:02X} after 0x{:02X} of UTF-8", range.low,
+                                           range.high, static_cast<unsigned char>(text[at + i - 1]))};
+    }
+    at += static_cast<std::size_t>(form.bytes);
+  }
+  return {};
+}
+
+std::string describe(std::string_view text, const Mistake& mistake) {
+  const std::size_t column = mistake.at - (text.substr(0, mistake.at).rfind('\n') + 1) + 1;
+  const std::string came = mistake.at < text.size()
+                               ? fmt::format("byte 0x{:02X}", static_cast<unsigned char>(text[mistake.at]))
+                               : "the end";
+  return fmt::format("{} came at column {}; needed {}", came, column, mistake.needed);
 }
 
 }  // namespace
 
+std::string utf8_mistake(std::string_view line) {
+  const auto mistake = find_mistake(line);
+  return mistake ? describe(line, *mistake) : "";
+}
+
 void check_utf8(std::string_view text, std::string_view name) {
-  for (std::size_t at = 0; at < text.size();) {
-    const Form form = form_of(static_cast<unsigned char>(text[at]));
-    if (form.bytes == 0) reject(text, at, name, "ASCII or the first byte of a UTF-8 character");
-    for (std::size_t i = 1; i < static_cast<std::size_t>(form.bytes); ++i) {
-      const ByteRange range = i == 1 ? form.second : ByteRange{0x80, 0xBF};
-      if (at + i >= text.size() || !range.holds(static_cast<unsigned char>(text[at + i])))
-        reject(text, at + i, name,
-               fmt::format("0x{:02X} to 0x{:02X} after 0x{:02X} of UTF-8", range.low, range.high,
-                           static_cast<unsigned char>(text[at + i - 1])));
-    }
-    at += static_cast<std::size_t>(form.bytes);
-  }
+  const auto mistake = find_mistake(text);
+  if (!mistake) return;
+  const std::string_view before = text.substr(0, mistake->at);
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  fail("utf-8", fmt::format("{}:{}: {}", name, line, describe(text, *mistake)));
 }
 
 namespace {

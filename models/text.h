@@ -15,6 +15,9 @@ std::string read_file(const std::filesystem::path& path);
 /// Unicode standard, table 3-7. The column counts bytes from 1.
 void check_utf8(std::string_view text, std::string_view name);
 
+/// The same without a place, for one line: "byte 0xFF came at column 7; needed ...". "" if it is well-formed.
+std::string utf8_mistake(std::string_view line);
+
 /// Bytes of the code point that starts with `lead`, in text that check_utf8() let through.
 constexpr std::size_t code_point_bytes(char lead) {
   const auto byte = static_cast<unsigned char>(lead);

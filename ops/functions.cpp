@@ -1,4 +1,5 @@
-// The ops of ops/elementwise.h that are functions of one number, and powers; arithmetic.cpp has the others.
+// The ops of ops/elementwise.h that are functions of one number, and powers; arithmetic.cpp has the
+// others.
 #include "ops/elementwise.h"
 #include "ops/pointwise.h"
 
@@ -59,6 +60,18 @@ Var pow(Var x, double exponent, Where w) {
 Var pow(Var x, Var exponent, Where w) {
   return pointwise(
       {"pow", w}, [](auto v, auto e) { return pow(v, e); }, x, exponent);
+}
+Var square(Var x, Where w) {
+  return pointwise(
+      {"square", w}, [](auto v) { return square(v); }, x);
+}
+Var abs(Var x, Where w) {
+  return pointwise(
+      {"abs", w}, [](auto v) { return abs(v); }, x);
+}
+Var clamp(Var x, double low, double high, Where w) {
+  return pointwise(
+      {"clamp", w}, [low, high](auto v) { return clamp(v, low, high); }, x);
 }
 
 }  // namespace unroll::ops

@@ -1,0 +1,107 @@
+#include "models/checkpoint.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+namespace unroll::models {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* kTraining = "unroll.training";
+constexpr const char* kCheckpoint = "unroll.checkpoint";
+
+json position(const RunState& state) {
+  return {{"epoch", state.epoch}, {"batch", state.batch}, {"order", state.order},
+          {"noise", state.noise}, {"sums", state.sums},   {"seconds", state.seconds}};
+}
+
+RunState run_from(const json& training, const nn::Metadata& metadata) {
+  RunState state;
+  state.record = record_from(training);
+  state.finished = training.at("finished");
+  if (state.finished) return state;
+  const json at = json::parse(metadata.at(kCheckpoint));
+  state.epoch = at.at("epoch");
+  state.batch = at.at("batch");
+  state.order = at.at("order");
+  state.noise = at.at("noise").get<std::vector<std::uint64_t>>();
+  state.sums = at.at("sums").get<std::vector<double>>();
+  state.seconds = at.at("seconds");
+  const json times = at.at("epoch_seconds");
+  for (std::size_t i = 0; i < state.record.epochs.size(); ++i) state.record.epochs[i].seconds = times.at(i);
+  return state;
+}
+
+void expect_same(const SavedModel& file, const ModelCard& card, const json& saved,
+                 const TrainingOptions& options) {
+  const json wanted = to_json(options);
+  for (const auto& [name, value] : wanted.items())
+    if (saved.value(name, json()) != value)
+      file.reject(fmt::format("is of a run with --{} {}, and --resume came with {}; needed the same", name,
+                              saved.value(name, json()).dump(), value.dump()));
+  const nn::Metadata metadata = to_metadata(card);
+  for (const auto& [name, text] : metadata) {
+    const auto it = file.metadata().find(name);
+    if (it == file.metadata().end() || it->second != text)
+      file.reject(fmt::format("is of a run with another '{}': {:.60}...; needed {:.60}...", name,
+                              it == file.metadata().end() ? "none" : it->second, text));
+  }
+}
+
+}  // namespace
+
+void write_run(const std::string& path, const ModelCard& card, const TrainingOptions& options,
+               std::span<const nn::Source> best, const RunState& state) {
+  nn::Metadata metadata = to_metadata(card);
+  json training = to_json(state.record, Times::none);
+  training["options"] = to_json(options);
+  training["finished"] = state.finished;
+  metadata[kTraining] = training.dump();
+  std::vector<nn::Source> tensors(best.begin(), best.end());
+  if (!state.finished) {
+    json at = position(state);
+    at["epoch_seconds"] = json::array();
+    for (const Epoch& e : state.record.epochs) at["epoch_seconds"].push_back(e.seconds);
+    metadata[kCheckpoint] = at.dump();
+    for (const NamedTensor& t : state.tensors) tensors.push_back({kCheckpointPrefix + t.name, &t.tensor});
+  }
+  nn::write_safetensors(path, tensors, metadata, Where{});
+}
+
+std::optional<SavedRun> read_run(const std::string& path, const ModelCard& card,
+                                 const TrainingOptions& options) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return {};
+  const SavedModel file(path, card.kind);
+  const auto text = file.metadata().find(kTraining);
+  if (text == file.metadata().end()) file.reject("is no file of a training run");
+  try {
+    const json training = json::parse(text->second);
+    expect_same(file, card, training.at("options"), options);
+    SavedRun run{.state = run_from(training, file.metadata()),
+                 .best = {file.tensors().begin(), file.tensors().end()}};
+    if (run.state.finished) return run;
+    if (run.state.noise.size() != static_cast<std::size_t>(options.threads))
+      file.reject(fmt::format("has {} random states; needed one for each of {} threads",
+                              run.state.noise.size(), options.threads));
+    run.state.tensors = with_prefix(file.checkpoint(), kCheckpointPrefix);
+    return run;
+  } catch (const json::exception& e) {
+    file.reject(fmt::format("has a training state that is not what unroll writes: {}", e.what()));
+  } catch (const std::out_of_range&) {
+    file.reject(fmt::format("has no '{}' in its metadata; needed the checkpoint of a run", kCheckpoint));
+  }
+}
+
+std::vector<NamedTensor> with_prefix(std::span<const NamedTensor> tensors, std::string_view prefix) {
+  std::vector<NamedTensor> found;
+  for (const NamedTensor& t : tensors)
+    if (t.name.starts_with(prefix)) found.push_back({t.name.substr(prefix.size()), t.tensor});
+  return found;
+}
+
+}  // namespace unroll::models

@@ -1,0 +1,46 @@
+// A run that can be cut off at any moment. The file is the model's own, with the best parameters so far under
+// their names, so that it can be used while the training goes on; until the end it also holds, under names
+// that begin with "checkpoint.", all that the rest of the run depends on.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "models/model_file.h"
+#include "models/training_options.h"
+#include "models/training_record.h"
+
+namespace unroll::models {
+
+/// Where a run is, between two batches.
+struct RunState {
+  TrainingRecord record;
+  bool finished = false;  // then the rest is void
+  int epoch = 1;
+  Index batch = 0;
+  std::uint64_t order = 0;           // state of the generator before the epoch was arranged
+  std::vector<std::uint64_t> noise;  // of each worker
+  std::vector<double> sums;          // over the epoch so far
+  double seconds = 0;
+  std::vector<NamedTensor> tensors;  // "parameters.X", "optimiser.X", "schedule.X", "task.X"
+};
+
+/// `best`: the tensors that are saved as the model's.
+void write_run(const std::string& path, const ModelCard& card, const TrainingOptions& options,
+               std::span<const nn::Source> best, const RunState& state);
+
+/// What write_run() wrote, with the model's tensors. Nothing if there is no such file. Throws Error if the
+/// file is of another model, or of a run with other options or vocabularies: it says which.
+struct SavedRun {
+  RunState state;
+  std::vector<NamedTensor> best;
+};
+std::optional<SavedRun> read_run(const std::string& path, const ModelCard& card,
+                                 const TrainingOptions& options);
+
+/// Those tensors whose names begin with `prefix`, without it.
+std::vector<NamedTensor> with_prefix(std::span<const NamedTensor> tensors, std::string_view prefix);
+
+}  // namespace unroll::models

@@ -1,0 +1,177 @@
+#include "models/classification.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "models/batches.h"
+#include "ops/losses.h"
+#include "ops/softmax.h"
+
+namespace unroll::models {
+
+namespace {
+
+constexpr BatchSize kEvaluationBatch{256, 0};
+
+// Every `count`-th sequence of a batch: a share with as many long and short ones as the others.
+std::vector<int> share_of_batch(std::span<const int> batch, Piece piece) {
+  std::vector<int> share;
+  for (auto i = static_cast<std::size_t>(piece.index); i < batch.size();
+       i += static_cast<std::size_t>(piece.count))
+    share.push_back(batch[i]);
+  return share;
+}
+
+// Sum of the losses of these sequences.
+Var loss_of(Var logits, const LabelledSequences& data, std::span<const int> which, bool many_labels) {
+  if (many_labels) {
+    Tensor targets(logits.shape(), f32);
+    for (std::size_t i = 0; i < which.size(); ++i)
+      for (const int label : data.labels[static_cast<std::size_t>(which[i])])
+        targets.set(static_cast<Index>(i) * logits.cols() + label, 1);
+    const Var mean = ops::binary_cross_entropy(logits, logits.tape().constant(targets), ops::Over::rows);
+    return mean * static_cast<double>(which.size());
+  }
+  std::vector<int> labels;
+  for (const int i : which) labels.push_back(data.labels[static_cast<std::size_t>(i)].at(0));
+  return ops::cross_entropy(logits, labels, {.reduction = ops::Reduction::sum});
+}
+
+// The labels that a row of logits stands for, and a probability as in ClassifierScore.
+struct Prediction {
+  std::vector<int> labels;
+  double probability = 1;
+};
+std::vector<Prediction> predictions(Var logits, bool many_labels) {
+  const Tensor numbers = (many_labels ? ops::sigmoid(logits) : ops::softmax(logits)).tensor();
+  std::vector<Prediction> result(static_cast<std::size_t>(logits.rows()));
+  for (Index row = 0; row < logits.rows(); ++row) {
+    Prediction& p = result[static_cast<std::size_t>(row)];
+    auto at = [&](Index c) { return numbers.at(row * logits.cols() + c); };
+    if (many_labels) {
+      for (Index c = 0; c < logits.cols(); ++c)
+        if (at(c) >= 0.5) {
+          p.labels.push_back(static_cast<int>(c));
+          p.probability = std::min(p.probability, at(c));
+        }
+      continue;
+    }
+    Index best = 0;
+    for (Index c = 1; c < logits.cols(); ++c)
+      if (at(c) > at(best)) best = c;
+    p = {{static_cast<int>(best)}, at(best)};
+  }
+  return result;
+}
+
+// Of sorted lists of labels.
+Index in_common(const std::vector<int>& a, const std::vector<int>& b) {
+  std::vector<int> both;
+  std::ranges::set_intersection(a, b, std::back_inserter(both));
+  return static_cast<Index>(both.size());
+}
+
+void measure(ClassifierScore& score, const LabelledSequences& data) {
+  Index right = 0, common = 0, total = 0;
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    right += score.predicted[i] == data.labels[i];
+    common += in_common(score.predicted[i], data.labels[i]);
+    total += static_cast<Index>(score.predicted[i].size() + data.labels[i].size());
+  }
+  score.accuracy = static_cast<double>(right) / static_cast<double>(std::max<std::size_t>(data.size(), 1));
+  score.f1 = total == 0 ? 1 : 2 * static_cast<double>(common) / static_cast<double>(total);
+}
+
+void check_alike(std::span<const SavedClassifier> ensemble) {
+  const SavedClassifier& a = ensemble[0];
+  for (const SavedClassifier& b : ensemble.subspan(1))
+    if (a.labels.names() != b.labels.names() || a.vocabulary.tokens() != b.vocabulary.tokens() ||
+        a.scaling.means != b.scaling.means || a.options.many_labels != b.options.many_labels)
+      autograd::fail("classify",
+                     "models with other labels, vocabularies or scalings came; needed an ensemble trained on "
+                     "the same data");
+}
+
+}  // namespace
+
+ClassifierScore evaluate(const SavedClassifier& classifier, const LabelledSequences& data, Workers& workers) {
+  return evaluate(std::span(&classifier, 1), data, workers);
+}
+
+ClassifierScore evaluate(std::span<const SavedClassifier> ensemble, const LabelledSequences& data,
+                         Workers& workers) {
+  check_alike(ensemble);
+  const SavedClassifier& first = ensemble[0];
+  const auto batches = sorted_batches(data.lengths(), kEvaluationBatch);
+  const bool many_labels = first.options.many_labels;
+  std::vector<double> losses(batches.size());
+  ClassifierScore score;
+  score.predicted.resize(data.size());
+  score.probability.resize(data.size());
+  workers.each([&](Worker& worker) {
+    for (auto b = static_cast<std::size_t>(worker.index); b < batches.size();
+         b += static_cast<std::size_t>(workers.size())) {
+      worker.tape.clear();
+      const PackedSequences packed(data, batches[b], first.scaling);
+      Var logits = first(worker.tape, packed);
+      for (const SavedClassifier& other : ensemble.subspan(1)) logits = logits + other(worker.tape, packed);
+      if (ensemble.size() > 1) logits = logits / static_cast<double>(ensemble.size());
+      if (!data.labels.empty()) losses[b] = loss_of(logits, data, batches[b], many_labels).item();
+      auto predicted = predictions(logits, many_labels);
+      for (std::size_t i = 0; i < predicted.size(); ++i) {
+        const auto at = static_cast<std::size_t>(batches[b][i]);
+        score.predicted[at] = std::move(predicted[i].labels);
+        score.probability[at] = predicted[i].probability;
+      }
+    }
+  });
+  score.loss = std::accumulate(losses.begin(), losses.end(), 0.0) /
+               static_cast<double>(std::max<std::size_t>(data.size(), 1));
+  if (!data.labels.empty()) measure(score, data);
+  return score;
+}
+
+std::vector<Measure> measures(const ClassifierScore& score, bool many_labels) {
+  const Measure loss{.name = "loss", .value = score.loss, .shown = false};
+  Measure accuracy{
+      .name = "accuracy", .value = score.accuracy, .form = Measure::Form::percent, .larger_is_better = true};
+  if (!many_labels) return {accuracy, loss};
+  accuracy.name = "all right";
+  return {{.name = "F1", .value = score.f1, .form = Measure::Form::percent, .larger_is_better = true},
+          accuracy,
+          loss};
+}
+
+Index ClassificationTask::begin_epoch(Generator& order) {
+  batches_ = shuffled_batches(training_.lengths(), {options_.batch, 0}, order);
+  return static_cast<Index>(batches_.size());
+}
+
+Tally ClassificationTask::learn(Index batch, Piece piece, Worker& worker, Generator& noise) {
+  const std::vector<int>& all = batches_[static_cast<std::size_t>(batch)];
+  const std::vector<int> which = share_of_batch(all, piece);
+  if (which.empty()) return {};
+  PackedSequences packed(training_, which, classifier_.scaling);
+  for (int& id : packed.ids)
+    if (options_.word_dropout > 0 && noise.uniform() < options_.word_dropout) id = Vocabulary::kUnknown;
+  const bool many_labels = classifier_.options.many_labels;
+  const Var logits = classifier_(worker.tape, packed, &noise);
+  const Var loss = loss_of(logits, training_, which, many_labels);
+  worker.tape.backward(loss / static_cast<double>(all.size()), worker.gradients);
+  Tally tally{.loss = loss.item(),
+              .weight = static_cast<double>(which.size()),
+              .answers = static_cast<Index>(which.size()),
+              .units = packed.layout.rows()};
+  const auto predicted = predictions(logits, many_labels);
+  for (std::size_t i = 0; i < which.size(); ++i)
+    tally.correct += predicted[i].labels == training_.labels[static_cast<std::size_t>(which[i])];
+  return tally;
+}
+
+std::vector<Measure> ClassificationTask::validate(Workers& workers) const {
+  if (validation_.size() == 0) return {};
+  return measures(evaluate(classifier_, validation_, workers), classifier_.options.many_labels);
+}
+
+}  // namespace unroll::models

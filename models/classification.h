@@ -1,0 +1,56 @@
+// Learning the labels of sequences.
+#pragma once
+#include <span>
+#include <vector>
+
+#include "models/saved_classifier.h"
+#include "models/training.h"
+
+namespace unroll::models {
+
+struct ClassifierScore {
+  double loss = 0;      // mean over the sequences, nats; of many labels the sum over them
+  double accuracy = 0;  // share of 1 of the sequences whose labels are all right
+  double f1 = 0;        // micro-averaged over the labels; for many labels
+  std::vector<std::vector<int>> predicted;
+  std::vector<double> probability;  // of the predicted label; of many, of the least likely one
+};
+/// The accuracy, or the F1 of many labels, first.
+std::vector<Measure> measures(const ClassifierScore& score, bool many_labels);
+
+/// The same numbers for any number of workers. Data without labels have predictions only.
+ClassifierScore evaluate(const SavedClassifier& classifier, const LabelledSequences& data, Workers& workers);
+/// The same for an ensemble, whose logits are averaged. Throws Error for classifiers that were not trained on
+/// the same data: other labels, another vocabulary, another scaling.
+ClassifierScore evaluate(std::span<const SavedClassifier> ensemble, const LabelledSequences& data,
+                         Workers& workers);
+
+struct ClassificationOptions {
+  Index batch = 32;
+  double word_dropout = 0;  // share of tokens taken for unknown in training
+};
+
+/// The task of models/training.h. Refers to all that it is made of.
+class ClassificationTask {
+ public:
+  ClassificationTask(SavedClassifier& classifier, const LabelledSequences& training,
+                     const LabelledSequences& validation, const ClassificationOptions& options)
+      : classifier_(classifier), training_(training), validation_(validation), options_(options) {}
+
+  std::vector<NamedParameter> parameters() { return nn::parameters(classifier_); }
+  ModelCard card() const { return card_of(classifier_); }
+  const char* unit() const { return "steps"; }
+  Index units() const { return training_.steps(); }
+  Index begin_epoch(Generator& order);
+  Tally learn(Index batch, Piece piece, Worker& worker, Generator& noise);
+  std::vector<Measure> validate(Workers& workers) const;
+
+ private:
+  SavedClassifier& classifier_;
+  const LabelledSequences& training_;
+  const LabelledSequences& validation_;
+  ClassificationOptions options_;
+  std::vector<std::vector<int>> batches_;
+};
+
+}  // namespace unroll::models

@@ -1,0 +1,205 @@
+#include "models/classifier_data.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <unordered_set>
+
+namespace unroll::models {
+
+namespace {
+
+constexpr const char* kOp = "classify";
+
+// What one row gives, before labels and tokens have their final numbers.
+struct Row {
+  std::vector<int> tokens;
+  Series series;
+  std::vector<std::string> labels;
+  Place place;
+};
+
+// Reads rows of any form of file. Tokens are numbered as they come: memory holds numbers, not texts.
+class RowReader {
+ public:
+  RowReader(const ClassifierFormat& format, const TextForm& text) : format_(format), text_(text) {}
+
+  template <class Use>
+  void read(const std::string& path, BadRows& bad, Use use) {
+    if (is_time_series(path))
+      read_time_series(path, bad, use);
+    else
+      read_labelled_text(
+          path, {format_.form ? *format_.form : labelled_form_of(path), format_.many_labels, format_.except},
+          bad, [&](const LabelledText& row) {
+            use(Row{number(row.text), {}, row.labels, row.place}, row.text);
+          });
+  }
+  const std::vector<std::string>& tokens() const { return tokens_; }
+
+ private:
+  template <class Use>
+  void read_time_series(const std::string& path, BadRows& bad, Use use) {
+    models::read_time_series(path, bad, [&](const TimeSeries& row) {
+      if (columns_ == 0) columns_ = row.series.columns;
+      if (row.series.columns != columns_)
+        reject(kOp, row.place, fmt::format("a series of {} dimensions", row.series.columns),
+               fmt::format("{} as in training", columns_));
+      std::vector<std::string> labels;
+      if (!row.label.empty()) labels.push_back(row.label);
+      use(Row{{}, row.series, std::move(labels), row.place}, "");
+    });
+  }
+  std::vector<int> number(const std::string& text) {
+    std::vector<int> ids;
+    for (const std::string& token : tokens_of(text, text_)) {
+      auto it = ids_.find(token);
+      if (it == ids_.end()) {
+        it = ids_.emplace(token, static_cast<int>(tokens_.size())).first;
+        tokens_.push_back(token);
+      }
+      ids.push_back(it->second);
+    }
+    return ids;
+  }
+
+  ClassifierFormat format_;
+  TextForm text_;
+  TokenMap<int> ids_;
+  std::vector<std::string> tokens_;
+  Index columns_ = 0;
+};
+
+void append(LabelledSequences& data, Row row, std::vector<int> labels) {
+  std::ranges::sort(labels);
+  if (row.series.columns > 0)
+    data.series.push_back(std::move(row.series));
+  else
+    data.texts.push_back(std::move(row.tokens));
+  data.labels.push_back(std::move(labels));
+}
+
+class Builder {
+ public:
+  Builder(const ClassifierDataOptions& options, BadRows& bad)
+      : options_(options), bad_(bad), reader_(options.format, options.text) {}
+
+  ClassifierData build() {
+    const DataFiles& files = options_.files;
+    check(files, kOp);
+    if (files.is_split())
+      read_split();
+    else {
+      read_part(files.training, 0);
+      if (!files.validation.empty()) read_part(files.validation, 1);
+      if (!files.test.empty()) read_part(files.test, 2);
+    }
+    if (data_.labels.size() < (options_.format.many_labels ? 1 : 2))
+      autograd::fail(
+          kOp, fmt::format("training data with {} labels came; needed at least two", data_.labels.size()));
+    if (data_.parts[0].series.empty())
+      make_vocabulary();
+    else
+      make_scaling();
+    return std::move(data_);
+  }
+
+ private:
+  bool is_duplicate(const Row& row, const std::string& text) {
+    if (!options_.unique || row.series.columns > 0) return false;
+    std::string key;
+    for (const std::string& label : row.labels) key += label + '|';
+    const bool is_new = seen_.insert(key + '\t' + text).second;
+    data_.duplicates += !is_new;
+    return !is_new;
+  }
+  void take(Row row, std::size_t part) {
+    if (row.labels.empty() && !options_.format.many_labels)
+      reject(kOp, row.place, "a row without a label", "one");
+    std::vector<int> labels;
+    for (const std::string& label : row.labels)
+      labels.push_back(part == 0 ? data_.labels.add(label) : data_.labels.id(label, row.place));
+    append(data_.parts[part], std::move(row), std::move(labels));
+  }
+  void read_part(const std::string& path, std::size_t part) {
+    reader_.read(path, bad_, [&](Row row, const std::string& text) {
+      if (!is_duplicate(row, text)) take(std::move(row), part);
+    });
+    if (data_.parts[part].size() == 0)
+      autograd::fail(kOp, fmt::format("{} has no good row for {}; needed some", path, kPartNames[part]));
+  }
+  void read_split() {
+    std::vector<Row> rows;
+    reader_.read(options_.files.all, bad_, [&](Row row, const std::string& text) {
+      if (!is_duplicate(row, text)) rows.push_back(std::move(row));
+    });
+    Generator random(options_.files.split_seed);
+    for (std::size_t i = rows.size(); i > 1; --i) std::swap(rows[i - 1], rows[random.below(i)]);
+    const auto counts = split_counts(options_.files, static_cast<Index>(rows.size()), kOp);
+    std::size_t at = 0;
+    for (std::size_t part = 0; part < 3; ++part)
+      for (Index i = 0; i < counts[part]; ++i, ++at) bad_.guard([&] { take(std::move(rows[at]), part); });
+  }
+  void make_vocabulary() {
+    std::vector<Index> times(reader_.tokens().size());
+    for (const auto& text : data_.parts[0].texts)
+      for (const int id : text) ++times[static_cast<std::size_t>(id)];
+    TokenCounts counts;
+    for (std::size_t i = 0; i < times.size(); ++i)
+      if (times[i] > 0) counts.add(reader_.tokens()[i], times[i]);
+    data_.vocabulary = Vocabulary(counts, kUnknownToken, options_.limits);
+    std::vector<int> ids;
+    for (const std::string& token : reader_.tokens()) ids.push_back(data_.vocabulary.id(token));
+    for (LabelledSequences& part : data_.parts)
+      for (auto& text : part.texts)
+        for (int& id : text) id = ids[static_cast<std::size_t>(id)];
+  }
+  void make_scaling() {
+    const std::vector<Series>& all = data_.parts[0].series;
+    const auto width = static_cast<std::size_t>(all[0].columns);
+    ScalingSums sums(width);
+    for (const Series& series : all)
+      for (std::size_t row = 0; row < series.values.size(); row += width)
+        sums.add(std::span<const float>(series.values).subspan(row, width));
+    data_.scaling = sums.scaling();
+  }
+
+  const ClassifierDataOptions& options_;
+  BadRows& bad_;
+  RowReader reader_;
+  std::unordered_set<std::string> seen_;
+  ClassifierData data_;
+};
+
+}  // namespace
+
+ClassifierData read_classifier_data(const ClassifierDataOptions& options, BadRows& bad) {
+  return Builder(options, bad).build();
+}
+
+LabelledSequences read_labelled_sequences(const SavedClassifier& classifier, const std::string& path,
+                                          const ClassifierFormat& format, BadRows& bad) {
+  if (is_time_series(path) == classifier.reads_text())
+    autograd::fail(kOp, fmt::format("{} came; needed a file of {}", path,
+                                    classifier.reads_text() ? "texts, as in training"
+                                                            : "time series (.ts), as in training"));
+  RowReader reader(format, classifier.text);
+  LabelledSequences data;
+  reader.read(path, bad, [&](Row row, const std::string&) {
+    const auto columns = static_cast<Index>(classifier.scaling.columns());
+    if (!classifier.reads_text() && row.series.columns != columns)
+      reject(kOp, row.place, fmt::format("a series of {} dimensions", row.series.columns),
+             fmt::format("{} as in training", columns));
+    if (row.labels.empty() && !format.many_labels) reject(kOp, row.place, "a row without a label", "one");
+    std::vector<int> labels;
+    for (const std::string& label : row.labels) labels.push_back(classifier.labels.id(label, row.place));
+    append(data, std::move(row), std::move(labels));
+  });
+  for (auto& text : data.texts)
+    for (int& id : text) id = classifier.vocabulary.id(reader.tokens()[static_cast<std::size_t>(id)]);
+  if (data.size() == 0) autograd::fail(kOp, fmt::format("{} has no good row; needed some", path));
+  return data;
+}
+
+}  // namespace unroll::models

@@ -1,0 +1,87 @@
+// `unroll demo adding` and `unroll demo copy`: what a net can remember.
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "models/command_line.h"
+#include "models/generated.h"
+#include "models/programs.h"
+
+namespace unroll::models {
+
+namespace {
+
+template <class Problem>
+struct Demo {
+  Index length = 100;
+  NetOptions net;
+  TrainingOptions training;
+  Index batches = 100, chrono = 0;
+  bool json = false;
+};
+
+// What one has who knows how the sequences are made, and remembers nothing of this one.
+double guess(const Adding&) { return 1.0 / 6; }
+double guess(const CopyMemory& problem) {
+  return CopyMemory::kSymbols * std::log(CopyMemory::kKinds) /
+         static_cast<double>(problem.length + 2 * CopyMemory::kSymbols);
+}
+
+template <class Problem>
+void run(const Demo<Problem>& demo) {
+  Generator generator(demo.training.seed);
+  Problem problem(demo.length, demo.net, generator);
+  if (demo.chrono > 0) problem.net.remember(demo.chrono, generator);
+  fmt::print(stderr, "{} of {} steps, {} parameters; guessing: {} {:.6f}\n", Problem::kind, demo.length,
+             with_commas(parameter_count(problem)), Problem::measure, guess(problem));
+  Workers workers(demo.training.threads);
+  GeneratedTask<Problem> task(problem, demo.net, {.batch = demo.training.batch, .batches = demo.batches});
+  const TrainingRecord record = train(task, demo.training, workers);
+  const auto test = task.test(workers);
+  if (demo.json) {
+    nlohmann::json json = report(demo.training, task.card(), record, parameter_count(problem));
+    json["options"]["batches"] = demo.batches;
+    json["options"]["chrono"] = demo.chrono;
+    json["test"] = to_json(test);
+    json["guess"] = guess(problem);
+    fmt::print("{}\n", json.dump());
+  } else {
+    fmt::print("test {} {:.3e}, guessing {:.3e} (the model of epoch {}), {:.0f} s of training\n",
+               test[0].name, test[0].value, guess(problem), record.best_epoch, record.seconds());
+    if (test.size() > 1) fmt::print("test {}\n", in_words(std::span(test).subspan(1)));
+  }
+}
+
+template <class Problem>
+void add(CLI::App& demos, const char* name, const char* description, const Demo<Problem>& defaults) {
+  auto [app, demo] = add_command<Demo<Problem>>(demos, name, description, defaults);
+  app.add_option("--length", demo.length, "steps")->check(CLI::Range(2, 1000000))->capture_default_str();
+  app.add_option("--batches", demo.batches, "in an epoch")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  app.add_option("--chrono", demo.chrono,
+                 "biases of the gates for memories of up to so many steps; 0 for the usual ones")
+      ->check(CLI::Range(0, 1000000))
+      ->capture_default_str();
+  add_training(app, demo.training, false);
+  add_net(app, demo.net);
+  add_json(app, demo.json);
+}
+
+}  // namespace
+
+void add_demo_adding(CLI::App& demos) {
+  add<Adding>(demos, "adding",
+              "The adding problem: two numbers that are marked in a long sequence are to be added.",
+              {.net = {.cell = CellKind::gru, .hidden = 150},
+               .training = {.epochs = 30, .batch = 32, .lr = 2e-3, .clip = 1}});
+}
+
+void add_demo_copy(CLI::App& demos) {
+  add<CopyMemory>(demos, "copy", "Copy memory: 10 symbols are to be said again after a long pause.",
+                  {.net = {.cell = CellKind::gru, .hidden = 50},
+                   .training = {.epochs = 30, .batch = 32, .lr = 1e-3, .clip = 1}});
+}
+
+}  // namespace unroll::models

@@ -1,0 +1,181 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "models/data_options.h"
+#include "models/forecasting.h"
+#include "models/programs.h"
+
+namespace unroll::models {
+
+namespace {
+
+struct Train {
+  DataFiles files;
+  ForecasterOptions model;
+  TrainingOptions training{.epochs = 20, .batch = 64, .lr = 2e-3, .schedule = "cosine", .clip = 1};
+  BadRows bad;
+  bool json = false;
+};
+
+void run(const Train& given) {
+  Train train = given;
+  const DataFiles& files = train.files;
+  if (!train.model.inputs.empty())
+    for (const std::string& target : train.model.targets)
+      if (std::ranges::count(train.model.inputs, target) == 0) train.model.inputs.push_back(target);
+  const ForecastData data = read_forecast_data(files, train.model, train.bad);
+  train.model.inputs = data.parts[0].columns;
+  Generator generator(train.training.seed);
+  SavedForecaster forecaster(train.model, data.scaling, generator);
+
+  auto windows = [&](std::size_t part) {
+    const NumberTable& table = data.parts[part];
+    if (table.columns.empty()) return std::string("0");
+    return with_commas(
+        static_cast<Index>(window_starts(table, train.model.window, train.model.horizon).size()));
+  };
+  note(fmt::format(
+      "{} windows to train on, {} to validate, {} to test; {} columns in, {} out, {} steps ahead, "
+      "{} parameters, {} threads",
+      windows(0), windows(1), windows(2), train.model.inputs.size(), train.model.targets.size(),
+      train.model.horizon, with_commas(parameter_count(forecaster)), train.training.threads));
+  note_skipped(train.bad);
+
+  Workers workers(train.training.threads);
+  ForecastTask task(forecaster, data.parts[0], data.parts[1], train.training.batch);
+  const TrainingRecord record = models::train(task, train.training, workers);
+  nlohmann::json json = report(train.training, task.card(), record, parameter_count(forecaster));
+  json["skipped"] = train.bad.skipped();
+  TrainingReport(train.training.out, record, json).finish(train.json, [&](std::size_t part) {
+    return data.parts[part].values.empty() ? std::vector<Measure>()
+                                           : measures(evaluate(forecaster, data.parts[part], workers));
+  });
+}
+
+struct Eval {
+  std::string model, data;
+  int threads = 1;
+  BadRows bad;
+  bool json = false;
+};
+
+void run(const Eval& given) {
+  Eval eval = given;
+  const SavedForecaster forecaster = load_forecaster(eval.model);
+  const ForecasterOptions& options = forecaster.options;
+  const NumberTable table = read_number_table(eval.data, options.inputs, eval.bad);
+  const auto starts = window_starts(table, options.window, options.horizon);
+  if (starts.empty())
+    autograd::fail("forecast", fmt::format("{} has {} rows; needed at least {} in a row, a window and its "
+                                           "horizon",
+                                           eval.data, table.rows(), options.window + options.horizon));
+  Workers workers(eval.threads);
+  const auto figures = measures(evaluate(forecaster, table, workers));
+  if (eval.json) {
+    nlohmann::json json = to_json(figures);
+    json["windows"] = starts.size();
+    json["skipped"] = eval.bad.skipped();
+    fmt::print("{}\n", json.dump());
+    return;
+  }
+  fmt::print("{}; {} windows\n", in_words(figures), with_commas(static_cast<Index>(starts.size())));
+  note_skipped(eval.bad);
+}
+
+struct Predict {
+  std::string model, data = "-";
+  bool last = false;
+  int threads = 1;
+};
+
+// For each row that ends a window: its number, then every target at each time of the horizon.
+void run(const Predict& predict) {
+  const SavedForecaster forecaster = load_forecaster(predict.model);
+  const ForecasterOptions& options = forecaster.options;
+  BadRows refuse;
+  const NumberTable table = read_number_table(predict.data, options.inputs, refuse);
+  auto starts = window_starts(table, options.window, 0);
+  if (starts.empty())
+    autograd::fail("forecast",
+                   fmt::format("{} rows came; needed at least {}, a window", table.rows(), options.window));
+  if (predict.last) starts.erase(starts.begin(), starts.end() - 1);
+  Workers workers(predict.threads);
+  const auto forecasts = forecast(forecaster, table, starts, workers);
+  std::vector<std::string> header{"row"};
+  for (Index h = 1; h <= options.horizon; ++h)
+    for (const std::string& target : options.targets) {
+      std::string name = fmt::format("{}+{}", target, h);
+      if (name.find_first_of(",\"\n") != std::string::npos) {  // quoted as RFC 4180 says
+        for (std::size_t at = 0; (at = name.find('"', at)) != std::string::npos; at += 2)
+          name.insert(at, "\"");
+        name = '"' + name + '"';
+      }
+      header.push_back(name);
+    }
+  fmt::print("{}\n", fmt::join(header, ","));
+  for (std::size_t i = 0; i < starts.size(); ++i)
+    fmt::print("{},{:.6g}\n", starts[i] + options.window, fmt::join(forecasts[i], ","));
+}
+
+void add_train(CLI::App& forecast) {
+  auto [app, train] = add_command<Train>(
+      forecast, "train", "Learn what numbers come next in a table; the model that validates best is saved.");
+  app.add_option("--data", train.files.all, "CSV with a header, to be cut in the order of time");
+  app.add_option("--split", train.files.split, "shares of --data for training, validation and test")
+      ->delimiter(',')
+      ->default_str("0.8,0.1,0.1");
+  app.add_option("--train", train.files.training, "or: what to train on");
+  app.add_option("--valid", train.files.validation, "what chooses the model");
+  app.add_option("--test", train.files.test, "what the chosen model is measured on");
+  app.add_option("--targets", train.model.targets, "columns to foretell")->delimiter(',')->required();
+  app.add_option("--inputs", train.model.inputs, "columns to read; the targets are among them")
+      ->delimiter(',')
+      ->default_str("all");
+  app.add_option("--window", train.model.window, "rows that are read")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  app.add_option("--horizon", train.model.horizon, "rows that are foretold")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  add_training(app, train.training, true);
+  add_net(app, train.model.net);
+  app.remove_option(app.get_option("--embed"));  // numbers need no table
+  add_bidirectional(app, train.model.net);
+  add_pool(app, train.model.net);
+  add_skip_bad(app, train.bad);
+  add_json(app, train.json);
+}
+
+void add_eval(CLI::App& forecast) {
+  auto [app, eval] = add_command<Eval>(forecast, "eval", "How well a forecaster does on a table.");
+  app.add_option("--model", eval.model, "file that `unroll forecast train` wrote")->required();
+  app.add_option("--data", eval.data, "CSV with a header")->required();
+  add_threads(app, eval.threads);
+  add_skip_bad(app, eval.bad);
+  add_json(app, eval.json);
+}
+
+void add_predict(CLI::App& forecast) {
+  auto [app, predict] = add_command<Predict>(
+      forecast, "predict", "What comes after each row of a table that ends a window, as CSV.");
+  app.add_option("--model", predict.model, "file that `unroll forecast train` wrote")->required();
+  app.add_option("--data", predict.data, "CSV with a header; - for standard input")->capture_default_str();
+  app.add_flag("--last", predict.last, "only what comes after the last row");
+  add_threads(app, predict.threads);
+}
+
+}  // namespace
+
+void add_forecast(CLI::App& program) {
+  CLI::App& forecast =
+      *program.add_subcommand("forecast", "What numbers come next in a table: train, eval, predict.");
+  forecast.require_subcommand(1);
+  add_train(forecast);
+  add_eval(forecast);
+  add_predict(forecast);
+}
+
+}  // namespace unroll::models

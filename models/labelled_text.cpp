@@ -1,0 +1,101 @@
+#include "models/labelled_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+namespace unroll::models {
+
+namespace {
+
+constexpr const char* kOp = "labelled text";
+
+using Use = std::function<void(const LabelledText&)>;
+
+std::vector<std::string> split_labels(const Lines& lines, std::string_view text, bool many) {
+  if (!many) {
+    if (text.empty()) lines.reject("an empty label", "a label before the text");
+    return {std::string(text)};
+  }
+  std::vector<std::string> list;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('|'), text.size());
+    const std::string label(text.substr(0, end));
+    if (label.empty() || end + 1 == text.size())
+      lines.reject("an empty label", "a label on both sides of each '|'");
+    if (std::ranges::count(list, label) > 0)
+      lines.reject(fmt::format("the label {} twice", shown(label)), "each label once");
+    list.push_back(label);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return list;
+}
+
+// Reads the rows of one file; `row` makes a row of the current line. Returns how many lines there were.
+template <class Row>
+Index read_rows(Lines& lines, BadRows& bad, const Use& use, Row row) {
+  Index count = 0;
+  for (; lines.next(); ++count)
+    bad.guard([&] {
+      const LabelledText made = row(lines.text());
+      if (made.text.find_first_not_of(" \t") == std::string::npos)
+        lines.reject("an empty text", "a text after the label");
+      use(made);
+    });
+  return count;
+}
+
+void read_file_of_rows(const std::string& path, char separator, bool many_labels, BadRows& bad,
+                       const Use& use) {
+  Lines lines(kOp, path);
+  const char* form = separator == '\t' ? "a label, a TAB and a text" : "a label, a blank and a text";
+  const Index count = read_rows(lines, bad, use, [&](std::string_view line) -> LabelledText {
+    const std::size_t end = line.find(separator);
+    if (end == std::string_view::npos) lines.reject(shown(line), form);
+    return {lines.place(), split_labels(lines, line.substr(0, end), many_labels),
+            std::string(line.substr(end + 1))};
+  });
+  if (count == 0) lines.reject_file("an empty file came", form);
+}
+
+std::vector<std::filesystem::path> files_of(const std::string& folder, std::vector<std::string> except) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    if (std::erase(except, entry.path().filename().string()) == 0) files.push_back(entry.path());
+  if (!except.empty())
+    autograd::fail(kOp, fmt::format("{}: no file {} to leave out; needed a name in this folder", folder,
+                                    shown(except[0])));
+  if (files.size() < 2)
+    autograd::fail(kOp, fmt::format("{}: a folder with {} files of texts came; needed one file for each of "
+                                    "at least two labels",
+                                    folder, files.size()));
+  std::ranges::sort(files);
+  return files;
+}
+
+}  // namespace
+
+LabelledForm labelled_form_of(const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return LabelledForm::folder;
+  Lines lines(kOp, path);
+  if (!lines.next()) lines.reject_file("an empty file came", "a label and a text on each line");
+  return lines.bytes().find('\t') != std::string_view::npos ? LabelledForm::tsv : LabelledForm::spaced;
+}
+
+void read_labelled_text(const std::string& path, const LabelledFormat& format, BadRows& bad, const Use& use) {
+  if (format.form != LabelledForm::folder)
+    return read_file_of_rows(path, format.form == LabelledForm::tsv ? '\t' : ' ', format.many_labels, bad,
+                             use);
+  for (const std::filesystem::path& file : files_of(path, format.except)) {
+    Lines lines(kOp, file.string());
+    const std::string label = file.stem().string();
+    const Index count = read_rows(lines, bad, use, [&](std::string_view line) -> LabelledText {
+      return {lines.place(), split_labels(lines, label, format.many_labels), std::string(line)};
+    });
+    if (count == 0) lines.reject_file("an empty file came", "a text on each line");
+  }
+}
+
+}  // namespace unroll::models

@@ -1,0 +1,39 @@
+// Texts with their labels, as files have them: one row at a time.
+#pragma once
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/lines.h"
+
+namespace unroll::models {
+
+struct LabelledText {
+  Place place;
+  std::vector<std::string> labels;
+  std::string text;
+};
+
+enum class LabelledForm {
+  tsv,     // label TAB text
+  spaced,  // label BLANK text
+  folder   // a folder with a file for each label, "Dutch.txt", and a text on each line
+};
+/// A folder is a folder; a file whose first line has a TAB is tsv. Throws Error if there is no such file or
+/// folder, or nothing in it.
+LabelledForm labelled_form_of(const std::string& path);
+
+struct LabelledFormat {
+  LabelledForm form = LabelledForm::tsv;
+  bool many_labels = false;         // labels stand between '|'; a text may have none
+  std::vector<std::string> except;  // files of the folder that are none of its labels
+};
+
+/// Calls use(row) for each row, in the order of the file; a folder's files in the order of their names. What
+/// is thrown by `use` counts as a mistake in the row. Throws Error for a row without label or text, for a
+/// label that stands there twice, and for a file without rows.
+void read_labelled_text(const std::string& path, const LabelledFormat& format, BadRows& bad,
+                        const std::function<void(const LabelledText&)>& use);
+
+}  // namespace unroll::models

@@ -1,0 +1,111 @@
+#include "models/language_task.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace unroll::models {
+
+namespace {
+
+constexpr Index kEvaluationStreams = 16, kEvaluationSteps = 128;
+constexpr Index kShortestStream = 4096;  // tokens: what a zero state costs at its start must not count
+constexpr int kEvaluationGroups = 4;     // of streams that are read together, whatever the number of workers
+
+// Sum of the losses of some streams over the whole text.
+double read_through(const LanguageModel& model, const TextStreams& text, Share streams, Tape& tape) {
+  nn::Carry carry;
+  Window window;
+  double sum = 0;
+  for (Index w = 0; w < text.windows() && streams.size() > 0; ++w) {
+    tape.clear();
+    text.read(w, streams.begin, streams.size(), window);
+    const auto layout = ops::Layout::uniform(window.streams, window.steps);
+    sum += model.total_loss(model(tape, window.inputs, layout, carry), window.targets);
+  }
+  return sum;
+}
+
+}  // namespace
+
+double evaluate(const LanguageModel& model, std::span<const int> text, Workers& workers, Index streams) {
+  if (streams == 0)
+    streams = std::clamp<Index>(static_cast<Index>(text.size()) / kShortestStream, 1, kEvaluationStreams);
+  const TextStreams cut(text, streams, kEvaluationSteps, Where{});
+  std::vector<double> sums(kEvaluationGroups);
+  workers.each([&](Worker& worker) {
+    for (int g = worker.index; g < kEvaluationGroups; g += workers.size())
+      sums[static_cast<std::size_t>(g)] =
+          read_through(model, cut, share_of(streams, g, kEvaluationGroups), worker.tape);
+  });
+  double sum = 0;
+  for (double s : sums) sum += s;
+  return sum / static_cast<double>(cut.predictions());
+}
+
+std::vector<Measure> measures(double loss, Level level) {
+  std::vector<Measure> list = {{.name = "loss", .value = loss},
+                               {.name = "perplexity", .value = ops::perplexity(loss)}};
+  if (level == Level::character)
+    list.push_back({.name = "bits per character", .value = ops::bits_per_character(loss)});
+  return list;
+}
+
+LanguageTask::LanguageTask(SavedLanguageModel& saved, std::span<const int> training,
+                           std::span<const int> validation, const LanguageTaskOptions& options)
+    : saved_(saved),
+      text_(training, options.batch, options.bptt, Where{}),
+      validation_(validation),
+      options_(options),
+      readers_(static_cast<std::size_t>(options.threads)) {}
+
+Index LanguageTask::begin_epoch(Generator&) {
+  for (Reader& reader : readers_) reader.carry.clear();
+  return text_.windows();
+}
+
+Tally LanguageTask::learn(Index batch, Piece piece, Worker& worker, Generator& noise) {
+  const Share streams = share_of(text_.streams(), piece.index, piece.count);
+  if (streams.size() == 0) return {};
+  auto& [carry, window] = readers_[static_cast<std::size_t>(piece.index)];
+  text_.read(batch, streams.begin, streams.size(), window);
+  const auto layout = ops::Layout::uniform(window.streams, window.steps);
+  const LanguageModel& model = saved_.model;
+  const Var mean = model.loss(model(worker.tape, window.inputs, layout, carry, &noise), window.targets);
+  double factor = static_cast<double>(streams.size()) / static_cast<double>(text_.streams());
+  if (options_.loss == LossOver::streams) factor *= static_cast<double>(window.steps);
+  worker.tape.backward(mean * factor, worker.gradients);
+  const auto count = static_cast<double>(window.targets.size());
+  return {.loss = mean.item() * count, .weight = count, .units = layout.rows()};
+}
+
+std::vector<Measure> LanguageTask::validate(Workers& workers) const {
+  if (validation_.empty()) return {};
+  return measures(evaluate(saved_.model, validation_, workers), saved_.options.tokens.level);
+}
+
+std::vector<NamedTensor> LanguageTask::state() {
+  std::vector<NamedTensor> state;
+  for (std::size_t r = 0; r < readers_.size(); ++r)
+    for (std::size_t i = 0; i < readers_[r].carry.tensors().size(); ++i)
+      state.push_back({fmt::format("carry.{}.{}", r, i), readers_[r].carry.tensors()[i]});
+  return state;
+}
+
+void LanguageTask::load_state(std::span<const NamedTensor> state) {
+  std::size_t found = 0;
+  for (std::size_t r = 0; r < readers_.size(); ++r) {
+    std::vector<Tensor>& tensors = readers_[r].carry.tensors();
+    tensors.clear();
+    for (const NamedTensor& t : state)
+      if (t.name == fmt::format("carry.{}.{}", r, tensors.size())) {
+        tensors.push_back(t.tensor);
+        ++found;
+      }
+  }
+  if (found != state.size())
+    autograd::fail("resume", fmt::format("{} carried states came; needed those of {} workers, by number",
+                                         state.size(), readers_.size()));
+}
+
+}  // namespace unroll::models

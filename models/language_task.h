@@ -1,0 +1,65 @@
+// Learning to predict a text: it is cut into streams that are read side by side, and each worker reads its
+// own.
+#pragma once
+#include <span>
+#include <vector>
+
+#include "models/batches.h"
+#include "models/language_model.h"
+#include "models/training.h"
+
+namespace unroll::models {
+
+/// Mean cross entropy in nats a token over a text read in `streams` pieces, each from a zero state; the same
+/// for any number of workers. With one stream every token is predicted from all that came before it. 0
+/// streams: up to 16, each of at least 4096 tokens if there are so many. Throws Error for a text of fewer
+/// than two tokens.
+double evaluate(const LanguageModel& model, std::span<const int> text, Workers& workers, Index streams = 0);
+/// Loss, perplexity, and for characters the bits of one.
+std::vector<Measure> measures(double loss, Level level);
+
+/// What is differentiated: the mean over all tokens of a window, or their sum over the time steps, averaged
+/// over the streams (Zaremba, Sutskever and Vinyals 2014).
+enum class LossOver { tokens, streams };
+
+struct LanguageTaskOptions {
+  Index batch = 16;  // streams
+  Index bptt = 64;   // steps that the gradient goes back
+  LossOver loss = LossOver::tokens;
+  int threads = 1;
+};
+
+/// The task of models/training.h. The state is carried from window to window, and begins with zeros in each
+/// epoch. Refers to all that it is made of.
+class LanguageTask {
+ public:
+  /// Throws Error if `training` is too short for so many streams.
+  LanguageTask(SavedLanguageModel& saved, std::span<const int> training, std::span<const int> validation,
+               const LanguageTaskOptions& options);
+
+  std::vector<NamedParameter> parameters() { return nn::parameters(saved_.model); }
+  ModelCard card() const { return card_of(saved_.options, saved_.vocabulary); }
+  const char* unit() const {
+    return saved_.options.tokens.level == Level::character ? "characters" : "words";
+  }
+  Index units() const { return text_.predictions(); }
+  Index begin_epoch(Generator& order);
+  Tally learn(Index batch, Piece piece, Worker& worker, Generator& noise);
+  std::vector<Measure> validate(Workers& workers) const;
+  std::vector<NamedTensor> state();
+  void load_state(std::span<const NamedTensor> state);
+
+ private:
+  // What one worker keeps from window to window.
+  struct Reader {
+    nn::Carry carry;
+    Window window;
+  };
+  SavedLanguageModel& saved_;
+  TextStreams text_;
+  std::span<const int> validation_;
+  LanguageTaskOptions options_;
+  std::vector<Reader> readers_;
+};
+
+}  // namespace unroll::models

@@ -1,0 +1,93 @@
+#include "models/saved_classifier.h"
+
+#include <utility>
+
+namespace unroll::models {
+
+namespace {
+
+constexpr const char* kKind = "classifier";
+constexpr int kMostNgrams = 16;
+
+std::variant<SequenceClassifier, LinearClassifier> make_net(const ClassifierOptions& options,
+                                                            const TextForm& text, Index vocabulary,
+                                                            Generator& generator) {
+  if (text.ngrams > 0) return LinearClassifier(vocabulary, options, generator);
+  return SequenceClassifier::of_tokens(vocabulary, options, generator);
+}
+
+ClassifierOptions with_classes(ClassifierOptions options, const LabelSet& labels) {
+  options.classes = labels.size();
+  return options;
+}
+
+}  // namespace
+
+SavedClassifier::SavedClassifier(const ClassifierOptions& o, LabelSet l, const TextForm& t, Vocabulary v,
+                                 Generator& generator)
+    : options(with_classes(o, l)),
+      labels(std::move(l)),
+      text(t),
+      vocabulary(std::move(v)),
+      net(make_net(options, text, vocabulary.size(), generator)) {}
+
+SavedClassifier::SavedClassifier(const ClassifierOptions& o, LabelSet l, Scaling s, Generator& generator)
+    : options(with_classes(o, l)),
+      labels(std::move(l)),
+      scaling(std::move(s)),
+      net(SequenceClassifier::of_numbers(static_cast<Index>(scaling.columns()), options, generator)) {}
+
+Var SavedClassifier::operator()(Tape& tape, const PackedSequences& packed, Generator* noise) const {
+  if (!reads_text()) {
+    const Var rows = tape.constant(Shape{packed.layout.rows(), packed.columns}, packed.numbers);
+    return std::get<SequenceClassifier>(net)(rows, packed.layout, noise);
+  }
+  return std::visit([&](const auto& model) { return model(tape, packed.ids, packed.layout, noise); }, net);
+}
+
+ModelCard card_of(const SavedClassifier& c) {
+  ModelCard card{.kind = kKind, .configuration = {}, .lists = {{"labels", c.labels.names()}}};
+  card.configuration["many_labels"] = c.options.many_labels;
+  card.configuration["reads_text"] = c.reads_text();
+  describe(c.options.net, card.configuration);
+  if (c.reads_text()) {
+    card.lists["vocabulary"] = c.vocabulary.tokens();
+    card.configuration["level"] = std::string(c.text.level == Level::word ? "word" : "char");
+    card.configuration["punctuation"] = c.text.punctuation;
+    card.configuration["ngrams"] = Index{c.text.ngrams};
+  } else {
+    card.configuration["means"] = c.scaling.means;
+    card.configuration["deviations"] = c.scaling.deviations;
+  }
+  return card;
+}
+
+void save_classifier(const std::string& path, SavedClassifier& classifier) {
+  save_model(path, card_of(classifier), parameters(classifier));
+}
+
+SavedClassifier load_classifier(const std::string& path) {
+  const SavedModel saved(path, kKind);
+  const ClassifierOptions options{
+      .classes = 0, .many_labels = saved.flag("many_labels"), .net = read_net(saved)};
+  const LabelSet labels(saved.list("labels"));
+  if (labels.size() == 0) saved.reject("has no label; needed some");
+  Generator unused;
+  if (saved.flag("reads_text")) {
+    const TextForm text{.level = saved.text("level") == "word" ? Level::word : Level::character,
+                        .punctuation = saved.flag("punctuation"),
+                        .ngrams = static_cast<int>(saved.integer("ngrams", 0, kMostNgrams))};
+    SavedClassifier result(options, labels, text, saved.vocabulary(), unused);
+    saved.fill(parameters(result));
+    return result;
+  }
+  const Scaling scaling{saved.numbers("means"), saved.numbers("deviations")};
+  if (scaling.means.empty() || scaling.means.size() != scaling.deviations.size())
+    saved.reject(
+        "has a scaling that is not what unroll writes; needed a mean and a deviation for each column");
+  SavedClassifier result(options, labels, scaling, unused);
+  saved.fill(parameters(result));
+  return result;
+}
+
+}  // namespace unroll::models

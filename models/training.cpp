@@ -1,0 +1,291 @@
+#include "models/training.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "models/checkpoint.h"
+#include "models/learning_curves.h"
+#include "nn/gradients.h"
+
+namespace unroll::models {
+
+using autograd::fail;
+
+void Tally::add(const Tally& other) {
+  loss += other.loss;
+  weight += other.weight;
+  correct += other.correct;
+  answers += other.answers;
+  units += other.units;
+}
+
+std::optional<double> Tally::accuracy() const {
+  if (answers == 0) return {};
+  return static_cast<double>(correct) / static_cast<double>(answers);
+}
+
+namespace detail {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Sums over the batches of one epoch.
+struct EpochSums {
+  Tally tally;
+  double gradient = 0;
+
+  std::vector<double> numbers() const {
+    return {tally.loss,
+            tally.weight,
+            static_cast<double>(tally.correct),
+            static_cast<double>(tally.answers),
+            static_cast<double>(tally.units),
+            gradient};
+  }
+  static EpochSums from(const std::vector<double>& n) {
+    return {{n.at(0), n.at(1), static_cast<Index>(n.at(2)), static_cast<Index>(n.at(3)),
+             static_cast<Index>(n.at(4))},
+            n.at(5)};
+  }
+};
+
+// A measure that is better than all numbers before it; NaN never is.
+bool is_better(const Measure& a, const Measure& b) {
+  return a.larger_is_better ? a.value > b.value : a.value < b.value;
+}
+
+class Run {
+ public:
+  Run(const TaskCalls& task, const TrainingOptions& options, Workers& workers,
+      const Progress::Settings& settings)
+      : task_(task),
+        options_(options),
+        workers_(workers),
+        settings_(settings),
+        optimiser_(task.parameters, rule_named(options.optimizer, options.lr, options.weight_decay)),
+        schedule_(options.schedule),
+        order_(options.seed),
+        tallies_(static_cast<std::size_t>(workers.size())) {
+    options_.threads = workers.size();
+    Generator noise = order_.split();
+    for (int i = 0; i < workers.size(); ++i) noise_.push_back(noise.split());
+  }
+
+  TrainingRecord run();
+
+ private:
+  void begin_epoch();
+  void step();
+  void end_epoch();
+  bool improved();
+  void check_finite(double value, const std::string& what) const;
+  void save(bool finished);
+  bool load();
+  void fill(std::span<const NamedTensor> tensors);
+  double seconds() const {
+    return seconds_before_ + std::chrono::duration<double>(Clock::now() - start_).count();
+  }
+  std::string title() const { return fmt::format("epoch {}/{}", epoch_, options_.epochs); }
+  std::string describe(const Epoch& epoch) const;
+
+  const TaskCalls& task_;
+  TrainingOptions options_;
+  Workers& workers_;
+  Progress::Settings settings_;
+  std::optional<Progress> progress_;
+  Optimiser optimiser_;
+  EpochSchedule schedule_;
+  Generator order_;
+  std::vector<Generator> noise_;  // of each worker
+  std::vector<Tally> tallies_;    // of each worker, of the last batch
+  std::vector<Tensor> best_;      // parameters after the best epoch
+  TrainingRecord record_;
+
+  int epoch_ = 1;
+  Index batch_ = 0, batches_ = 0;
+  EpochSums sums_;
+  std::uint64_t order_before_ = 0;  // state of order_ before the epoch was arranged
+  std::vector<NamedTensor> task_state_;
+  Clock::time_point start_ = Clock::now(), saved_ = start_;
+  double seconds_before_ = 0;
+};
+
+void Run::fill(std::span<const NamedTensor> tensors) {
+  std::vector<nn::Destination> into;
+  for (const auto& [name, p] : task_.parameters) into.push_back({name, &p->value()});
+  nn::assign(tensors, into, "resume", options_.out, Where{});
+}
+
+void Run::save(bool finished) {
+  saved_ = Clock::now();
+  if (options_.out.empty()) return;
+  RunState state{.record = record_,
+                 .finished = finished,
+                 .epoch = epoch_,
+                 .batch = batch_,
+                 .order = order_before_,
+                 .noise = {},
+                 .sums = sums_.numbers(),
+                 .seconds = seconds(),
+                 .tensors = {}};
+  for (const Generator& g : noise_) state.noise.push_back(g.state());
+  auto append = [&](const char* prefix, std::vector<NamedTensor> tensors) {
+    for (NamedTensor& t : tensors) state.tensors.push_back({prefix + t.name, std::move(t.tensor)});
+  };
+  if (!finished) {
+    for (const auto& [name, p] : task_.parameters)
+      state.tensors.push_back({"parameters." + name, p->value()});
+    append("optimiser.", optimiser_.state());
+    append("schedule.", schedule_.state());
+    append("task.", batch_ > 0 ? task_.state() : std::vector<NamedTensor>());
+  }
+  std::vector<nn::Source> best;
+  for (std::size_t i = 0; i < task_.parameters.size(); ++i)
+    best.push_back(
+        {task_.parameters[i].path, best_.empty() ? &task_.parameters[i].parameter->value() : &best_[i]});
+  write_run(options_.out, task_.card, options_, best, state);
+}
+
+// True if there is something left to do.
+bool Run::load() {
+  const auto saved = read_run(options_.out, task_.card, options_);
+  if (!saved) return true;
+  const RunState& state = saved->state;
+  record_ = state.record;
+  fill(saved->best);
+  if (record_.best_epoch > 0)
+    for (const NamedParameter& p : task_.parameters) best_.push_back(p.parameter->value());
+  if (state.finished) return false;
+  fill(with_prefix(state.tensors, "parameters."));
+  optimiser_.load_state(with_prefix(state.tensors, "optimiser."), Where{});
+  schedule_.load_state(with_prefix(state.tensors, "schedule."));
+  task_state_ = with_prefix(state.tensors, "task.");
+  epoch_ = state.epoch;
+  batch_ = state.batch;
+  order_ = Generator(state.order);
+  for (std::size_t i = 0; i < noise_.size(); ++i) noise_[i] = Generator(state.noise.at(i));
+  sums_ = EpochSums::from(state.sums);
+  seconds_before_ = state.seconds;
+  return true;
+}
+
+void Run::begin_epoch() {
+  order_before_ = order_.state();
+  batches_ = task_.begin_epoch(order_);
+  if (batches_ < 1) fail("training", "an epoch without a batch came; needed data to train on");
+  if (batch_ > 0) task_.load_state(task_state_);
+}
+
+void Run::check_finite(double value, const std::string& what) const {
+  if (std::isfinite(value)) return;
+  // Here the workers' tapes still hold the pass that made it.
+  const std::string place =
+      batch_ < batches_ ? fmt::format(", batch {} of {}", batch_ + 1, batches_) : std::string();
+  const std::string kept =
+      options_.out.empty() ? "" : fmt::format("; {} is as the last checkpoint left it", options_.out);
+  fail("training",
+       fmt::format("epoch {}{}: a {} of {} came; needed a finite one{}", epoch_, place, what, value, kept));
+}
+
+void Run::step() {
+  Gradients& gradients = workers_.run([&](Worker& worker) {
+    const auto i = static_cast<std::size_t>(worker.index);
+    tallies_[i] = task_.learn(batch_, {worker.index, workers_.size()}, worker, noise_[i]);
+  });
+  for (const Tally& tally : tallies_) {
+    check_finite(tally.loss, "loss");
+    sums_.tally.add(tally);
+  }
+  const double norm =
+      options_.clip > 0 ? clip_by_global_norm(gradients, options_.clip, Where{}) : global_norm(gradients);
+  check_finite(norm, "gradient norm");
+  sums_.gradient += norm;
+  optimiser_.set_factor(schedule_.factor(epoch_, options_.epochs, batch_, batches_));
+  optimiser_.step(gradients);
+  ++batch_;
+  progress_->update(title(), (epoch_ - 1) * task_.units + sums_.tally.units, sums_.tally.mean_loss(),
+                    sums_.tally.accuracy());
+}
+
+// Whether the last epoch's model is the best so far.
+bool Run::improved() {
+  const Epoch& last = record_.epochs.back();
+  return record_.best_epoch == 0 || last.validation.empty() ||
+         is_better(last.validation[0], record_.best().validation[0]);
+}
+
+void Run::end_epoch() {
+  Epoch epoch{.number = epoch_,
+              .loss = sums_.tally.mean_loss(),
+              .gradient = sums_.gradient / static_cast<double>(batches_),
+              .learning_rate = optimiser_.learning_rate(),
+              .accuracy = sums_.tally.accuracy(),
+              .validation = task_.validate(workers_),
+              .seconds = 0};
+  for (const Measure& m : epoch.validation) check_finite(m.value, "validation " + m.name);
+  epoch.seconds = seconds();
+  record_.epochs.push_back(std::move(epoch));
+  const Epoch& last = record_.epochs.back();
+  if (improved()) {
+    record_.best_epoch = epoch_;
+    best_.clear();
+    for (const NamedParameter& p : task_.parameters) best_.push_back(p.parameter->value());
+  }
+  if (!last.validation.empty()) schedule_.report(last.validation[0]);
+  record_.stopped_early = options_.patience > 0 && epoch_ - record_.best_epoch >= options_.patience;
+  progress_->note(describe(last));
+  ++epoch_;
+  batch_ = 0;
+  sums_ = {};
+}
+
+std::string Run::describe(const Epoch& epoch) const {
+  std::string line = fmt::format("epoch {}/{}  loss {:.4f}", epoch.number, options_.epochs, epoch.loss);
+  if (epoch.accuracy) line += fmt::format("  accuracy {:.1f} %", 100 * *epoch.accuracy);
+  if (const std::string words = in_words(epoch.validation); !words.empty()) line += "  validation " + words;
+  return line + "  " + clock_time(epoch.seconds);
+}
+
+TrainingRecord Run::run() {
+  if (options_.resume && options_.out.empty())
+    fail("resume", "--resume came without --out; needed the file to go on from");
+  const bool unfinished = !options_.resume || load();
+  progress_.emplace(task_.units * options_.epochs, settings_, (epoch_ - 1) * task_.units + sums_.tally.units);
+  if (epoch_ > 1 || batch_ > 0)
+    progress_->note(
+        fmt::format("going on in epoch {} after {} batches, from {}", epoch_, batch_, options_.out));
+  if (!unfinished) progress_->note(fmt::format("{} is of a run that has ended", options_.out));
+  start_ = saved_ = Clock::now();
+  while (unfinished && epoch_ <= options_.epochs && !record_.stopped_early) {
+    begin_epoch();
+    while (batch_ < batches_) {
+      step();
+      if (batch_ < batches_ &&
+          std::chrono::duration<double>(Clock::now() - saved_).count() >= options_.checkpoint_every)
+        save(false);
+    }
+    end_epoch();
+    order_before_ = order_.state();
+    if (!options_.plot.empty()) plot_learning_curves(options_.plot, record_);
+    if (epoch_ <= options_.epochs && !record_.stopped_early) save(false);
+  }
+  for (std::size_t i = 0; i < best_.size(); ++i) task_.parameters[i].parameter->value() = best_[i];
+  if (unfinished)
+    save(true);
+  else if (!options_.plot.empty())
+    plot_learning_curves(options_.plot, record_);
+  return record_;
+}
+
+}  // namespace
+
+TrainingRecord train(const TaskCalls& task, const TrainingOptions& options, Workers& workers,
+                     const Progress::Settings& progress) {
+  return Run(task, options, workers, progress).run();
+}
+
+}  // namespace detail
+}  // namespace unroll::models

@@ -1,0 +1,108 @@
+// The one training loop. A task says what a batch is, how a piece of it is learned from, and how the model is
+// measured; train() does the rest: epochs, threads, clipping, schedules, early stopping with the best model
+// kept, progress, checkpoints, and going on after a crash with the same bits.
+//
+//   struct MyTask {
+//     std::vector<NamedParameter> parameters();
+//     ModelCard card() const;                        what goes into the file beside them
+//     const char* unit() const;                      "words": what progress counts
+//     Index units() const;                           in an epoch
+//     Index begin_epoch(Generator& order);           arranges the batches; how many there are
+//     Tally learn(Index batch, Piece piece, Worker& worker, Generator& noise);
+//                                                    records the loss on worker.tape and calls backward
+//     std::vector<Measure> validate(Workers& workers);   the first one chooses the model; may be empty
+//     std::vector<NamedTensor> state();              optional: what learn() carries from batch to batch,
+//     void load_state(std::span<const NamedTensor> state);   put back after begin_epoch
+//   };
+//
+// A run is a function of the task, the options and the number of threads: learn() takes its random numbers
+// from `noise`, which is the piece's own, begin_epoch from `order`, and neither from anywhere else.
+#pragma once
+#include <concepts>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "models/model_file.h"
+#include "models/parallel.h"
+#include "models/progress.h"
+#include "models/training_options.h"
+#include "models/training_record.h"
+#include "ops/random.h"
+
+namespace unroll::models {
+
+/// Sums over what was learned from.
+struct Tally {
+  double loss = 0, weight = 0;     // the mean loss is loss / weight
+  Index correct = 0, answers = 0;  // their ratio is the accuracy, for tasks that have one
+  Index units = 0;                 // for progress
+  void add(const Tally& other);
+  double mean_loss() const { return loss / (weight > 0 ? weight : 1); }
+  std::optional<double> accuracy() const;
+};
+
+/// The share of a batch that one worker learns from.
+struct Piece {
+  int index = 0, count = 1;
+};
+
+template <class T>
+concept TrainingTask = requires(T& task, Generator& generator, Worker& worker, Workers& workers) {
+  { task.parameters() } -> std::convertible_to<std::vector<NamedParameter>>;
+  { task.card() } -> std::convertible_to<ModelCard>;
+  { task.unit() } -> std::convertible_to<const char*>;
+  { task.units() } -> std::convertible_to<Index>;
+  { task.begin_epoch(generator) } -> std::convertible_to<Index>;
+  { task.learn(Index{}, Piece{}, worker, generator) } -> std::same_as<Tally>;
+  { task.validate(workers) } -> std::same_as<std::vector<Measure>>;
+};
+
+namespace detail {
+/// A task as the loop sees it: a handful of calls a batch.
+struct TaskCalls {
+  std::vector<NamedParameter> parameters;
+  ModelCard card;
+  const char* unit;
+  Index units;
+  std::function<Index(Generator&)> begin_epoch;
+  std::function<Tally(Index, Piece, Worker&, Generator&)> learn;
+  std::function<std::vector<Measure>(Workers&)> validate;
+  std::function<std::vector<NamedTensor>()> state;
+  std::function<void(std::span<const NamedTensor>)> load_state;
+};
+TrainingRecord train(const TaskCalls& task, const TrainingOptions& options, Workers& workers,
+                     const Progress::Settings& progress);
+}  // namespace detail
+
+/// Leaves the model as validation liked it best, and as it is in `options.out` if that is given. Throws
+/// Error, and leaves the last checkpoint in place, when a loss or gradient is NaN or infinite.
+template <TrainingTask T>
+TrainingRecord train(T& task, const TrainingOptions& options, Workers& workers,
+                     Progress::Settings progress = {}) {
+  detail::TaskCalls calls{.parameters = task.parameters(),
+                          .card = task.card(),
+                          .unit = task.unit(),
+                          .units = task.units(),
+                          .begin_epoch = [&](Generator& order) { return task.begin_epoch(order); },
+                          .learn = [&](Index batch, Piece piece, Worker& worker,
+                                       Generator& noise) { return task.learn(batch, piece, worker, noise); },
+                          .validate = [&](Workers& all) { return task.validate(all); },
+                          .state = [] { return std::vector<NamedTensor>(); },
+                          .load_state = [](std::span<const NamedTensor>) {}};
+  if constexpr (requires { task.state(); }) {
+    calls.state = [&] { return task.state(); };
+    calls.load_state = [&](std::span<const NamedTensor> state) { task.load_state(state); };
+  }
+  progress.unit = calls.unit;
+  return detail::train(calls, options, workers, progress);
+}
+
+}  // namespace unroll::models
+
+namespace unroll {
+using models::Piece;
+using models::Tally;
+using models::train;
+}  // namespace unroll

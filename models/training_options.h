@@ -1,0 +1,71 @@
+// How a model is trained: what the command line can say about it, for every program alike.
+#pragma once
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "models/training_record.h"
+#include "nn/optimiser.h"
+#include "nn/schedule.h"
+
+namespace unroll::models {
+
+struct TrainingOptions {
+  int epochs = 10;
+  Index batch = 32;                   // sequences that are learned from at once; the task's business
+  std::string optimizer = "adam";     // as rule_named() says
+  double lr = 1e-3;                   // at the start
+  double weight_decay = 0;            // L2, but for adamw
+  std::string schedule = "constant";  // as EpochSchedule says
+  double clip = 5;                    // largest global norm of the gradient; 0 for any
+  int patience = 0;                   // epochs without improvement after which to stop; 0 for never
+  std::uint64_t seed = 1;
+  int threads = 1;
+  std::string out = {};          // file of the model, and of the checkpoint until the run has ended
+  bool resume = false;           // go on from the checkpoint in `out`, if there is one
+  double checkpoint_every = 60;  // seconds; there is one after each epoch anyway
+  std::string plot = {};         // SVG file of the learning curves; empty for none
+};
+
+/// All that the bits of the result depend on, by the words of the command line.
+nlohmann::json to_json(const TrainingOptions& options);
+
+/// "sgd", "momentum" (0.9), "nesterov" (0.9), "rmsprop", "adagrad", "adam" or "adamw"; throws Error for
+/// others.
+nn::Rule rule_named(const std::string& name, double learning_rate, double weight_decay = 0);
+
+/// Learning rates over time, by name:
+///
+///   constant
+///   cosine           half a cosine down to a twentieth
+///   decay:N:F        after epoch N, times F an epoch
+///   plateau:N:F      times F after more than N validations in a row without improvement
+class EpochSchedule {
+ public:
+  /// Throws Error for a name that is none of these.
+  explicit EpochSchedule(const std::string& name);
+  /// The factor of the learning rate in batch `batch`, from 0, of epoch `epoch`, from 1.
+  double factor(int epoch, int epochs, Index batch, Index batches) const;
+  /// After each validation.
+  void report(const Measure& measure) {
+    if (plateau_) plateau_->report(measure.larger_is_better ? -measure.value : measure.value);
+  }
+  std::vector<NamedTensor> state() const;
+  void load_state(std::span<const NamedTensor> state);
+
+ private:
+  enum class Curve { constant, cosine, decay, plateau };
+  Curve curve_ = Curve::constant;
+  int after_ = 0;
+  double times_ = 1;
+  std::optional<nn::Plateau> plateau_;
+};
+
+}  // namespace unroll::models
+
+namespace unroll {
+using models::TrainingOptions;
+}

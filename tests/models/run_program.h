@@ -1,0 +1,28 @@
+// The built program as its users meet it: arguments in, exit code, stdout and stderr out.
+#pragma once
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "models/text.h"
+#include "tests/models/temporary_folder.h"
+
+namespace unroll::models {
+
+struct ProgramResult {
+  int code;
+  std::string out, err;
+};
+
+/// Runs `unroll ARGUMENTS` in a shell; `input` is its standard input.
+inline ProgramResult run_program(const TemporaryFolder& folder, const std::string& arguments,
+                                 const std::string& input = "") {
+  const std::string in = folder.file("stdin", input), out = folder.file("stdout"),
+                    err = folder.file("stderr");
+  const int status = std::system(
+      ("'" UNROLL_PROGRAM "' " + arguments + " <'" + in + "' >'" + out + "' 2>'" + err + "'").c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(out), read_file(err)};
+}
+
+}  // namespace unroll::models

@@ -1,0 +1,269 @@
+#include "models/training.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "models/text.h"
+#include "nn/layers.h"
+#include "nn/state.h"
+#include "ops/losses.h"
+
+namespace unroll::models {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Folder {
+  fs::path path;
+  explicit Folder(const char* name) : path(fs::temp_directory_path() / name) {
+    fs::remove_all(path);
+    fs::create_directories(path);
+  }
+  ~Folder() { fs::remove_all(path); }
+  std::string file(const char* name) const { return (path / name).string(); }
+};
+
+// Learns a line from noisy points. Uses everything that a checkpoint must bring back: the order of the data,
+// noise, and something carried from batch to batch.
+struct LineTask {
+  nn::Linear line;
+  double bad = 0;  // the loss of one batch is multiplied by it
+  int bad_epoch = 0, epoch = 0;
+  std::vector<double> given;  // what validation measures, epoch by epoch; empty: the error
+  Tensor carried{Shape{1}};
+  std::vector<double> xs;
+  std::function<void(Index)> before_batch = [](Index) {};
+
+  LineTask() {
+    Generator g(1);
+    line = nn::Linear(1, 1, g);
+  }
+  std::vector<NamedParameter> parameters() { return nn::parameters(line); }
+  ModelCard card() const { return {.kind = "line", .configuration = {{"slope", 2.0}}, .lists = {}}; }
+  const char* unit() const { return "points"; }
+  Index units() const { return 40; }
+  Index begin_epoch(Generator& order) {
+    ++epoch;
+    xs.clear();
+    for (int i = 0; i < 40; ++i) xs.push_back(order.uniform(-1, 1));
+    carried.fill(0);
+    return 10;
+  }
+  Tally learn(Index batch, Piece piece, Worker& worker, Generator& noise) {
+    if (piece.index == 0) before_batch(batch);
+    const Share share = share_of(4, piece.index, piece.count);
+    const double memory = piece.index == 0 ? carried.at(0) : 0;
+    std::vector<float> x, y;
+    for (Index i = share.begin; i < share.end; ++i) {
+      x.push_back(static_cast<float>(xs[static_cast<std::size_t>(4 * batch + i)]));
+      y.push_back(2 * x.back() + static_cast<float>(0.1 * noise.normal() + 0.01 * memory));
+    }
+    if (x.empty()) return {};
+    if (piece.index == 0) carried.set(0, memory * 0.5 + x[0]);
+    const Shape shape{share.size(), 1};
+    Var error = mean_squared_error(line(worker.tape.constant(shape, x)), worker.tape.constant(shape, y));
+    if (bad_epoch == epoch && batch == 3) error = error * bad;
+    const double weight = static_cast<double>(share.size());
+    worker.tape.backward(error * (weight / 4), worker.gradients);
+    return {.loss = error.item() * weight, .weight = weight, .units = share.size()};
+  }
+  std::vector<Measure> validate(Workers&) {
+    double error = std::abs(line.weight.value().at(0) - 2);
+    if (!given.empty()) error = given.at(static_cast<std::size_t>(epoch - 1));
+    return {{.name = "error", .value = error}};
+  }
+  std::vector<NamedTensor> state() { return {{"carried", carried}}; }
+  void load_state(std::span<const NamedTensor> state) { carried = state[0].tensor; }
+};
+
+const Progress::Settings kSilent{.style = Progress::Style::silent};
+
+TrainingRecord train_line(LineTask& task, const TrainingOptions& options, int threads = 1) {
+  Workers workers(threads);
+  return train(task, options, workers, kSilent);
+}
+
+std::string message_of(auto&& f) {
+  try {
+    f();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "";
+}
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("training: a task is learned, the record tells how") {
+  LineTask task;
+  const TrainingRecord record = train_line(task, {.epochs = 20, .lr = 0.05});
+  CHECK(record.epochs.size() == 20);
+  CHECK(record.best().validation[0].value < 0.1);
+  CHECK(record.epochs.back().loss < 0.1 * record.epochs.front().loss);
+  CHECK(record.epochs[0].gradient > 0);
+  CHECK(record.epochs[0].learning_rate == doctest::Approx(0.05));
+  CHECK_FALSE(record.epochs[0].accuracy);
+}
+
+TEST_CASE("training: the best epoch's model is kept, and patience ends the run") {
+  LineTask task;
+  task.given = {0.9, 0.3, 0.5, 0.3, 0.4, 0.1};
+  const TrainingRecord record = train_line(task, {.epochs = 6, .patience = 3});
+  CHECK(record.best_epoch == 2);
+  CHECK(record.stopped_early);
+  CHECK(record.epochs.size() == 5);
+  LineTask two;
+  two.given = task.given;
+  train_line(two, {.epochs = 2});
+  CHECK(task.line.weight.value().at(0) == two.line.weight.value().at(0));
+}
+
+TEST_CASE("training: a loss that is not finite stops the run by epoch and batch, and leaves the checkpoint") {
+  const Folder folder("unroll_training_nan");
+  for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity()}) {
+    LineTask task;
+    task.bad = bad;
+    task.bad_epoch = 3;
+    const TrainingOptions options{.epochs = 5, .out = folder.file("model")};
+    const std::string message = message_of([&] { train_line(task, options); });
+    INFO(message);
+    CHECK(has(message, "epoch 3, batch 4 of 10: a loss of "));
+    CHECK(has(message, folder.file("model")));
+    // Without the bad batch the run goes on from there, as if nothing had been.
+    LineTask resumed, whole;
+    TrainingOptions again = options, other = options;
+    again.resume = true;
+    other.out = folder.file("whole");
+    CHECK(train_line(resumed, again).epochs.size() == 5);
+    train_line(whole, other);
+    CHECK(read_file(folder.file("model")) == read_file(folder.file("whole")));
+    fs::remove(folder.file("model"));
+  }
+  LineTask task;
+  task.given = {std::nan("")};
+  CHECK(has(message_of([&] { train_line(task, {.epochs = 1}); }), "epoch 1: a validation error of nan"));
+}
+
+// The child is killed, not ended: nothing in it runs after that.
+TEST_CASE("training: killed at any moment and resumed, the file has the same bits") {
+  const Folder folder("unroll_training_kill");
+  TrainingOptions options{.epochs = 6,
+                          .lr = 0.02,
+                          .schedule = "plateau:0:0.5",
+                          .out = folder.file("whole"),
+                          .checkpoint_every = 0};
+  for (const int threads : {1, 2}) {
+    LineTask whole;
+    options.out = folder.file("whole");
+    options.resume = false;
+    const TrainingRecord expected = train_line(whole, options, threads);
+    const std::string bits = read_file(options.out);
+    options.out = folder.file("killed");
+    options.resume = true;
+    int kills = 0;
+    for (const int after : {0, 1, 7, 10, 11, 3, 18}) {  // batches that the child lives to begin
+      const pid_t child = fork();
+      if (child == 0) {
+        LineTask task;
+        int begun = 0;
+        task.before_batch = [&](Index) {
+          if (begun++ == after) ::kill(::getpid(), SIGKILL);
+        };
+        train_line(task, options, threads);
+        ::_exit(0);
+      }
+      int status = 0;
+      REQUIRE(::waitpid(child, &status, 0) == child);
+      kills += WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    }
+    CHECK(kills == 7);
+    LineTask last;
+    const TrainingRecord record = train_line(last, options, threads);
+    CHECK(read_file(options.out) == bits);
+    CHECK(record.best_epoch == expected.best_epoch);
+    CHECK(last.line.weight.value().at(0) == whole.line.weight.value().at(0));
+    // Once more: there is nothing left to do.
+    LineTask done;
+    done.before_batch = [](Index) { FAIL("a finished run went on"); };
+    CHECK(train_line(done, options, threads).epochs.size() == 6);
+    CHECK(done.line.weight.value().at(0) == whole.line.weight.value().at(0));
+    CHECK(read_file(options.out) == bits);
+    fs::remove(options.out);
+  }
+}
+
+TEST_CASE("training: an unfinished file can be used, and holds the best model so far") {
+  const Folder folder("unroll_training_unfinished");
+  LineTask task;
+  task.given = {0.5, 0.2, 0.7};
+  task.bad = std::nan("");
+  task.bad_epoch = 4;
+  CHECK_FALSE(message_of([&] { train_line(task, {.epochs = 9, .out = folder.file("model")}); }).empty());
+  LineTask best, loaded;
+  best.given = task.given;
+  train_line(best, {.epochs = 2});
+  SavedModel(folder.file("model"), "line").fill(loaded.parameters());
+  CHECK(loaded.line.weight.value().at(0) == best.line.weight.value().at(0));
+}
+
+TEST_CASE("training: a checkpoint of another run is refused by what differs") {
+  const Folder folder("unroll_training_other");
+  LineTask task;
+  const TrainingOptions options{.epochs = 2, .out = folder.file("model")};
+  train_line(task, options);
+  auto resumed = [&](auto change, int threads = 1) {
+    TrainingOptions other = options;
+    other.resume = true;
+    change(other);
+    return message_of([&] { train_line(task, other, threads); });
+  };
+  CHECK(resumed([](TrainingOptions&) {}).empty());
+  CHECK(has(resumed([](TrainingOptions& o) { o.lr = 0.5; }), "--lr 0.001, and --resume came with 0.5"));
+  CHECK(has(resumed([](TrainingOptions& o) { o.seed = 7; }), "--seed 1"));
+  CHECK(has(resumed([](TrainingOptions&) {}, 2), "--threads 1"));
+  CHECK(has(resumed([](TrainingOptions& o) { o.out.clear(); }), "needed the file"));
+  nn::write_safetensors(options.out, nn::SafeTensors{{}, to_metadata(task.card())});
+  CHECK(has(resumed([](TrainingOptions&) {}), "no file of a training run"));
+}
+
+TEST_CASE("training: optimisers and schedules by name") {
+  for (const char* name : {"sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "adamw"}) {
+    LineTask task;
+    CHECK(train_line(task, {.epochs = 3, .optimizer = name, .lr = 0.02}).epochs[2].loss < 6);
+  }
+  CHECK(has(message_of([] { rule_named("adamm", 1); }), "'adamm' came; needed sgd, "));
+  const EpochSchedule decay("decay:4:0.5");
+  CHECK(decay.factor(4, 13, 0, 10) == 1);
+  CHECK(decay.factor(5, 13, 0, 10) == 0.5);
+  CHECK(decay.factor(13, 13, 0, 10) == std::pow(0.5, 9));
+  const EpochSchedule cosine("cosine");
+  CHECK(cosine.factor(1, 4, 0, 10) == 1);
+  CHECK(cosine.factor(3, 4, 0, 10) == doctest::Approx(0.525));
+  EpochSchedule plateau("plateau:1:0.1");
+  for (const double error : {3.0, 2.0, 2.0, 2.0}) plateau.report({.name = "error", .value = error});
+  CHECK(plateau.factor(5, 9, 0, 1) == doctest::Approx(0.1));
+  for (const char* bad : {"", "decay", "decay:4", "decay:4:0", "decay:4:2", "decay:x:0.5", "decay:4:0.5x",
+                          "plateau:1:1", "cosine:3"})
+    CHECK(has(message_of([&] { EpochSchedule{bad}; }), "needed constant, cosine"));
+}
+
+TEST_CASE("training: a record comes back from its JSON") {
+  LineTask task;
+  const TrainingRecord record = train_line(task, {.epochs = 3, .lr = 0.02});
+  const TrainingRecord again = record_from(to_json(record));
+  CHECK(to_json(again) == to_json(record));
+}
+
+}  // namespace unroll::models
