@@ -21,6 +21,12 @@ void add_threads(CLI::App& app, int& threads);
 void add_seed(CLI::App& app, std::uint64_t& seed);
 void add_json(CLI::App& app, bool& json);
 
+/// A number from `least` to `most`, which NaN is not.
+CLI::Validator in_range(double least, double most);
+/// A file that can be written: new, or a regular one that begins like a file of its kind, as `begins` at byte
+/// `offset`. So nobody loses a text to a slip of the hand, nor trains for an hour in vain.
+CLI::Validator output_file(std::size_t offset, const char* begins);
+
 /// A subcommand that fills an Options and runs it, unless it has a subcommand itself: run(const Options&).
 template <class Options>
 struct Command {

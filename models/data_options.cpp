@@ -17,7 +17,7 @@ void add_data(CLI::App& app, DataFiles& files, const std::string& what) {
 
 void add_word_dropout(CLI::App& app, double& share) {
   app.add_option("--word-dropout", share, "share of tokens that are taken for unknown in training")
-      ->check(CLI::Range(0.0, 0.95))
+      ->check(in_range(0.0, 0.95))
       ->capture_default_str();
 }
 
@@ -27,7 +27,7 @@ void add_skip_bad(CLI::App& app, BadRows& bad) {
       "skip bad input and count it, instead of stopping");
 }
 
-void note(const std::string& line) { fmt::print(stderr, "{}\n", line); }
+void note(const std::string& line) { tell(stderr, fmt::format("{}\n", line)); }
 
 void note_skipped(const BadRows& bad) {
   if (bad.skipped() > 0)

@@ -7,6 +7,7 @@
 #include "models/command_line.h"
 #include "models/generated.h"
 #include "models/programs.h"
+#include "models/progress.h"
 
 namespace unroll::models {
 
@@ -33,8 +34,8 @@ void run(const Demo<Problem>& demo) {
   Generator generator(demo.training.seed);
   Problem problem(demo.length, demo.net, generator);
   if (demo.chrono > 0) problem.net.remember(demo.chrono, generator);
-  fmt::print(stderr, "{} of {} steps, {} parameters; guessing: {} {:.6f}\n", Problem::kind, demo.length,
-             with_commas(parameter_count(problem)), Problem::measure, guess(problem));
+  tell(stderr, fmt::format("{} of {} steps, {} parameters; guessing: {} {:.6f}\n", Problem::kind, demo.length,
+                           with_commas(parameter_count(problem)), Problem::measure, guess(problem)));
   Workers workers(demo.training.threads);
   GeneratedTask<Problem> task(problem, demo.net, {.batch = demo.training.batch, .batches = demo.batches});
   const TrainingRecord record = train(task, demo.training, workers);

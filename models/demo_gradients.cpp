@@ -31,7 +31,7 @@ void add_shown(CLI::App& app, Shown& shown) {
       ->capture_default_str();
   add_seed(app, shown.seed);
   add_threads(app, shown.threads);
-  app.add_option("--plot", shown.plot, "SVG file for the picture");
+  app.add_option("--plot", shown.plot, "SVG file for the picture")->check(output_file(0, "<svg"));
   add_json(app, shown.json);
 }
 
@@ -267,11 +267,9 @@ void add_demo_vanishing(CLI::App& demos) {
   app.add_option("--epochs", demo.epochs, "of 20 batches of 64 sequences")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
-  app.add_option("--lr", demo.lr, "learning rate of Adam")
-      ->check(CLI::Range(0.0, 10.0))
-      ->capture_default_str();
+  app.add_option("--lr", demo.lr, "learning rate of Adam")->check(in_range(0.0, 10.0))->capture_default_str();
   app.add_option("--norm", demo.norm, "norm of Elman's recurrent matrix")
-      ->check(CLI::Range(0.01, 10.0))
+      ->check(in_range(0.01, 10.0))
       ->capture_default_str();
   add_shown(app, demo.shown);
 }
@@ -288,13 +286,13 @@ void add_demo_exploding(CLI::App& demos) {
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
   app.add_option("--radius", demo.radius, "spectral radius of the recurrent matrix")
-      ->check(CLI::Range(0.01, 100.0))
+      ->check(in_range(0.01, 100.0))
       ->capture_default_str();
   app.add_option("--lr", demo.lr, "learning rate of gradient descent")
-      ->check(CLI::Range(0.0, 1000.0))
+      ->check(in_range(0.0, 1000.0))
       ->capture_default_str();
   app.add_option("--clip", demo.clip, "largest global norm of the gradient, in the second run")
-      ->check(CLI::PositiveNumber)
+      ->check(in_range(1e-9, 1e9))
       ->capture_default_str();
   add_shown(app, demo.shown);
 }

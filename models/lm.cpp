@@ -9,6 +9,7 @@
 #include "models/lm_notes.h"
 #include "models/note_model.h"
 #include "models/programs.h"
+#include "models/progress.h"
 #include "nn/initialise.h"
 
 namespace unroll::models {
@@ -62,12 +63,11 @@ void train_text(Train& train) {
       initialise::uniform(*p.parameter, generator, -train.init, train.init);
 
   auto count = [](std::span<const int> part) { return with_commas(static_cast<Index>(part.size())); };
-  fmt::print(stderr,
-             "{} {} to train on, {} to validate, {} to test; {} different ones, {} parameters, "
-             "{} threads\n",
-             count(corpus.training()), units_of(level), count(corpus.validation()), count(corpus.test()),
-             with_commas(vocabulary.size()), with_commas(parameter_count(saved.model)),
-             train.training.threads);
+  tell(stderr, fmt::format("{} {} to train on, {} to validate, {} to test; {} different ones, {} parameters, "
+                           "{} threads\n",
+                           count(corpus.training()), units_of(level), count(corpus.validation()),
+                           count(corpus.test()), with_commas(vocabulary.size()),
+                           with_commas(parameter_count(saved.model)), train.training.threads));
   note_skipped(train.bad);
   Workers workers(train.training.threads);
   LanguageTask task(saved, corpus.training(), corpus.validation(),
@@ -207,7 +207,7 @@ void add_train(CLI::App& lm) {
       ->transform(CLI::CheckedTransformer(losses).description(""))
       ->default_str("mean");
   app.add_option("--init", train.init, "all parameters from U(-X, X); 0 for each layer's own way")
-      ->check(CLI::Range(0.0, 10.0))
+      ->check(in_range(0.0, 10.0))
       ->capture_default_str();
   add_streams(app, train.streams);
   add_skip_bad(app, train.bad);
@@ -234,7 +234,7 @@ void add_sample(CLI::App& lm) {
       ->capture_default_str();
   app.add_option("--temperature", sample.sampling.temperature,
                  "below 1 safer, above 1 wilder; 0 takes the likeliest")
-      ->check(CLI::Range(0.0, 100.0))
+      ->check(in_range(0.0, 100.0))
       ->capture_default_str();
   app.add_option("--top", sample.sampling.top, "draw among so many of the likeliest tokens; 0 for all")
       ->check(CLI::Range(0, 1 << 30))

@@ -1,4 +1,5 @@
 #include "models/lm_notes.h"
+#include "models/progress.h"
 
 #include <fmt/format.h>
 
@@ -18,9 +19,9 @@ void train_notes(const NoteTraining& options) {
                                            rolls.test.size()));
   Generator generator(options.training.seed);
   SavedNoteModel saved{options.net, NoteModel(options.net, generator)};
-  fmt::print(stderr, "{} pieces to train on, {} to validate, {} to test; {} parameters, {} threads\n",
-             rolls.training.size(), rolls.validation.size(), rolls.test.size(),
-             with_commas(parameter_count(saved.model)), options.training.threads);
+  tell(stderr, fmt::format("{} pieces to train on, {} to validate, {} to test; {} parameters, {} threads\n",
+                           rolls.training.size(), rolls.validation.size(), rolls.test.size(),
+                           with_commas(parameter_count(saved.model)), options.training.threads));
   Workers workers(options.training.threads);
   NoteTask task(saved, rolls.training, rolls.validation, options.training.batch);
   const TrainingRecord record = train(task, options.training, workers);

@@ -4,20 +4,22 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <iostream>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "models/programs.h"
+#include "models/progress.h"
 
 namespace unroll::models {
 
-namespace {
-
-int complain(const char* message, int code) {
-  fmt::print(stderr, "unroll: {}\n", message);
+static int complain(const char* message, int code) {
+  tell(stderr, fmt::format("unroll: {}\n", message));
   return code;
 }
+
+namespace {
 
 // What is wrong with the words before the first option, if they name no subcommand; CLI11 does not name them.
 std::string unknown_subcommand(const CLI::App& app, std::span<char* const> words) {
@@ -63,4 +65,9 @@ int run_program(int argc, char** argv) {
 
 }  // namespace unroll::models
 
-int main(int argc, char** argv) { return unroll::models::run_program(argc, argv); }
+int main(int argc, char** argv) {
+  const int code = unroll::models::run_program(argc, argv);
+  std::cout.flush();
+  const bool written = std::fflush(stdout) == 0 && !std::ferror(stdout) && std::cout.good();
+  return code == 0 && !written ? unroll::models::complain("standard output could not be written", 1) : code;
+}

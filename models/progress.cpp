@@ -28,6 +28,11 @@ std::string clock_time(double seconds) {
                   : fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
 }
 
+void tell(std::FILE* out, std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), out);
+  std::fflush(out);
+}
+
 Progress::Progress(Index total, const Settings& settings, Index before)
     : total_(total), before_(before), settings_(settings), start_(Clock::now()), shown_(start_) {
   if (settings_.style == Style::automatic)
@@ -51,25 +56,22 @@ void Progress::update(const std::string& title, Index done, double loss, std::op
     line +=
         fmt::format("  {} left", clock_time(static_cast<double>(std::max<Index>(total_ - done, 0)) / speed));
   if (terminal) {
-    fmt::print(settings_.out, "\r{:<{}}", line, width_);
+    tell(settings_.out, fmt::format("\r{:<{}}", line, width_));
     width_ = line.size();
   } else {
-    fmt::print(settings_.out, "{}\n", line);
+    tell(settings_.out, line + "\n");
   }
-  std::fflush(settings_.out);
 }
 
 void Progress::note(const std::string& line) {
   if (settings_.style == Style::silent) return;
   erase();
-  fmt::print(settings_.out, "{}\n", line);
-  std::fflush(settings_.out);
+  tell(settings_.out, line + "\n");
 }
 
 void Progress::erase() {
   if (width_ == 0) return;
-  fmt::print(settings_.out, "\r{:{}}\r", "", width_);
-  std::fflush(settings_.out);
+  tell(settings_.out, fmt::format("\r{:{}}\r", "", width_));
   width_ = 0;
 }
 

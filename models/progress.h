@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "autograd/dtype.h"
 
@@ -49,6 +50,8 @@ class Progress {
   std::size_t width_ = 0;  // of the line on the terminal
 };
 
+/// Writes text at once. That nobody can read it, on a closed or full standard error, is no reason to stop.
+void tell(std::FILE* out, std::string_view text);
 /// "1,234,567"
 std::string with_commas(Index n);
 /// "0:09", "12:30", "1:02:03"

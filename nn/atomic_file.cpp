@@ -34,6 +34,11 @@ int sync_folder_of(const std::string& path) {
 }  // namespace
 
 AtomicFile::AtomicFile(std::string path, Where where) : path_(std::move(path)), where_(where) {
+  std::error_code unknown;
+  if (std::filesystem::is_symlink(path_, unknown))
+    if (const auto target = std::filesystem::canonical(path_, unknown); !unknown) path_ = target.string();
+  if (std::filesystem::exists(path_, unknown) && !std::filesystem::is_regular_file(path_, unknown))
+    autograd::fail("write", fmt::format("{} is no regular file; needed a new name or a file", path_), where_);
   do {
     temporary_ = temporary_name(path_);
     file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
