@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
+#include <new>
 #include <span>
 #include <string>
 #include <vector>
@@ -56,6 +57,8 @@ int run_program(int argc, char** argv) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
     const std::string unknown = unknown_subcommand(app, {argv + 1, argv + argc});
     return complain(fmt::format("{} (see --help)", unknown.empty() ? e.what() : unknown).c_str(), 2);
+  } catch (const std::bad_alloc&) {
+    return complain("not enough memory; needed a smaller net, batch or number of steps", 1);
   } catch (const std::exception& e) {
     return complain(e.what(), 1);
   }

@@ -100,7 +100,8 @@ TEST_CASE("program: version and help") {
 TEST_CASE("program: wrong usage is one line and exit code 2") {
   const Folder folder;
   check_complaint(unroll(folder, ""), 2, {"subcommand is required"});
-  check_complaint(unroll(folder, "dance"), 2, {"'dance' came; needed one of demo, lm, classify, tag, forecast, info"});
+  check_complaint(unroll(folder, "dance"), 2,
+                  {"'dance' came; needed one of demo, lm, classify, tag, forecast, info"});
   check_complaint(unroll(folder, "lm"), 2, {"subcommand is required"});
   check_complaint(unroll(folder, "lm dance"), 2, {"'dance' came; needed one of train, eval, sample"});
   check_complaint(unroll(folder, "lm train --text x"), 2, {"--out is required"});
@@ -108,6 +109,23 @@ TEST_CASE("program: wrong usage is one line and exit code 2") {
   check_complaint(unroll(folder, "demo --threads many"), 2, {"--threads", "many"});
   check_complaint(unroll(folder, "demo --pool median"), 2, {"--pool", "median"});
   check_complaint(unroll(folder, "lm sample --model x --temperature -1"), 2, {"--temperature", "-1"});
+}
+
+TEST_CASE("program: what would replace something else, or is no number, is refused before any work") {
+  const Folder folder;
+  const std::string text = folder.file("text", "to be or not to be\n"),
+                    lm = "lm train --text " + text + " --out ";
+  check_complaint(unroll(folder, lm + text), 2, {"--out", "is there and holds something else"});
+  CHECK(read_file(text) == "to be or not to be\n");
+  check_complaint(unroll(folder, lm + folder.path.string()), 2, {"--out", "is no regular file"});
+  check_complaint(unroll(folder, lm + "/nowhere/model"), 2, {"/nowhere/model", "cannot be made"});
+  check_complaint(unroll(folder, lm + folder.file("m") + " --plot " + text), 2, {"--plot", "something else"});
+  for (const char* option : {"--lr", "--clip", "--weight-decay", "--dropout"})
+    check_complaint(unroll(folder, lm + folder.file("m") + " " + option + " nan"), 2,
+                    {option, "'nan' came; needed a number from 0 to "});
+  check_complaint(unroll(folder, lm + folder.file("m") + " --seed -1"), 2, {"--seed", "'-1' came"});
+  check_complaint(unroll(folder, "demo --pool median"), 2,
+                  {"--pool: 'median' came; needed one of attention, last, max, mean"});
 }
 
 TEST_CASE("program: bad input is one line and exit code 1") {
