@@ -100,7 +100,8 @@ TEST_CASE("program: version and help") {
 TEST_CASE("program: wrong usage is one line and exit code 2") {
   const Folder folder;
   check_complaint(unroll(folder, ""), 2, {"subcommand is required"});
-  check_complaint(unroll(folder, "dance"), 2, {"'dance' came; needed one of demo, lm, classify, tag, forecast, info"});
+  check_complaint(unroll(folder, "dance"), 2,
+                  {"'dance' came; needed one of demo, lm, classify, tag, forecast, info"});
   check_complaint(unroll(folder, "lm"), 2, {"subcommand is required"});
   check_complaint(unroll(folder, "lm dance"), 2, {"'dance' came; needed one of train, eval, sample"});
   check_complaint(unroll(folder, "lm train --text x"), 2, {"--out is required"});
