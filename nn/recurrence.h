@@ -137,6 +137,22 @@ StateOf<C> first_state(const C& cell, const Sequence& xs, const std::optional<St
   return map_state(*given, [&](Var v) { return permuted(v, layout.sequences(), layout.sorted()); });
 }
 
+template <class State>
+std::array<Var, 4> list(const State& state) {
+  std::array<Var, 4> vars;
+  std::size_t i = 0;
+  for (const Var* v : fields(state)) vars[i++] = *v;
+  return vars;
+}
+
+/// Tells those who watch the tape of the state after a step.
+template <class State>
+void announce(Tape& tape, const State& state) {
+  if (!tape.attended()) return;
+  const auto vars = list(state);
+  tape.announce_state(std::span(vars).first(fields(state).size()));
+}
+
 /// Runs the cell over the rows `xs` of a segment; returns the state after each of its steps, with rows for
 /// the sequences alive then. `initial` has rows for all.
 template <Cell C>
@@ -164,6 +180,7 @@ std::span<const StateOf<C>> run(const C& cell, Var xs, const Layout& layout, Seg
     }
     alive = now;
     state = cell.step(steps(t), state);
+    announce(tape, state);
     new (&states[t - segment.begin]) State(state);
   }
   return {states, count};
@@ -219,14 +236,6 @@ Var copied(Var x);
 /// its Vars on to another.
 void carry_over(std::span<const Var> from, std::span<const Var> to);
 
-template <class State>
-std::array<Var, 4> list(const State& state) {
-  std::array<Var, 4> vars;
-  std::size_t i = 0;
-  for (const Var* v : fields(state)) vars[i++] = *v;
-  return vars;
-}
-
 /// The scan on a tape that records no gradients: every step in the memory of the one before. The first is
 /// outside of a frame, so that what later steps share, such as packed weights, is kept.
 template <Cell C>
@@ -247,7 +256,9 @@ Scanned<StateOf<C>> scan_forward(const C& cell, const Sequence& xs, Order order,
     // Rows that are not alive hold the first state of sequences to come, or the last of those that have
     // ended.
     const StateOf<C> state = map_state(memory, [&](Var v) { return tape.rows(v, 0, now); });
-    const auto next = list<StateOf<C>>(cell.step(steps(t), state)), place = list(state);
+    const StateOf<C> after = cell.step(steps(t), state);
+    announce(tape, after);
+    const auto next = list(after), place = list(state);
     carry_over(std::span(next).first(1), std::array{tape.rows(out, layout.offset(t), now)});
     carry_over(std::span(next).first(count), std::span(place).first(count));
   }

@@ -1,0 +1,30 @@
+// Whoever wants to see a pass as it happens. What autograd/inspect shows is seen through this.
+#pragma once
+#include <cstdint>
+#include <span>
+
+#include "autograd/var.h"
+
+namespace unroll::autograd {
+
+/// What a node is doing: computing its outputs; adding to the gradients of its inputs, those of its outputs
+/// being complete; or multiplying the products that were put off for the gradient of one of its inputs, with
+/// those of all nodes before it (Backward::defer).
+enum class Phase { forward, backward, deferred };
+
+/// Told of a tape, and of the inner tapes of its recomputed parts, while a Tape::Attachment lives. It may
+/// read the tape, not record on it. Nodes that no gradient reaches are not told of in backward.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void begin(Tape&, std::uint32_t /*node*/, Phase) {}
+  virtual void end(Tape&, std::uint32_t /*node*/, Phase) {}
+  /// The state of a recurrence after the time step that the tape is at.
+  virtual void state(Tape&, std::span<const Var> /*fields*/) {}
+};
+
+}  // namespace unroll::autograd
+
+namespace unroll {
+using autograd::Observer;
+}
