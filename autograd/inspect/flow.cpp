@@ -85,6 +85,10 @@ Summary summary_of_gradient(const Tape& tape, std::uint32_t id) {
   });
 }
 
+Summary summary_of(const autograd::Tensor& tensor) {
+  return autograd::dispatch(tensor.dtype(), [&]<class T>() { return summary_of(tensor.view<T>()); });
+}
+
 // -- The record.
 
 void Flow::clear() {

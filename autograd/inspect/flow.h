@@ -38,6 +38,7 @@ struct Summary {
 /// Of a value on a tape, and of its gradient where that is complete.
 Summary summary_of(const Tape& tape, std::uint32_t value);
 Summary summary_of_gradient(const Tape& tape, std::uint32_t value);
+Summary summary_of(const autograd::Tensor& tensor);
 
 /// One field of a recurrence's state, such as h or c of an LSTM, by time step.
 struct FieldFlow {

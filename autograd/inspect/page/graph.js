@@ -30,7 +30,9 @@ function graphView() {
       "aria-label": "Graph of the modules. Arrow keys go from box to box; what is in a box stands below." },
     names, time,
   );
-  const detail = element("div", { class: "detail", "aria-live": "polite" });
+  const heading = element("h3", { "aria-live": "polite" });
+  const contents = element("div", {});
+  const detail = element("div", { class: "detail" }, heading, contents);
 
   keepDrawn(graph, (width) => {
     const narrow = isNarrow(width);
@@ -42,9 +44,9 @@ function graphView() {
       width: Math.max(visible, steps * pitch + 12),
       tall: narrow ? 48 : 38,
       x: (step) => 6 + (step + 0.5) * pitch,
-      y: (lane) => lane * (narrow ? 48 : 38) + (narrow ? 33 : 19),
+      y: (lane) => lane * (narrow ? 48 : 38) + (narrow ? 33 : 25),
     };
-    geometry.height = lanes.length * geometry.tall + (narrow ? 4 : 0);
+    geometry.height = lanes.length * geometry.tall + (narrow ? 4 : 6);
     spacer.style.cssText = `width:${geometry.width}px;height:0`;
     names.style.width = `${gutter}px`;
     drawNames();
@@ -131,6 +133,9 @@ function graphView() {
         });
       }
     });
+    // The step that the other figures show.
+    const now = x(view.step) - offset;
+    if (lanes.some((lane) => lane.stepped)) svg.append(drawing("path", { class: "mark", d: `M${now - 5} 0h10l-5 6z` }));
     time.querySelector("svg")?.remove();
     time.prepend(svg);
   }
@@ -164,7 +169,7 @@ function graphView() {
 
   function show(box) {
     open = box;
-    if (box.steps) look({ step: Math.min(box.steps[0], lastStep()) });
+    if (box.steps) look({ step: Math.min(box.steps[0], lastStep()), by: graph });
     drawNames();
     drawBoxes();
     const facts = [plural(box.nodes.length, "node"), bytes(box.bytes)];
@@ -180,23 +185,29 @@ function graphView() {
         list.length > 8 ? `and ${list.length - 8} more` : null,
       );
     };
-    detail.replaceChildren(
-      element("h3", {}, titleOf(box), type ? element("span", { class: "quiet" }, ` ${type}`) : ""),
+    heading.replaceChildren(titleOf(box), type ? element("span", { class: "quiet" }, ` ${type}`) : "");
+    contents.replaceChildren(
       element("p", { class: "quiet small" }, facts.join(" · ")),
       ...[links("reads", into.get(box.id), "from"), links("is read by", from.get(box.id), "to")].filter(Boolean),
       nodesTable(box.nodes),
     );
   }
 
+  function scrollTo(step) {
+    const at = geometry.x(step);
+    if (at - geometry.pitch < time.scrollLeft || at + geometry.pitch > time.scrollLeft + geometry.visible)
+      time.scrollLeft = at - geometry.visible / 2;
+  }
   // Shows a box and scrolls its lane so that it is seen.
   function reveal(box) {
-    if (box.steps) {
-      const at = geometry.x(box.steps[0]);
-      if (at - geometry.pitch < time.scrollLeft || at + geometry.pitch > time.scrollLeft + geometry.visible)
-        time.scrollLeft = at - geometry.visible / 2;
-    }
+    if (box.steps) scrollTo(box.steps[0]);
     show(box);
   }
+  view.watchers.push((change) => {
+    if (!geometry || change.by === graph || !("step" in change)) return;
+    scrollTo(view.step);
+    drawBoxes();
+  });
 
   graph.addEventListener("keydown", (event) => {
     const lane = lanes[laneOf.get(open.id)];
@@ -216,15 +227,11 @@ function graphView() {
 
   // To begin with, the box where a NaN was born, or a step of the first recurrence.
   const start = boxes.find(isOrigin) ?? lanes.find((l) => l.stepped)?.boxes[0] ?? boxes[0];
-  if (start) show2(start);
-  function show2(box) {
-    // Drawn once the width is known.
-    new ResizeObserver((_, observer) => {
-      if (!geometry) return;
-      observer.disconnect();
-      reveal(box);
-    }).observe(graph);
-  }
+  new ResizeObserver((_, observer) => {
+    if (!geometry) return;
+    observer.disconnect();
+    reveal(start);
+  }).observe(graph);
   return element("div", {}, graph, detail);
 }
 
@@ -261,7 +268,7 @@ function nodesTable(nodes) {
       "tr", {},
       element("td", { "data-name": "op" }, element("code", {}, node.op)),
       element("td", { "data-name": "shape" }, element("code", {}, shaped(node.shape))),
-      element("td", { "data-name": "inputs" }, node.inputs.map((input, i) => [i > 0 ? ", " : "", element("code", {}, String(input))]).flat()),
+      element("td", { "data-name": "inputs" }, element("code", {}, node.inputs.join(", "))),
       element("td", { "data-name": "bytes", class: "number" }, bytes(node.bytes)),
       element("td", { "data-name": "gradient" }, node.needs_gradient ? "yes" : "no"),
       element("td", { "data-name": "source" }, element("code", {}, node.where || "–")),

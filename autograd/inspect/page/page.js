@@ -2,6 +2,7 @@
 // Puts the page together from what the data have.
 
 const data = JSON.parse(document.getElementById("data").textContent);
+for (const series of data.flow ?? []) series.steps = series.norm.map((_, i) => i);
 
 function section(id, title, lead, ...content) {
   return element("section", { id, "aria-labelledby": `${id}-title` }, element("h2", { id: `${id}-title` }, title),
@@ -26,14 +27,28 @@ function facts() {
   );
 }
 
+// Where the first bad number was born.
 function origin() {
   const o = data.origin;
-  const rows = Object.entries({
-    op: o.op, phase: o.phase, module: o.module, "time step": isNumber(o.step) && o.step >= 0 ? o.step : null,
-    source: o.where, inputs: o.inputs, what: o.what,
-  }).filter(([, v]) => v !== undefined && v !== null && v !== "");
-  return element("div", { class: "banner", role: "alert", id: "origin" }, element("h2", {}, o.text ?? "The first number that is not finite"),
-    element("dl", {}, rows.map(([word, value]) => [element("dt", {}, word), element("dd", {}, element("code", {}, typeof value === "object" ? JSON.stringify(value) : String(value)))]).flat()));
+  const row = (word, value) =>
+    value === null || value === undefined || value === "" ? [] : [element("dt", {}, word), element("dd", {}, value)];
+  const code = (text) => (text ? element("code", {}, text) : null);
+  const number = isNumber(o.number) ? short(o.number) : String(o.number ?? "NaN");
+  const title = o.source
+    ? `${o.source} brought the first ${number}`
+    : `${o.op} made the first ${number}, ${o.phase}, out of finite numbers`;
+  const ranges = (o.operands ?? []).map(({ name, shape, range }) =>
+    element("div", {}, `${name} `, code(shaped(shape)), range.low <= range.high ? ` from ${short(range.low)} to ${short(range.high)}` : "",
+      range.bad > 0 ? `, ${plural(range.bad, "element")} not finite` : ""));
+  return element("div", { class: "banner", role: "alert", id: "origin" },
+    element("h2", {}, title),
+    element("dl", {},
+      row("source line", code(o.where)),
+      row("op", [code(o.op), `, ${o.phase}`]),
+      row("module", code(o.module)),
+      row("time step", isNumber(o.step) && o.step >= 0 ? grouped(o.step) : null),
+      row("found in", o.place ? `${o.place} ${shaped(o.shape)}, ${plural(o.count ?? 1, "element")}${o.element ? `, the first at ${shaped(o.element)}` : ""}` : null),
+      row("it read", ranges.length ? ranges : null)));
 }
 
 function build() {

@@ -60,10 +60,10 @@ function parametersTable() {
       { name: "parameter", key: (p) => p.path, text: (p) => element("code", {}, p.path) },
       { name: "shape", key: (p) => shaped(p.shape), text: (p) => element("code", {}, shaped(p.shape)) },
       { name: "norm", key: (p) => p.norm, text: (p) => short(p.norm), number: true },
-      { name: "gradient", key: (p) => p.gradient_norm, text: (p) => (p.gradient_norm === null ? "none" : short(p.gradient_norm)), number: true },
+      { name: "gradient", key: (p) => p.gradient_norm, text: (p) => (p.gradient_norm === undefined ? "–" : short(p.gradient_norm)), number: true },
       { name: "log scale", key: (p) => p.gradient_norm, text: meter, wide: true, number: true },
-      { name: "largest", key: (p) => p.largest, text: (p) => (p.largest === null ? "–" : short(p.largest)), number: true },
-      { name: "zeros", key: (p) => p.zeros, text: (p) => (p.zeros === null ? "–" : percent(p.zeros)), number: true },
+      { name: "largest", key: (p) => p.largest, text: (p) => (p.largest === undefined ? "–" : short(p.largest)), number: true },
+      { name: "zeros", key: (p) => p.zeros, text: (p) => (p.zeros === undefined ? "–" : percent(p.zeros)), number: true },
       updates
         ? { name: "update / weight", key: (p) => p.ratio, text: (p) => (isNumber(p.ratio) ? short(p.ratio) : "–"), number: true }
         : { name: "gradient / norm", key: (p) => p.gradient_norm / p.norm, text: (p) => (isNumber(p.gradient_norm) && p.norm > 0 ? short(p.gradient_norm / p.norm) : "–"), number: true },

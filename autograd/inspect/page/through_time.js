@@ -5,7 +5,8 @@
 const view = { series: 0, step: 0, watchers: [] };
 
 function look(change) {
-  Object.assign(view, change);
+  if ("step" in change) view.step = change.step;
+  if ("series" in change) view.series = change.series;
   for (const watcher of view.watchers) watcher(change);
 }
 
@@ -156,7 +157,7 @@ function heatMap() {
         svg.append(
           drawing(
             "text",
-            { class: row === view.series ? "strong" : "", x: narrow ? 0 : x.left - 10, y, "text-anchor": narrow ? "start" : "end" },
+            { class: row === view.series ? "strong" : "", x: narrow ? x.left : x.left - 10, y, "text-anchor": narrow ? "start" : "end" },
             ellipsis(nameOf(series), narrow ? 52 : 30),
           ),
         );
@@ -197,7 +198,11 @@ const ellipsis = (text, most) => (text.length <= most ? text : `…${text.slice(
 
 // -- One quantity of the gradient, as curves.
 
-const measures = { norm: "norm", mean: "mean of |g|", largest: "largest |g|", zeros: "share of zeros" };
+const measures = {
+  norm: "norm of the gradient", mean: "mean of its |elements|", largest: "largest of them", zeros: "share of zeros in it",
+  state_norm: "norm of the state itself", state_largest: "largest of its |elements|", state_zeros: "share of zeros in it",
+};
+const isShare = (measure) => measure.endsWith("zeros");
 
 function gradientCurves() {
   let measure = "norm";
@@ -209,20 +214,21 @@ function gradientCurves() {
       .map(([key, word]) => element("option", { value: key }, word)),
   );
   const { figure, redraw } = timeFigure({
-    title: "Gradient of the state, step by step",
+    title: "Step by step",
     aside: select,
     height: (width) => (isNarrow(width) ? 220 : 290),
     read: (step) => {
       const series = data.flow[view.series];
       const place = placeOf(series, step);
       const value = place < 0 ? null : series[measure][place];
-      return atStep(step, ": ", element("b", {}, place < 0 ? "no such step" : measure === "zeros" ? percent(value) : short(value)));
+      return atStep(step, ": ", element("b", {}, place < 0 ? "no such step" : isShare(measure) ? percent(value) : short(value)),
+        series.rows?.[place] ? `, in ${plural(series.rows[place], "sequence")}` : "");
     },
     draw: (svg, x, width, size) => {
       const bottom = size - 28;
       const lists = data.flow.filter((s) => Array.isArray(s[measure]));
-      const y = measure === "zeros" ? linearScale(0, 1, bottom, 8) : logScale(lists.flatMap((s) => s[measure]), bottom, 8);
-      if (measure === "zeros") y.text = percent;
+      const y = isShare(measure) ? linearScale(0, 1, bottom, 8) : logScale(lists.flatMap((s) => s[measure]), bottom, 8);
+      if (isShare(measure)) y.text = percent;
       svg.append(...verticalAxis(y, x.left, x.right, isNarrow(width) ? 5 : 7));
       const chosen = data.flow[view.series];
       for (const series of lists)

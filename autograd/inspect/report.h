@@ -1,0 +1,65 @@
+// What happened in one pass, as numbers and as a page to look at.
+//
+//   inspect::report(tape, "report.html");              after backward: what the tape alone can tell
+//
+//   inspect::Recorder recorder(tape);                  what is seen by those who are there
+//   Var loss = cross_entropy(model(tape, ids, layout), labels);
+//   tape.backward(loss, gradients);
+//   recorder.report("report.html", {.parameters = parameters(model), .gradients = &gradients});
+//
+// A report is made before Tape::clear(). The page is one file that needs no network. What it shows is this
+// JSON, without the parts that nobody saw:
+//
+//   {"title", "dtype",
+//    "summary": {"loss", "parameters", "steps", "nodes", "values", "bytes"},
+//    "findings": [sentence],                           inspect/findings.h
+//    "graph": {...},                                   inspect/graph.h
+//    "flow": [{...}],                                  inspect/flow.h
+//    "parameters": [{"path", "shape", "norm", "gradient_norm", "largest", "zeros"}],
+//    "profile": {..., "memory": {...}},                inspect/profile.h, inspect/memory.h
+//    "origin": {...},                                  inspect/origin.h
+//    "history": {...}}                                 inspect/history.h
+//
+// Numbers that are not finite are null.
+#pragma once
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "autograd/inspect/flow.h"
+#include "autograd/parameter.h"
+#include "autograd/tape.h"
+
+namespace unroll::inspect {
+
+using autograd::Gradients;
+using autograd::NamedParameter;
+using autograd::Where;
+
+/// What a tape does not know.
+struct About {
+  std::string title = "One pass";
+  std::optional<double> loss = {};  // otherwise what the last node computed, if that is one number
+  std::vector<NamedParameter> parameters = {};  // with their paths in a model; otherwise those on the tape
+  const Gradients* gradients = nullptr;         // of the parameters
+};
+
+nlohmann::json report_of(const Tape& tape, const About& about = {});
+/// Replaces the file at `path`, whole or not at all; throws Error if that cannot be.
+void report(const Tape& tape, const std::string& path, const About& about = {}, Where where = Where::here());
+
+/// Watches one pass of a tape from its beginning on, with all that autograd/inspect has.
+class Recorder {
+ public:
+  explicit Recorder(Tape& tape) : tape_(tape), attached_(tape.attach(flow_)) {}
+  nlohmann::json report_of(const About& about = {}) const;
+  void report(const std::string& path, const About& about = {}, Where where = Where::here()) const;
+
+ private:
+  Tape& tape_;
+  Flow flow_;
+  Tape::Attachment attached_;
+};
+
+}  // namespace unroll::inspect
