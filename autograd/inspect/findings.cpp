@@ -97,15 +97,15 @@ void parameters(const json& list, std::vector<std::string>& found) {
     if (p["gradient_norm"].is_null()) broken.push_back(p["path"]);
     if (p["gradient_norm"] == 0) without.push_back(p["path"]);
   }
-  const auto say = [&](std::vector<std::string> paths, const char* what) {
+  const auto say = [&](const char* what, std::vector<std::string> paths) {
     if (paths.empty()) return;
     const std::size_t count = paths.size();
     if (count > 4) paths.resize(4);
-    found.push_back(fmt::format("{} of {} parameters {}: {}{}.", count, list.size(), what,
+    found.push_back(fmt::format("{}: {} of {} parameters, {}{}.", what, count, list.size(),
                                 fmt::join(paths, ", "), count > 4 ? ", ..." : ""));
   };
-  say(broken, "have a gradient that is not finite");
-  say(without, "have a gradient of zeros");
+  say("A gradient that is not finite", broken);
+  say("A gradient of zeros", without);
 }
 
 void clipping(const json& history, std::vector<std::string>& found) {
