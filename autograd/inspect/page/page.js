@@ -2,7 +2,7 @@
 // Puts the page together from what the data have.
 
 const data = JSON.parse(document.getElementById("data").textContent);
-for (const series of data.flow ?? []) series.steps = series.norm.map((_, i) => i);
+for (const series of data.flow ?? []) series.steps ??= series.norm.map((_, i) => i);
 
 function section(id, title, lead, ...content) {
   return element("section", { id, "aria-labelledby": `${id}-title` }, element("h2", { id: `${id}-title` }, title),

@@ -173,6 +173,7 @@ function historyFigures() {
 const phases = ["forward", "backward", "deferred"];
 
 function costTable() {
+  const most = 30;
   const merged = new Map();
   for (const row of data.profile.rows) {
     const name = JSON.stringify([row.op, row.module]);
@@ -207,7 +208,7 @@ function costTable() {
       element("span", { class: "legend" }, swatch("a", "forward"), swatch("b", "backward"), swatch("c", "deferred products")),
       element("span", { class: "readout" }, duration(total), " in all nodes")),
     sortedTable({
-      rows, by: "time",
+      rows: rows.slice(0, most), by: "time",
       columns: [
         { name: "op", key: (r) => r.op, text: (r) => element("code", {}, r.op) },
         { name: "module", key: (r) => r.module, text: (r) => element("code", {}, r.module || "–") },
@@ -216,48 +217,60 @@ function costTable() {
         { name: "share", key: (r) => r.ns, text: (r) => percent(r.ns / Math.max(1, total)), number: true },
         { name: "by phase", key: (r) => r.ns, text: bars, wide: true, number: true },
         { name: "operations", key: (r) => r.flops, text: (r) => (r.flops ? operations(r.flops) : "–"), number: true },
-        { name: "bytes", key: (r) => r.bytes, text: (r) => bytes(r.bytes), number: true },
+        { name: "bytes moved", key: (r) => r.bytes, text: (r) => bytes(r.bytes), number: true },
       ],
-    }));
+    }),
+    rows.length > most ? element("p", { class: "quiet small" }, `and ${plural(rows.length - most, "shorter row")}`) : null);
 }
 
 function memoryFigures() {
   const { timeline, peak_bytes, alive, at } = data.profile.memory;
   const figures = [];
-  if (timeline?.length) {
+  if (timeline?.length > 1) {
     const xs = timeline.map((_, i) => i);
-    const sizes = timeline.map((p) => p[1]);
+    const sizes = timeline.map((moment) => moment[2]);
+    const turn = timeline.findIndex((moment) => moment[1] !== "forward");
     const peak = sizes.indexOf(Math.max(...sizes));
     const { figure } = plainFigure({
       title: "Memory over the pass",
-      xs, height: 230, xName: "nodes forward, then backward",
-      read: (i) => ["node ", element("b", {}, grouped(timeline[i][0])), ": ", element("b", {}, bytes(sizes[i]))],
+      xs, height: 236, xName: "nodes in the order of time",
+      read: (i) => [timeline[i][1], " of node ", element("b", {}, grouped(timeline[i][0])), ": ", element("b", {}, bytes(sizes[i]))],
       draw: (svg, x, left, right, bottom) => {
-        const y = linearScale(0, Math.max(peak_bytes ?? 0, ...sizes), bottom, 20);
+        const y = linearScale(0, Math.max(peak_bytes ?? 0, ...sizes), bottom, 24);
         y.text = bytes;
         svg.append(...verticalAxis(y, left, right, 4));
         const path = curve(xs, sizes, x, y);
         svg.append(drawing("path", { class: "area", d: `${path}L${right} ${bottom}L${left} ${bottom}Z` }));
         svg.append(drawing("path", { class: "chosen", d: path }));
+        if (turn > 0)
+          svg.append(
+            drawing("line", { class: "guide", x1: x(turn), x2: x(turn), y1: 8, y2: bottom }),
+            drawing("text", { class: "halo", x: x(turn) - 6, y: bottom - 8, "text-anchor": "end" }, "forward"),
+            drawing("text", { class: "halo", x: x(turn) + 6, y: bottom - 8 }, "backward"),
+          );
         const near = x(peak) > (left + right) / 2;
         svg.append(drawing("circle", { class: "dot", cx: x(peak), cy: y(sizes[peak]), r: 4 }));
-        svg.append(drawing("text", { class: "strong halo", x: x(peak) + (near ? -9 : 9), y: y(sizes[peak]) - 6,
+        svg.append(drawing("text", { class: "strong halo", x: x(peak) + (near ? -9 : 9), y: y(sizes[peak]) - 7,
           "text-anchor": near ? "end" : "start" }, `peak ${bytes(sizes[peak])}`));
       },
     });
     figures.push(figure);
   }
   if (alive?.length) {
+    const most = 12;
     const largest = Math.max(...alive.map((a) => a.bytes));
+    const rest = alive.slice(most).reduce((sum, a) => sum + a.bytes, 0);
     figures.push(element("figure", {},
       element("figcaption", {}, element("h3", {}, "Alive at the peak"),
         element("span", { class: "readout" }, at ? placeWords(at) : "")),
       sortedTable({
-        rows: alive, by: "bytes",
+        rows: alive.slice(0, most), by: "bytes",
         columns: [
           { name: "op", key: (a) => a.op, text: (a) => element("code", {}, a.op) },
+          { name: "what", key: (a) => a.kind, text: (a) => a.kind },
           { name: "module", key: (a) => a.module, text: (a) => element("code", {}, a.module || "–") },
-          { name: "step", key: (a) => a.step, text: (a) => (isNumber(a.step) && a.step >= 0 ? grouped(a.step) : "–"), number: true },
+          { name: "steps", key: (a) => a.steps?.[0] ?? -1, text: (a) => (a.steps ? stepsWords(a.steps) : "–"), number: true },
+          { name: "nodes", key: (a) => a.nodes, text: (a) => grouped(a.nodes), number: true },
           { name: "bytes", key: (a) => a.bytes, text: (a) => bytes(a.bytes), number: true },
           { name: "size", key: (a) => a.bytes, wide: true, number: true, text: (a) => {
             const bar = element("i", { class: "a" });
@@ -265,10 +278,12 @@ function memoryFigures() {
             return element("div", { class: "bar" }, bar);
           } },
         ],
-      })));
+      }),
+      rest > 0 ? element("p", { class: "quiet small" }, `and ${plural(alive.length - most, "smaller row")}, ${bytes(rest)} together`) : null));
   }
   return figures;
 }
 
+const stepsWords = ([first, last]) => (first === last ? grouped(first) : `${grouped(first)}–${grouped(last)}`);
 const placeWords = (at) =>
   [at.phase, at.op, at.module ? `in ${at.module}` : "", isNumber(at.step) && at.step >= 0 ? `step ${at.step}` : ""].filter(Boolean).join(" ");

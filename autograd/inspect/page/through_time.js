@@ -255,18 +255,17 @@ function jacobians() {
     ),
     height: (width) => (isNarrow(width) ? 200 : 240),
     read: (step) => {
-      const { jacobian, steps } = data.flow[view.series];
-      const place = placeOf({ steps: jacobian?.steps ?? steps }, step);
-      if (!jacobian || place < 0) return atStep(step, ": not measured");
-      return atStep(step, ": one step ", element("b", {}, short(jacobian.norm[place])), ", product ",
-        element("b", {}, short(jacobian.product[place])));
+      const jacobian = jacobianOf(data.flow[view.series]);
+      if (!jacobian || step >= jacobian.norm.length) return atStep(step, ": not measured");
+      const say = (x) => element("b", {}, isNumber(x) ? short(x) : "–");
+      return atStep(step, ": one step ", say(jacobian.norm[step]), ", product ", say(jacobian.product[step]));
     },
     draw: (svg, x, width, size) => {
       const bottom = size - 28;
-      const { jacobian, steps } = data.flow[view.series];
+      const jacobian = jacobianOf(data.flow[view.series]);
       verdict.textContent = jacobian ? verdictOn(jacobian) : "Not measured for this layer.";
       if (!jacobian) return;
-      const at = jacobian.steps ?? steps;
+      const at = jacobian.norm.map((_, i) => i);
       const y = logScale([...jacobian.norm, ...jacobian.product, 1].filter(isNumber), bottom, 8);
       svg.append(...verticalAxis(y, x.left, x.right, isNarrow(width) ? 4 : 6));
       svg.append(drawing("line", { class: "guide", x1: x.left, x2: x.right, y1: y(1), y2: y(1) }));
@@ -279,10 +278,14 @@ function jacobians() {
   return figure;
 }
 
-function verdictOn(jacobian) {
-  if (isNumber(jacobian.vanishes_after)) return `What a step says is gone after ${plural(jacobian.vanishes_after, "step")}.`;
-  if (isNumber(jacobian.explodes_after)) return `The product has exploded after ${plural(jacobian.explodes_after, "step")}.`;
-  return "The product neither vanishes nor explodes within this sequence.";
+const jacobianOf = (series) =>
+  data.flow.find((s) => s.path === series.path && s.direction === series.direction && s.jacobian)?.jacobian;
+
+function verdictOn({ measure, vanishes_after, explodes_after }) {
+  const how = `Measured is the ${measure}, of the whole state.`;
+  if (isNumber(vanishes_after)) return `Over ${plural(vanishes_after, "step")} the product falls below 0.001: what came before is lost. ${how}`;
+  if (isNumber(explodes_after)) return `Over ${plural(explodes_after, "step")} the product grows beyond 1,000. ${how}`;
+  return `The product stays between 0.001 and 1,000. ${how}`;
 }
 
 function key(kind, word) {
@@ -296,10 +299,13 @@ function key(kind, word) {
 
 // -- How many units of a gate are stuck at an end of its range.
 
+const gatesOfSeries = (series) =>
+  data.flow.find((s) => s.path === series.path && s.direction === series.direction && s.gates?.length)?.gates ?? [];
+
 function gateBands() {
   const band = 46;
-  const gatesOf = () => data.flow.find((s) => s.path === data.flow[view.series].path && s.gates?.length)?.gates ?? [];
-  const stepsOf = (gate) => gate.steps ?? data.flow[view.series].steps;
+  const gatesOf = () => gatesOfSeries(data.flow[view.series]);
+  const stepsOf = (gate) => gate.low.map((_, i) => i);
   const most = Math.max(1, ...data.flow.map((s) => s.gates?.length ?? 0));
   const swatch = (kind, word) =>
     element("span", {}, drawing("svg", { width: 22, height: 10, "aria-hidden": "true" },
