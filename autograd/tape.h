@@ -196,14 +196,16 @@ class Tape {
   };
   /// Everything recorded while the result lives belongs to this part, inside the enclosing one.
   [[nodiscard]] Scope scope(std::string_view name) {
-    return Scope(scope_, scopes_->enter(innermost(), name));
+    return Scope(scope_, scopes_->enter(current_scope(), name));
   }
   /// The same for a module; nn::enter() is how one says it.
   [[nodiscard]] Scope scope(const void* module, const ModuleType& type,
                             std::optional<std::string_view> name = {}) {
-    return Scope(scope_, scopes_->enter(innermost(), module, type, name));
+    return Scope(scope_, scopes_->enter(current_scope(), module, type, name));
   }
   [[nodiscard]] Scope at_step(Index t) { return Scope(step_, t); }
+  Index time_step() const { return step_; }
+  std::uint32_t current_scope() const { return static_cast<std::uint32_t>(scope_); }
   const Scopes& scopes() const { return *scopes_; }
   /// Of a node's scope: "encoder.layers.0.forward"; "" outside of all.
   std::string scope_path(std::uint32_t scope) const {
@@ -227,7 +229,10 @@ class Tape {
     Observer& observer_;
   };
   [[nodiscard]] Attachment attach(Observer& observer) { return Attachment(*this, observer); }
-  /// For recurrences: tells the observers of a state.
+  /// For recurrences: tells the observers of a step, and of the state after it.
+  void announce_step(const Step& step) {
+    for (Observer* o : observers_) o->step(*this, step);
+  }
   void announce_state(std::span<const Var> fields) {
     for (Observer* o : observers_) o->state(*this, fields);
   }
@@ -290,7 +295,6 @@ class Tape {
     std::function<void(const Tensor&)> call;
   };
 
-  std::uint32_t innermost() const { return static_cast<std::uint32_t>(scope_); }
   bool lives(const Bound& b) const;
   Var handle(std::uint32_t id) { return Var(this, id, pass_); }
   std::uint32_t add_root(const Shape& shape, std::byte* data, bool wants);
