@@ -1,6 +1,7 @@
 #include "models/forecasting.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -60,6 +61,13 @@ NumberTable rows_of(const NumberTable& table, Index begin, Index count) {
 
 }  // namespace
 
+void expect_windows(const NumberTable& table, const ForecasterOptions& options, const std::string& source) {
+  if (window_starts(table, options.window, options.horizon).empty())
+    autograd::fail(kOp,
+                   fmt::format("{} rows came from {}; needed at least {} in a row, a window and its horizon",
+                               table.rows(), source, options.window + options.horizon));
+}
+
 std::vector<Index> window_starts(const NumberTable& table, Index window, Index horizon) {
   std::vector<Index> starts;
   for (std::size_t p = 0; p < table.pieces.size(); ++p) {
@@ -75,23 +83,20 @@ ForecastData read_forecast_data(const DataFiles& files, const ForecasterOptions&
   if (files.is_split()) {
     const NumberTable table = read_number_table(files.all, options.inputs, bad);
     Index begin = 0;
-    const auto counts = split_counts(files, table.rows(), kOp);
+    const auto counts = split_counts(files, table.rows(), "rows", kOp);
     for (std::size_t part = 0; part < 3; begin += counts[part++])
       data.parts[part] = rows_of(table, begin, counts[part]);
-  } else {
-    data.parts[0] = read_number_table(files.training, options.inputs, bad);
-    for (const std::size_t part : {std::size_t{1}, std::size_t{2}}) {
-      const std::string& path = part == 1 ? files.validation : files.test;
-      if (!path.empty()) data.parts[part] = read_number_table(path, data.parts[0].columns, bad);
-    }
   }
-  for (std::size_t part = 0; part < 3; ++part) {
-    const NumberTable& table = data.parts[part];
-    if (!table.values.empty() && window_starts(table, options.window, options.horizon).empty())
-      autograd::fail(kOp, fmt::format("{} rows came for {}; needed at least {} in a row, a window and its "
-                                      "horizon",
-                                      table.rows(), kPartNames[part], options.window + options.horizon));
-  }
+  for (std::size_t part = 0; part < 3 && !files.is_split(); ++part)
+    if (const std::string& path = files.of(part); !path.empty())
+      data.parts[part] = read_number_table(path, part == 0 ? options.inputs : data.parts[0].columns, bad);
+  for (const std::string& target : options.targets)
+    if (std::ranges::count(data.parts[0].columns, target) == 0)
+      autograd::fail(kOp, fmt::format("{}: no column '{}' came; needed one of {}", files.of(0), target,
+                                      fmt::join(data.parts[0].columns, ", ")));
+  for (std::size_t part = 0; part < 3; ++part)
+    if (const NumberTable& table = data.parts[part]; !table.values.empty())
+      expect_windows(table, options, fmt::format("{} for {}", files.of(part), kPartNames[part]));
   const NumberTable& training = data.parts[0];
   ScalingSums sums(training.columns.size());
   for (Index row = 0; row < training.rows(); ++row)

@@ -64,12 +64,8 @@ Var LanguageModel::logits(Var rows) const {
 }
 
 ModelCard card_of(const LanguageModelOptions& options, const Vocabulary& vocabulary) {
-  ModelCard card{.kind = kKind,
-                 .configuration = {{"level", options.tokens.level == Level::word ? "word" : "char"},
-                                   {"eos", options.tokens.eos},
-                                   {"tied", options.tied}},
-                 .lists = {{"vocabulary", vocabulary.tokens()}}};
-  describe(options.net, card.configuration);
+  ModelCard card{.kind = kKind, .configuration = {}, .lists = {{"vocabulary", vocabulary.tokens()}}};
+  describe(card.configuration, options.tokens, options, options.net);
   return card;
 }
 
@@ -79,13 +75,8 @@ void save_language_model(const std::string& path, SavedLanguageModel& saved) {
 
 SavedLanguageModel load_language_model(const std::string& path) {
   const SavedModel file(path, kKind);
-  const std::string& level = file.text("level");
-  if (level != "word" && level != "char")
-    file.reject(fmt::format("has a bad setting 'level'; needed word or char"));
-  const LanguageModelOptions options{
-      .tokens = {level == "word" ? Level::word : Level::character, file.flag("eos")},
-      .net = read_net(file),
-      .tied = file.flag("tied")};
+  LanguageModelOptions options;
+  read_settings(file, options.tokens, options, options.net);
   Generator unused;
   const Vocabulary vocabulary = file.vocabulary();
   SavedLanguageModel saved{options, vocabulary, LanguageModel(vocabulary.size(), options, unused)};

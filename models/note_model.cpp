@@ -75,13 +75,14 @@ Var NoteModel::operator()(Var keys, const Layout& layout, Generator* noise) cons
 
 ModelCard card_of(const SavedNoteModel& saved) {
   ModelCard card{.kind = kNoteModel, .configuration = {}, .lists = {}};
-  describe(saved.options, card.configuration);
+  describe(card.configuration, saved.options);
   return card;
 }
 
 SavedNoteModel load_note_model(const std::string& path) {
   const SavedModel file(path, kNoteModel);
-  const NetOptions options = read_net(file);
+  NetOptions options;
+  read_settings(file, options);
   Generator unused;
   SavedNoteModel saved{options, NoteModel(options, unused)};
   file.fill(parameters(saved.model));
@@ -106,6 +107,8 @@ double evaluate(const NoteModel& model, std::span<const KeySteps> pieces, Worker
          static_cast<double>(std::max<Index>(steps_of(pieces), 1));
 }
 
+std::vector<Measure> measures(double loss) { return {{.name = "loss", .value = loss}}; }
+
 Index NoteTask::units() const { return steps_of(training_); }
 
 Index NoteTask::begin_epoch(Generator& order) {
@@ -129,7 +132,7 @@ Tally NoteTask::learn(Index batch, Piece piece, Worker& worker, Generator& noise
 }
 
 std::vector<Measure> NoteTask::validate(Workers& workers) const {
-  return {{.name = "loss", .value = evaluate(saved_.model, validation_, workers)}};
+  return measures(evaluate(saved_.model, validation_, workers));
 }
 
 }  // namespace unroll::models

@@ -3,12 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <filesystem>
 #include <set>
 
 #include "autograd/gradient_check.h"
 #include "models/language_task.h"
 #include "nn/gradients.h"
+#include "tests/models/temporary_folder.h"
 
 namespace unroll::models {
 
@@ -168,7 +168,8 @@ TEST_CASE("the loss may be summed over time: the gradient is the mean's times th
 }
 
 TEST_CASE("a language model comes back from its file") {
-  const auto path = (std::filesystem::temp_directory_path() / "unroll_language_model.safetensors").string();
+  const TemporaryFolder folder;
+  const std::string path = folder.file("model.safetensors");
   for (const bool tied : {false, true}) {
     LanguageModelOptions options = kSmall;
     options.tied = tied;
@@ -180,7 +181,6 @@ TEST_CASE("a language model comes back from its file") {
     Generator a(7), b(7);
     CHECK(continue_text(loaded, "a", {.length = 50}, a) == continue_text(saved, "a", {.length = 50}, b));
   }
-  std::filesystem::remove(path);
 }
 
 }  // namespace unroll::models

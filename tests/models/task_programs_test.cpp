@@ -14,17 +14,6 @@ namespace {
 
 using nlohmann::json;
 
-void check_complaint(const ProgramResult& result, int code, std::initializer_list<const char*> parts) {
-  INFO(result.err);
-  CHECK(result.code == code);
-  CHECK(result.err.find("unroll: ") != std::string::npos);
-  CHECK(result.out.empty());
-  for (const char* part : parts) {
-    INFO(part);
-    CHECK(result.err.find(part) != std::string::npos);
-  }
-}
-
 // Names of two invented languages: in one vowels come in pairs, in the other they never do.
 std::string name(bool pairs, Generator& g) {
   std::string text;
