@@ -110,20 +110,16 @@ std::vector<std::vector<double>> forecast(const SavedForecaster& f, const Number
                                           std::span<const Index> starts, Workers& workers) {
   std::vector<std::vector<double>> result(starts.size());
   const std::size_t batches = (starts.size() + kEvaluationBatch - 1) / kEvaluationBatch;
-  workers.each([&](Worker& worker) {
-    for (auto b = static_cast<std::size_t>(worker.index); b < batches;
-         b += static_cast<std::size_t>(workers.size())) {
-      worker.tape.clear();
-      const std::size_t begin = b * kEvaluationBatch;
-      const auto some = starts.subspan(begin, std::min(kEvaluationBatch, starts.size() - begin));
-      const auto layout = ops::Layout::uniform(static_cast<Index>(some.size()), f.options.window);
-      const Tensor numbers = outputs(f, worker.tape, table, some, layout, nullptr).tensor();
-      for (std::size_t i = 0; i < some.size(); ++i)
-        for (Index o = 0; o < f.outputs(); ++o)
-          result[begin + i].push_back(
-              f.scaling.original(numbers.at(static_cast<Index>(i) * f.outputs() + o),
-                                 f.column(static_cast<std::size_t>(o) % f.options.targets.size())));
-    }
+  workers.measure(batches, [&](Worker& worker, std::size_t b) {
+    const std::size_t begin = b * kEvaluationBatch;
+    const auto some = starts.subspan(begin, std::min(kEvaluationBatch, starts.size() - begin));
+    const auto layout = ops::Layout::uniform(static_cast<Index>(some.size()), f.options.window);
+    const Tensor numbers = outputs(f, worker.tape, table, some, layout, nullptr).tensor();
+    for (std::size_t i = 0; i < some.size(); ++i)
+      for (Index o = 0; o < f.outputs(); ++o)
+        result[begin + i].push_back(
+            f.scaling.original(numbers.at(static_cast<Index>(i) * f.outputs() + o),
+                               f.column(static_cast<std::size_t>(o) % f.options.targets.size())));
   });
   return result;
 }

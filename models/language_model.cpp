@@ -49,15 +49,6 @@ Var LanguageModel::loss(Var rows, std::span<const int> targets) const {
              : ops::linear_cross_entropy(rows, tokens.weight, bias, targets, {}, ops::WeightLayout::out_in);
 }
 
-double LanguageModel::total_loss(Var rows, std::span<const int> targets) const {
-  Tape& tape = rows.tape();
-  auto still = [&](const Parameter& p) { return tape.stop_gradient(tape.parameter(p)); };
-  return ops::linear_cross_entropy(tape.stop_gradient(rows), still(weight ? *weight : tokens.weight),
-                                   still(bias), targets, {.reduction = ops::Reduction::sum},
-                                   weight ? ops::WeightLayout::in_out : ops::WeightLayout::out_in)
-      .item();
-}
-
 Var LanguageModel::logits(Var rows) const {
   if (weight) return ops::affine(rows, *weight, bias);
   return ops::matmul(rows, tokens.weight, ops::Transpose::no, ops::Transpose::yes) + bias;

@@ -39,8 +39,6 @@ struct LanguageModel {
                  Generator* noise = nullptr) const;
   /// Mean cross entropy of what comes next, in nats a token.
   Var loss(Var rows, std::span<const int> targets) const;
-  /// The sum of it over the rows, for measuring: no gradient flows.
-  double total_loss(Var rows, std::span<const int> targets) const;
   /// Logits [N, vocabulary].
   Var logits(Var rows) const;
   void members(Members& m) {

@@ -31,7 +31,6 @@ struct LanguageTaskOptions {
 
   template <class F>
   void settings(F&& each) {
-    each("bptt", bptt, Range<Index>{1, 1 << 20}, "time steps that the gradient goes back");
     each("loss", loss, kLosses,
          "averaged over all tokens of a step, or added over time and averaged over the batch");
   }

@@ -31,7 +31,8 @@ struct Train {
   DataFiles files{.split = {0.9, 0.1}};
   Vocabulary::Limits limits;
   LanguageModelOptions model;
-  TrainingOptions training{.epochs = 10, .batch = 16, .lr = 4e-3, .schedule = "cosine", .clip = 1};
+  TrainingOptions training{
+      .epochs = 10, .batch = 16, .bptt = 64, .lr = 4e-3, .schedule = "cosine", .clip = 1};
   LanguageTaskOptions task;
   double init = 0;
   Index streams = 1;
@@ -46,6 +47,8 @@ struct Train {
 };
 
 void train_text(Train& train) {
+  if (train.training.bptt < 1)
+    fail("lm train", "--bptt 0 came; needed at least 1, as texts are longer than memory");
   const Level level = train.model.tokens.level;
   const Corpus corpus(train.files, train.model.tokens, train.limits, train.bad);
   const Vocabulary& vocabulary = corpus.vocabulary();
@@ -71,6 +74,7 @@ void train_text(Train& train) {
   note_skipped(train.bad);
   Workers workers(train.training.threads);
   train.task.batch = train.training.batch;
+  train.task.bptt = train.training.bptt;
   train.task.threads = train.training.threads;
   LanguageTask task(saved, corpus.training(), corpus.validation(), train.task);
   describe(train.training.others, train.task, train);
@@ -92,7 +96,7 @@ void run(Train train) {
   if (train.level == Material::notes) {
     refuse_given(*train.app,
                  {"--train", "--valid", "--test", "--split", "--eos", "--vocabulary", "--min-count",
-                  "--embed", "--tied", "--bptt", "--loss", "--init", "--streams", "--vectors", "--skip-bad"},
+                  "--embed", "--tied", "--loss", "--init", "--streams", "--vectors", "--skip-bad"},
                  "--level notes", "--level char or word");
     return train_notes({train.files.all, train.model.net, train.training, train.json});
   }

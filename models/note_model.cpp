@@ -92,16 +92,12 @@ SavedNoteModel load_note_model(const std::string& path) {
 double evaluate(const NoteModel& model, std::span<const KeySteps> pieces, Workers& workers) {
   const auto batches = sorted_batches(lengths_of(pieces), {kEvaluationBatch, 0});
   std::vector<double> losses(batches.size());
-  workers.each([&](Worker& worker) {
-    for (auto b = static_cast<std::size_t>(worker.index); b < batches.size();
-         b += static_cast<std::size_t>(workers.size())) {
-      worker.tape.clear();
-      const PackedPieces packed(share(pieces, batches[b], 0, 1));
-      const Var logits = model(packed.keys(worker.tape, packed.inputs), packed.layout);
-      const Var mean =
-          ops::binary_cross_entropy(logits, packed.keys(worker.tape, packed.targets), ops::Over::rows);
-      losses[b] = mean.item() * static_cast<double>(packed.layout.rows());
-    }
+  workers.measure(batches.size(), [&](Worker& worker, std::size_t b) {
+    const PackedPieces packed(share(pieces, batches[b], 0, 1));
+    const Var logits = model(packed.keys(worker.tape, packed.inputs), packed.layout);
+    const Var mean =
+        ops::binary_cross_entropy(logits, packed.keys(worker.tape, packed.targets), ops::Over::rows);
+    losses[b] = mean.item() * static_cast<double>(packed.layout.rows());
   });
   return std::accumulate(losses.begin(), losses.end(), 0.0) /
          static_cast<double>(std::max<Index>(steps_of(pieces), 1));

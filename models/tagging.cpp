@@ -160,22 +160,18 @@ TaggerScore evaluate(const SavedTagger& tagger, const TaggedData& data, Workers&
   std::vector<double> losses(batches.size());
   TaggerScore score;
   score.predicted.resize(data.size());
-  workers.each([&](Worker& worker) {
-    for (auto b = static_cast<std::size_t>(worker.index); b < batches.size();
-         b += static_cast<std::size_t>(workers.size())) {
-      worker.tape.clear();
-      const PackedSentences packed = pack_sentences(data, batches[b]);
-      const Var logits = tagger.net(worker.tape, packed);
-      if (!data.tags.empty())
-        losses[b] = ops::cross_entropy(logits, packed_tags(data, batches[b], packed.sentences),
-                                       {.reduction = ops::Reduction::sum})
-                        .item();
-      const std::vector<int> tags = ops::argmax_rows(logits);
-      for (std::size_t s = 0; s < batches[b].size(); ++s) {
-        auto& predicted = score.predicted[static_cast<std::size_t>(batches[b][s])];
-        for (Index t = 0; t < packed.sentences.length(static_cast<Index>(s)); ++t)
-          predicted.push_back(tags[static_cast<std::size_t>(packed.sentences.row(static_cast<Index>(s), t))]);
-      }
+  workers.measure(batches.size(), [&](Worker& worker, std::size_t b) {
+    const PackedSentences packed = pack_sentences(data, batches[b]);
+    const Var logits = tagger.net(worker.tape, packed);
+    if (!data.tags.empty())
+      losses[b] = ops::cross_entropy(logits, packed_tags(data, batches[b], packed.sentences),
+                                     {.reduction = ops::Reduction::sum})
+                      .item();
+    const std::vector<int> tags = ops::argmax_rows(logits);
+    for (std::size_t s = 0; s < batches[b].size(); ++s) {
+      auto& predicted = score.predicted[static_cast<std::size_t>(batches[b][s])];
+      for (Index t = 0; t < packed.sentences.length(static_cast<Index>(s)); ++t)
+        predicted.push_back(tags[static_cast<std::size_t>(packed.sentences.row(static_cast<Index>(s), t))]);
     }
   });
   if (data.tags.empty()) return score;

@@ -16,7 +16,8 @@ namespace unroll::models {
 
 struct TrainingOptions {
   int epochs = 10;
-  Index batch = 32;                // the task's business
+  Index batch = 32;  // the task's business
+  Index bptt = 0;
   std::string optimizer = "adam";  // as rule_named() says
   double lr = 1e-3;
   double weight_decay = 0;
@@ -35,6 +36,7 @@ struct TrainingOptions {
   void settings(F&& each) {
     each("epochs", epochs, Range<int>{1, 1000000}, "passes over the training part");
     each("batch", batch, Range<Index>{1, 1 << 20}, "sequences that are learned from at once");
+    each("bptt", bptt, Range<Index>{0, 1 << 20}, "time steps that the gradient goes back; 0 for all");
     each("optimizer", optimizer, Text{check_optimizer},
          "sgd, momentum, nesterov, rmsprop, adagrad, adam or adamw");
     each("lr", lr, Range<double>{0, 1000}, "learning rate at the start");

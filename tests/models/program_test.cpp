@@ -134,7 +134,7 @@ TEST_CASE("program: a language model is trained, measured and sampled") {
   CHECK(figures["unknown_tokens"] == 0);
   CHECK(run_program(folder, "lm eval --model " + model + " --data " + text).out.starts_with("loss "));
 
-  const ProgramResult sampled = unroll(
+  const ProgramResult sampled = run_program(
       folder, "lm sample --model " + model + " --prompt 'tell me where is' --length 12 --temperature 0");
   CHECK(sampled.code == 0);
   CHECK(sampled.out == "tell me where is fancy bred,\n");
@@ -165,7 +165,7 @@ TEST_CASE("program: the demo learns, reports and saves") {
 TEST_CASE("program: words, lines and three files; the model says what it is") {
   const TemporaryFolder folder;
   const std::string text = folder.file("text", sonnet()), model = folder.file("model.safetensors");
-  const ProgramResult trained = unroll(
+  const ProgramResult trained = run_program(
       folder, "lm train --json --level word --eos --train " + text + " --valid " + text + " --test " + text +
                   " --out " + model + " --plot " + folder.file("plot.svg") +
                   " --epochs 8 --hidden 24 --embed 16 --tied --batch 4 --bptt 20 --lr 0.02 --threads 2");
@@ -300,7 +300,7 @@ TEST_CASE("program: killed again and again and resumed, the model file has the s
 
 TEST_CASE("program: the demos of memory and of gradients") {
   const TemporaryFolder folder;
-  const ProgramResult vanishing = unroll(
+  const ProgramResult vanishing = run_program(
       folder, "demo vanishing --json --length 5,30 --epochs 3 --hidden 8 --plot " + folder.file("v.svg"));
   INFO(vanishing.err);
   REQUIRE(vanishing.code == 0);
