@@ -72,7 +72,10 @@ class Run {
         tallies_(static_cast<std::size_t>(workers.size())) {
     options_.threads = workers.size();
     Generator noise = order_.split();
-    for (int i = 0; i < workers.size(); ++i) noise_.push_back(noise.split());
+    for (int i = 0; i < workers.size(); ++i) {
+      noise_.push_back(noise.split());
+      workers[i].tape.truncate(options.bptt);
+    }
   }
 
   TrainingRecord run();
