@@ -1,5 +1,7 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "autograd/atomic_file.h"
@@ -11,6 +13,7 @@
 #include "models/inspection.h"
 #include "models/language_task.h"
 #include "models/note_model.h"
+#include "models/piano_rolls.h"
 #include "models/programs.h"
 #include "models/progress.h"
 #include "models/tagging.h"
@@ -32,8 +35,8 @@ struct Inspect {
 
 template <TrainingTask T>
 nlohmann::json look_into(T&& task, const Inspect& inspect) {
-  Generator random(inspect.seed);
-  return inspect_batch(task, inspect.number, random, fmt::format("{} on {}", inspect.model, inspect.data));
+  return inspect_batch(detail::calls_of(task), inspect.number, inspect.seed,
+                       {.title = fmt::format("{} on {}", inspect.model, inspect.data)});
 }
 
 nlohmann::json inspect_classifier(Inspect& inspect) {
@@ -62,7 +65,8 @@ nlohmann::json inspect_language_model(Inspect& inspect) {
   TokenStore store;
   read_tokens(inspect.data, saved.options.tokens, saved.vocabulary, inspect.bad, store);
   return look_into(
-      LanguageTask(saved, store.ids(), {}, {.batch = inspect.batch, .bptt = inspect.bptt, .threads = 1}), inspect);
+      LanguageTask(saved, store.ids(), {}, {.batch = inspect.batch, .bptt = inspect.bptt, .threads = 1}),
+      inspect);
 }
 
 nlohmann::json inspect_note_model(Inspect& inspect) {
@@ -125,7 +129,7 @@ void add_inspect(CLI::App& program) {
       ->check(in_range(Range<Index>{1, 1 << 20}))
       ->capture_default_str();
   app.add_option("--number", inspect.number, "which batch of the shuffled data, from 1")
-      ->check(in_range(Range<Index>{1, kLargestIndex}))
+      ->check(in_range(Range<Index>{1, 1 << 30}))
       ->capture_default_str();
   app.add_option("--bptt", inspect.bptt, "time steps, of a text")
       ->check(in_range(Range<Index>{1, 1 << 20}))

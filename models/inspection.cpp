@@ -2,17 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "autograd/atomic_file.h"
 #include "autograd/inspect/page.h"
+#include "models/progress.h"
 
 namespace unroll::models {
 
-namespace detail {
-
-nlohmann::json inspect_batch(const TaskCalls& task, Index number, Generator& random,
-                             const std::string& title) {
+nlohmann::json inspect_batch(const detail::TaskCalls& task, Index number, std::uint64_t seed,
+                             const inspect::About& about) {
+  Generator random(seed);
   const Index batches = task.begin_epoch(random);
   if (number > batches)
     autograd::fail("inspect", fmt::format("batch {} came; the data have {} of this size", number, batches));
@@ -20,56 +21,68 @@ nlohmann::json inspect_batch(const TaskCalls& task, Index number, Generator& ran
   Workers one(1);
   nlohmann::json report;
   one.run([&](Worker& worker) {
-    const inspect::Recorder recorder(worker.tape);
-    const Tally tally = task.learn(number - 1, {}, worker, noise);
-    report = recorder.report_of({.title = title,
-                                 .loss = tally.mean_loss(),
-                                 .parameters = task.parameters,
-                                 .gradients = &worker.gradients});
+    inspect::Recorder recorder(worker.tape, inspect::everything);
+    inspect::About all = about;
+    all.loss = task.learn(number - 1, {}, worker, noise).mean_loss();
+    all.parameters = task.parameters;
+    all.gradients = &worker.gradients;
+    report = recorder.report_of(all);
   });
   return report;
 }
 
-}  // namespace detail
-
 Inspection::Inspection(const detail::TaskCalls& task, const TrainingOptions& options)
     : task_(task),
       file_(options.inspect),
+      model_(options.out.empty() ? task.card.kind : options.out),
       every_(options.inspect_every),
       history_(task.parameters) {}
 
-void Inspection::begin(std::int64_t batch, const std::string& title, Worker& first) {
-  batch_ = batch;
-  title_ = title;
-  if (batch % every_ == 0) recorder_.emplace(first.tape);
+inspect::About Inspection::about(std::int64_t step, const Gradients* gradients) const {
+  return {.title = fmt::format("{} in batch {} of its training", model_, with_commas(step + 1)),
+          .parameters = task_.parameters,
+          .gradients = gradients,
+          .history = &history_};
 }
 
-void Inspection::learned(const Tally& first, const Gradients& all) {
+void Inspection::before_step(std::int64_t step, Workers& workers) {
+  step_ = step;
+  if (step % every_ == 0) recorder_.emplace(workers[0].tape, inspect::Watching{.jacobians = true});
+}
+
+void Inspection::before_update(const Update& update, Workers&) {
+  if (!history_.due(update.step)) return;
+  inspect::TrainingStep what{.loss = update.loss, .norm = update.norm};
+  if (update.clip > 0) what.clipped_norm = std::min(update.norm, update.clip);
+  history_.before_update(update.step, what, update.gradients);
+}
+
+void Inspection::after_update(Workers& workers) {
+  history_.after_update();
   if (!recorder_) return;
-  report_ = recorder_->report_of({.title = title_,
-                                  .loss = first.mean_loss(),
-                                  .parameters = task_.parameters,
-                                  .gradients = &all});
+  recorder_->report(file_, about(step_, &workers[0].gradients), Where{});
   recorder_.reset();
 }
 
-void Inspection::clipped(const inspect::TrainingStep& step, const Gradients& all) {
-  if (history_.due(batch_)) history_.before_update(batch_, step, all);
+std::string Inspection::find_origin(Workers& workers, const std::function<void(Worker&)>& learn) {
+  recorder_.reset();
+  std::string found;
+  for (int i = 0; i < workers.size() && found.empty(); ++i)
+    workers.each([&](Worker& worker) {
+      if (worker.index != i) return;
+      worker.gradients.clear();
+      const inspect::Recorder recorder(worker.tape, inspect::everything);
+      learn(worker);
+      if (!recorder.origin()) return;
+      found = recorder.origin()->describe();
+      recorder.report(file_, about(step_, &worker.gradients), Where{});
+    });
+  return found.empty() ? "; it did not come again" : fmt::format("; {} ({} shows it)", found, file_);
 }
 
-void Inspection::updated() {
-  history_.after_update();
-  if (!report_.is_null()) write(std::move(report_));
-  report_ = nullptr;
-}
-
-void Inspection::finish(Generator random, const std::string& title) {
-  write(detail::inspect_batch(task_, 1, random, title));
-}
-
-void Inspection::write(nlohmann::json report) const {
-  inspect::add_history(report, history_);
-  autograd::replace_file(file_, inspect::page_of(report), Where{});
+void Inspection::finish(std::uint64_t seed) {
+  inspect::About about{.title = model_, .history = &history_};
+  autograd::replace_file(file_, inspect::page_of(inspect_batch(task_, 1, seed, about)), Where{});
 }
 
 }  // namespace unroll::models

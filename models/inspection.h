@@ -1,7 +1,7 @@
-// Looking into a model at work: the report of a batch that it learns from (autograd/inspect/report.h), with
+// Looking into a model at work: the report of a batch that it learns from (autograd/inspect/report.h) with
 // everything on. What `unroll inspect` and --inspect write.
 #pragma once
-#include <cstdint>
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -12,43 +12,35 @@
 
 namespace unroll::models {
 
-namespace detail {
-nlohmann::json inspect_batch(const TaskCalls& task, Index number, Generator& random,
-                             const std::string& title);
-}
-
-/// The report of a batch, the `number`-th of an epoch, from 1. It is learned from as in training, dropout
-/// included, by one worker and without an update. Throws Error if there are not so many.
-template <TrainingTask T>
-nlohmann::json inspect_batch(T& task, Index number, Generator& random, const std::string& title) {
-  return detail::inspect_batch(detail::calls_of(task), number, random, title);
-}
+/// The report of a batch, the `number`-th of an epoch, from 1, arranged by `seed`. It is learned from as in
+/// training, dropout included, by one worker and without an update. Throws Error if there are not so many.
+nlohmann::json inspect_batch(const detail::TaskCalls& task, Index number, std::uint64_t seed,
+                             const inspect::About& about);
 
 /// The report of a run while it goes on: of every so many batches, as the first worker saw its share, with
-/// the history of the run; and in the end of the model that was chosen.
-class Inspection {
+/// the history of the run; in the end, of a batch of the model that was chosen.
+class Inspection : public TrainingObserver {
  public:
   /// Writes to options.inspect. `task` must live as long.
   Inspection(const detail::TaskCalls& task, const TrainingOptions& options);
 
-  // Around each batch, in this order:
-  void begin(std::int64_t batch, const std::string& title, Worker& first);
-  void learned(const Tally& first, const Gradients& all);
-  void clipped(const inspect::TrainingStep& step, const Gradients& all);
-  void updated();
-  /// When the run has ended; `random` arranges the batch that is looked at.
-  void finish(Generator random, const std::string& title);
+  void before_step(std::int64_t step, Workers& workers) override;
+  void before_update(const Update& update, Workers& workers) override;
+  void after_update(Workers& workers) override;
+  /// A batch gave something that is not finite: learn(worker), for each worker as before, finds out where it
+  /// was born. Writes the report of it, and returns the end of a message.
+  std::string find_origin(Workers& workers, const std::function<void(Worker&)>& learn);
+  /// When the run has ended.
+  void finish(std::uint64_t seed);
 
  private:
-  void write(nlohmann::json report) const;
+  inspect::About about(std::int64_t step, const Gradients* gradients) const;
 
   const detail::TaskCalls& task_;
-  std::string file_;
-  std::int64_t every_, batch_ = 0;
-  std::string title_;
+  std::string file_, model_;
+  std::int64_t every_, step_ = 0;
   inspect::History history_;
-  std::optional<inspect::Recorder> recorder_;  // of a batch that is looked at
-  std::string report_;                         // of it
+  std::optional<inspect::Recorder> recorder_;  // of a batch that is reported
 };
 
 }  // namespace unroll::models

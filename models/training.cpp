@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "models/checkpoint.h"
+#include "models/inspection.h"
 #include "models/learning_curves.h"
 #include "nn/gradients.h"
 
@@ -60,17 +61,19 @@ bool is_better(const Measure& a, const Measure& b) {
 class Run {
  public:
   Run(const TaskCalls& task, const TrainingOptions& options, Workers& workers,
-      const Progress::Settings& settings, TrainingObserver* observer)
+      const Progress::Settings& settings, TrainingObserver* observer, Inspection* inspection)
       : task_(task),
         options_(options),
         workers_(workers),
         settings_(settings),
-        observer_(observer),
+        inspection_(inspection),
         optimiser_(task.parameters, rule_named(options.optimizer, options.lr, options.weight_decay)),
         schedule_(options.schedule),
         order_(options.seed),
         tallies_(static_cast<std::size_t>(workers.size())) {
     options_.threads = workers.size();
+    for (TrainingObserver* o : {observer, static_cast<TrainingObserver*>(inspection)})
+      if (o) observers_.push_back(o);
     Generator noise = order_.split();
     for (int i = 0; i < workers.size(); ++i) {
       noise_.push_back(noise.split());
@@ -85,7 +88,9 @@ class Run {
   void step();
   void end_epoch();
   bool improved();
-  void check_finite(double value, const std::string& what) const;
+  void check_finite(double value, const std::string& what);
+  std::string cause();
+  void learn(Worker& worker);
   void save(bool finished);
   bool load();
   void fill(std::span<const NamedTensor> tensors);
@@ -99,14 +104,18 @@ class Run {
   TrainingOptions options_;
   Workers& workers_;
   Progress::Settings settings_;
-  TrainingObserver* observer_;
+  std::vector<TrainingObserver*> observers_;
+  Inspection* inspection_;
   std::optional<Progress> progress_;
   Optimiser optimiser_;
   EpochSchedule schedule_;
   Generator order_;
   std::vector<Generator> noise_;  // of each worker
-  std::vector<Tally> tallies_;    // of each worker, of the last batch
-  std::vector<Tensor> best_;      // parameters after the best epoch
+  // Before the batch, if it may have to be learned from once more.
+  std::vector<Generator> noise_before_;
+  std::vector<NamedTensor> state_before_;
+  std::vector<Tally> tallies_;  // of each worker, of the last batch
+  std::vector<Tensor> best_;    // parameters after the best epoch
   TrainingRecord record_;
 
   int epoch_ = 1;
@@ -184,23 +193,36 @@ void Run::begin_epoch() {
   if (batch_ > 0) task_.load_state(task_state_);
 }
 
-void Run::check_finite(double value, const std::string& what) const {
+void Run::check_finite(double value, const std::string& what) {
   if (std::isfinite(value)) return;
-  // Here the workers' tapes still hold the pass that made it.
   const std::string place =
       batch_ < batches_ ? fmt::format(", batch {} of {}", batch_ + 1, batches_) : std::string();
   const std::string kept =
       options_.out.empty() ? "" : fmt::format("; {} is as the last checkpoint left it", options_.out);
-  fail("training",
-       fmt::format("epoch {}{}: a {} of {} came; needed a finite one{}", epoch_, place, what, value, kept));
+  fail("training", fmt::format("epoch {}{}: a {} of {} came; needed a finite one{}{}", epoch_, place, what,
+                               value, kept, place.empty() ? "" : cause()));
+}
+
+// Where the number came from that is not finite: the batch is learned from once more, under watch.
+std::string Run::cause() {
+  if (!inspection_) return "; --inspect FILE shows where it was born";
+  task_.load_state(state_before_);
+  noise_ = noise_before_;
+  return inspection_->find_origin(workers_, [&](Worker& worker) { learn(worker); });
+}
+
+void Run::learn(Worker& worker) {
+  const auto i = static_cast<std::size_t>(worker.index);
+  tallies_[i] = task_.learn(batch_, {worker.index, workers_.size()}, worker, noise_[i]);
 }
 
 void Run::step() {
-  if (observer_) observer_->before_step(optimiser_.steps(), workers_);
-  Gradients& gradients = workers_.run([&](Worker& worker) {
-    const auto i = static_cast<std::size_t>(worker.index);
-    tallies_[i] = task_.learn(batch_, {worker.index, workers_.size()}, worker, noise_[i]);
-  });
+  for (TrainingObserver* o : observers_) o->before_step(optimiser_.steps(), workers_);
+  if (inspection_) {
+    noise_before_ = noise_;
+    state_before_ = task_.state();
+  }
+  Gradients& gradients = workers_.run([&](Worker& worker) { learn(worker); });
   Tally batch;
   for (const Tally& tally : tallies_) {
     check_finite(tally.loss, "loss");
@@ -212,11 +234,10 @@ void Run::step() {
   check_finite(norm, "gradient norm");
   sums_.gradient += norm;
   optimiser_.set_factor(schedule_.factor(epoch_, options_.epochs, batch_, batches_));
-  if (observer_)
-    observer_->before_update({optimiser_.steps(), batch.mean_loss(), norm, options_.clip, gradients},
-                             workers_);
+  const Update update{optimiser_.steps(), batch.mean_loss(), norm, options_.clip, gradients};
+  for (TrainingObserver* o : observers_) o->before_update(update, workers_);
   optimiser_.step(gradients);
-  if (observer_) observer_->after_update(workers_);
+  for (TrainingObserver* o : observers_) o->after_update(workers_);
   ++batch_;
   progress_->update(title(), (epoch_ - 1) * task_.units + sums_.tally.units, sums_.tally.mean_loss(),
                     sums_.tally.accuracy());
@@ -289,6 +310,10 @@ TrainingRecord Run::run() {
     save(true);
   else if (!options_.plot.empty())
     plot_learning_curves(options_.plot, record_);
+  if (inspection_) {
+    inspection_->finish(options_.seed);
+    progress_->note(fmt::format("{} shows a batch of the model, and the run", options_.inspect));
+  }
   return record_;
 }
 
@@ -296,7 +321,9 @@ TrainingRecord Run::run() {
 
 TrainingRecord train(const TaskCalls& task, const TrainingOptions& options, Workers& workers,
                      const Progress::Settings& progress, TrainingObserver* observer) {
-  return Run(task, options, workers, progress, observer).run();
+  if (options.inspect.empty()) return Run(task, options, workers, progress, observer, nullptr).run();
+  Inspection inspection(task, options);
+  return Run(task, options, workers, progress, observer, &inspection).run();
 }
 
 }  // namespace detail

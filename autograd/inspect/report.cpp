@@ -4,11 +4,14 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <tuple>
 #include <unordered_set>
 
 #include "autograd/atomic_file.h"
 #include "autograd/inspect/findings.h"
+#include "autograd/inspect/graph.h"
 #include "autograd/inspect/page.h"
 
 namespace unroll::inspect {
@@ -60,6 +63,35 @@ Index parameter_count(const Tape& tape, const About& about) {
   return count;
 }
 
+// One cell step is one box. What many nodes have in common is said once: a thousand steps of a user's cell are
+// ten thousand nodes.
+json graph_json(const Graph& graph) {
+  json modules = json::array(), kinds = json::array(), boxes = json::array(), edges = json::array();
+  for (const Graph::Module& m : graph.modules) modules.push_back({{"path", m.path}, {"type", m.type}});
+  std::map<std::tuple<std::string, std::string, std::string, std::size_t, bool>, std::size_t> known;
+  const auto kind_of = [&](const Line& line) {
+    const auto [kind, is_new] = known.try_emplace(
+        {line.op, line.shape_text(), line.where, line.bytes, line.wants_gradient}, kinds.size());
+    if (is_new)
+      kinds.push_back({{"op", line.op},
+                       {"shape", line.shape_text()},
+                       {"where", line.where},
+                       {"bytes", line.bytes},
+                       {"needs_gradient", line.wants_gradient}});
+    return kind->second;
+  };
+  for (const Graph::Box& b : graph.boxes) {
+    json nodes = json::array();
+    for (const Line& line : b.nodes) {
+      nodes.push_back({line.node, kind_of(line)});
+      for (const std::string& input : line.inputs) nodes.back().push_back(input);
+    }
+    boxes.push_back({b.module, b.steps ? json{b.steps->first, b.steps->second} : json(), b.bytes, nodes});
+  }
+  for (const Graph::Edge& e : graph.edges) edges.push_back({e.from, e.to, e.count});
+  return {{"modules", modules}, {"kinds", kinds}, {"boxes", boxes}, {"edges", edges}};
+}
+
 std::optional<double> last_number(const Tape& tape) {
   if (tape.nodes().empty()) return {};
   const Node& last = tape.nodes().back();
@@ -107,7 +139,9 @@ json begun(const Tape& tape, const About& about) {
   return {{"title", about.title},
           {"dtype", name_of(tape.dtype())},
           {"summary", summary_json(tape, about)},
-          {"parameters", parameters_json(tape, about)}};
+          {"graph", graph_json(graph_of(tape, Detail::full))},
+          {"parameters", parameters_json(tape, about)},
+          {"history", about.history ? json(*about.history) : json()}};
 }
 
 }  // namespace
@@ -118,9 +152,16 @@ void report(const Tape& tape, const std::string& path, const About& about, Where
   autograd::replace_file(path, page_of(report_of(tape, about)), where);
 }
 
+Recorder::Recorder(Tape& tape, const Watching& watching)
+    : tape_(tape), flow_({.jacobians = watching.jacobians}) {
+  if (watching.origin) origin_attached_.emplace(tape, origin_);
+  flow_attached_.emplace(tape, flow_);
+}
+
 json Recorder::report_of(const About& about) const {
   json report = begun(tape_, about);
   report["flow"] = flow_;
+  if (origin()) report["origin"] = *origin();
   return finished(std::move(report));
 }
 

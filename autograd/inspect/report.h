@@ -13,7 +13,10 @@
 //   {"title", "dtype",
 //    "summary": {"loss", "parameters", "steps", "nodes", "values", "bytes"},
 //    "findings": [sentence],                           inspect/findings.h
-//    "graph": {...},                                   inspect/graph.h
+//    "graph": {"modules": [{"path", "type"}],          inspect/graph.h; one cell step is one box
+//              "kinds": [{"op", "shape", "where", "bytes", "needs_gradient"}],
+//              "boxes": [[module, [first step, last step] or null, bytes, [[node, kind, input...]]]],
+//              "edges": [[from box, to box, count]]},
 //    "flow": [{...}],                                  inspect/flow.h
 //    "parameters": [{"path", "shape", "norm", "gradient_norm", "largest", "zeros"}],
 //    "profile": {..., "memory": {...}},                inspect/profile.h, inspect/memory.h
@@ -28,6 +31,8 @@
 #include <vector>
 
 #include "autograd/inspect/flow.h"
+#include "autograd/inspect/history.h"
+#include "autograd/inspect/origin.h"
 #include "autograd/parameter.h"
 #include "autograd/tape.h"
 
@@ -43,23 +48,34 @@ struct About {
   std::optional<double> loss = {};  // otherwise what the last node computed, if that is one number
   std::vector<NamedParameter> parameters = {};  // with their paths in a model; otherwise those on the tape
   const Gradients* gradients = nullptr;         // of the parameters
+  const History* history = nullptr;             // of the run that the pass is of
 };
 
 nlohmann::json report_of(const Tape& tape, const About& about = {});
 /// Replaces the file at `path`, whole or not at all; throws Error if that cannot be.
 void report(const Tape& tape, const std::string& path, const About& about = {}, Where where = Where::here());
 
-/// Watches one pass of a tape from its beginning on, with all that autograd/inspect has.
+/// What is watched besides the flow of gradients and the gates.
+struct Watching {
+  bool jacobians = false;  // at the cost of many derivatives of each step
+  bool origin = false;     // of what is not finite; at the cost of a walk over all numbers
+};
+inline constexpr Watching everything{.jacobians = true, .origin = true};
+
+/// Watches one pass of a tape from its beginning on.
 class Recorder {
  public:
-  explicit Recorder(Tape& tape) : tape_(tape), attached_(tape.attach(flow_)) {}
+  explicit Recorder(Tape& tape, const Watching& watching = {});
   nlohmann::json report_of(const About& about = {}) const;
   void report(const std::string& path, const About& about = {}, Where where = Where::here()) const;
+  /// Where the first number was born that is not finite, if it was looked for and found.
+  const std::optional<Origin>& origin() const { return origin_.origin(); }
 
  private:
   Tape& tape_;
   Flow flow_;
-  Tape::Attachment attached_;
+  OriginWatch origin_;
+  std::optional<Tape::Attachment> flow_attached_, origin_attached_;
 };
 
 }  // namespace unroll::inspect

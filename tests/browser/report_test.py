@@ -143,18 +143,18 @@ def check_flow(browser, report):
 
 
 def check_graph(browser, report):
-    modules = {m["id"]: m["path"] for m in report["graph"]["modules"]}
-    boxes = {b["id"]: b for b in report["graph"]["boxes"]}
-    stepped = [e for e in browser.find_all(".box") if boxes[int(e.get_attribute("data-box"))]["steps"]]
-    box = boxes[int(stepped[2].get_attribute("data-box"))]
+    graph = report["graph"]
+    stepped = [e for e in browser.find_all(".box") if graph["boxes"][int(e.get_attribute("data-box"))][1]]
+    module, steps, _, nodes = graph["boxes"][int(stepped[2].get_attribute("data-box"))]
     stepped[2].click()
     heading = browser.find(".detail h3").text
-    assert heading.startswith(f"{modules[box['module']]}, step {box['steps'][0]}"), heading
+    assert heading.startswith(f"{graph['modules'][module]['path']}, step {steps[0]}"), heading
     rows = [[c.text for c in r.find_elements(By.TAG_NAME, "td")] for r in browser.find_all(".detail tbody tr")]
-    assert [r[0] for r in rows] == [n["op"] for n in box["nodes"]], rows
-    assert [r[-1] for r in rows] == [n["where"] for n in box["nodes"]], rows
+    kinds = [graph["kinds"][node[1]] for node in nodes]
+    assert [r[0].split()[0] for r in rows] == [k["op"] for k in kinds], rows
+    assert [r[-1] for r in rows] == [k["where"] for k in kinds], rows
     browser.find(".lanes").send_keys(Keys.ARROW_RIGHT)
-    assert f"step {box['steps'][0] + 1}" in browser.find(".detail h3").text
+    assert f"step {steps[0] + 1}" in browser.find(".detail h3").text
 
 
 def check_keyboard(browser, report):

@@ -4,9 +4,9 @@
 // steps cost no more than thirty.
 
 function graphView() {
-  const { boxes, edges, modules } = data.graph;
-  const moduleOf = new Map(modules.map((m) => [m.id, m]));
-  const boxOf = new Map(boxes.map((b) => [b.id, b]));
+  const { modules } = data.graph;
+  const boxes = data.graph.boxes.map(([module, steps, size, nodes], id) => ({ id, module, steps, bytes: size, nodes }));
+  const edges = data.graph.edges.map(([from, to]) => ({ from, to }));
   const lanes = lanesOf(boxes);
   const laneOf = new Map(lanes.flatMap((lane, i) => lane.boxes.map((b) => [b.id, i])));
   const into = new Map();
@@ -85,7 +85,7 @@ function graphView() {
   }
 
   function laneName(lane, x, y, anchor, most) {
-    const path = moduleOf.get(lane.module)?.path || "the model";
+    const path = modules[lane.module].path || "the model";
     const shown = ellipsis(path, most);
     const cut = shown.lastIndexOf(".", shown.length - 2) + 1;
     return drawing(
@@ -113,7 +113,7 @@ function graphView() {
         for (const box of between(lane.boxes, first, last)) {
           const left = x((box.steps[0] + box.steps[1]) / 2) - size / 2 - offset;
           for (const edge of from.get(box.id) ?? []) {
-            const next = boxOf.get(edge.to);
+            const next = boxes[edge.to];
             if (!next?.steps || laneOf.get(next.id) !== i) continue;
             const there = x((next.steps[0] + next.steps[1]) / 2) - offset;
             const forth = there > left + size / 2;
@@ -154,16 +154,19 @@ function graphView() {
   }
 
   const isOrigin = (box) =>
-    data.origin && moduleOf.get(box.module)?.path === data.origin.module &&
+    data.origin && modules[box.module].path === data.origin.module &&
     (box.steps ? box.steps[0] === data.origin.step : (data.origin.step ?? -1) < 0);
 
   const titleOf = (box) => {
-    const path = moduleOf.get(box.module)?.path || "the model";
+    const path = modules[box.module].path || "the model";
     return box.steps ? `${path}, step ${box.steps[0]}` : path;
   };
   const opsOf = (box) => {
     const counts = new Map();
-    for (const node of box.nodes) counts.set(node.op, (counts.get(node.op) ?? 0) + 1);
+    for (const [, kind] of box.nodes) {
+      const { op } = data.graph.kinds[kind];
+      counts.set(op, (counts.get(op) ?? 0) + 1);
+    }
     return [...counts].map(([op, n]) => (n > 1 ? `${n} × ${op}` : op)).join(", ");
   };
 
@@ -173,15 +176,13 @@ function graphView() {
     drawNames();
     drawBoxes();
     const facts = [plural(box.nodes.length, "node"), bytes(box.bytes)];
-    if (isNumber(box.flops) && box.flops > 0) facts.push(`${operations(box.flops)} operations`);
-    if (isNumber(box.ns) && box.ns > 0) facts.push(duration(box.ns));
-    const type = moduleOf.get(box.module)?.type;
+    const type = modules[box.module].type;
     const links = (word, list, end) => {
       if (!list?.length) return null;
       const shown = list.slice(0, 8);
       return element(
         "div", { class: "links" }, word,
-        shown.map((e) => element("button", { onclick: () => reveal(boxOf.get(e[end])) }, titleOf(boxOf.get(e[end])))),
+        shown.map((e) => element("button", { onclick: () => reveal(boxes[e[end]]) }, titleOf(boxes[e[end]]))),
         list.length > 8 ? `and ${list.length - 8} more` : null,
       );
     };
@@ -235,13 +236,17 @@ function graphView() {
   return element("div", {}, graph, detail);
 }
 
-// Lanes in the order in which they begin; boxes of a lane in the order of steps.
+// Lanes in the order in which they begin; boxes of a lane in the order of steps. A cell that runs twice has two
+// lanes.
 function lanesOf(boxes) {
   const lanes = new Map();
   for (const box of boxes) {
-    const name = `${box.module} ${box.steps ? "steps" : "all"}`;
-    if (!lanes.has(name)) lanes.set(name, { module: box.module, stepped: Boolean(box.steps), boxes: [] });
+    let name = `${box.module} ${Boolean(box.steps)} `;
+    const taken = () => lanes.get(name)?.taken;
+    while (box.steps && taken()?.has(box.steps[0])) name += "again ";
+    if (!lanes.has(name)) lanes.set(name, { module: box.module, stepped: Boolean(box.steps), boxes: [], taken: new Set() });
     lanes.get(name).boxes.push(box);
+    if (box.steps) lanes.get(name).taken.add(box.steps[0]);
   }
   for (const lane of lanes.values()) if (lane.stepped) lane.boxes.sort((a, b) => a.steps[0] - b.steps[0]);
   return [...lanes.values()];
@@ -263,17 +268,19 @@ function between(boxes, first, last) {
 
 function nodesTable(nodes) {
   const most = 100;
-  const rows = nodes.slice(0, most).map((node) =>
-    element(
+  const rows = nodes.slice(0, most).map(([number, kind, ...inputs]) => {
+    const { op, shape, where, bytes: size, needs_gradient } = data.graph.kinds[kind];
+    const cell = (name, text, numeric) => element("td", { "data-name": name, class: numeric ? "number" : null }, text);
+    return element(
       "tr", {},
-      element("td", { "data-name": "op" }, element("code", {}, node.op)),
-      element("td", { "data-name": "shape" }, element("code", {}, shaped(node.shape))),
-      element("td", { "data-name": "inputs" }, element("code", {}, node.inputs.join(", "))),
-      element("td", { "data-name": "bytes", class: "number" }, bytes(node.bytes)),
-      element("td", { "data-name": "gradient" }, node.needs_gradient ? "yes" : "no"),
-      element("td", { "data-name": "source" }, element("code", {}, node.where || "–")),
-    ),
-  );
+      cell("op", [element("code", {}, op), element("span", { class: "quiet" }, ` %${number}`)]),
+      cell("shape", element("code", {}, shape)),
+      cell("inputs", element("code", {}, inputs.join(", "))),
+      cell("bytes", bytes(size), true),
+      cell("gradient", needs_gradient ? "yes" : "no"),
+      cell("source", element("code", {}, where || "–")),
+    );
+  });
   return element(
     "div", { class: "scroll" },
     element(
