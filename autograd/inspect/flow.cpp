@@ -148,6 +148,7 @@ nlohmann::json json_of(const Jacobian& j) {
 nlohmann::json entry_of(const Recurrence& r, std::size_t field) {
   nlohmann::json entry = {
       {"path", r.path}, {"direction", r.reverse ? "reverse" : "forward"}, {"field", field}, {"rows", r.rows}};
+  for (std::size_t t = 0; t < r.rows.size(); ++t) entry["steps"].push_back(t);
   auto column = [&](const std::string& name, const std::vector<Summary>& all, double Summary::*which) {
     std::vector<double> numbers;
     for (const Summary& s : all) numbers.push_back(s.*which);
