@@ -58,12 +58,16 @@ void Tape::complete_gradient(std::uint32_t id) {
   complete(root, begin, end);
 }
 
+std::size_t Tape::gradient_bytes(const Value& root) const {
+  return static_cast<std::size_t>(range_of(root).end) * size_of(dtype_);
+}
+
 void Tape::allocate_gradient(std::uint32_t id) {
   Value& root = values_[id];
   if (root.gradient) return;
   root.valid_begin = root.valid_end = 0;
   if (!root.parameter) {
-    root.gradient = pool_.take(static_cast<std::size_t>(root.shape.size()) * size_of(dtype_));
+    root.gradient = pool_.take(gradient_bytes(root));
     return;
   }
   Gradients::Entry& entry = gradients_->of(*root.parameter, dtype_);
@@ -163,7 +167,7 @@ void Tape::release(std::uint32_t id) {
   Value& root = values_[id];
   root.done = true;
   if (!root.gradient || root.pins > 0 || root.keeps_gradient || root.parameter) return;
-  pool_.give(root.gradient, static_cast<std::size_t>(root.shape.size()) * size_of(dtype_));
+  pool_.give(root.gradient, gradient_bytes(root));
   root.gradient = nullptr;
 }
 
@@ -237,6 +241,27 @@ void Tape::backward(Var output, const Tensor& seed, Gradients& gradients, Where 
   run_backward(output, &seed, gradients, where);
 }
 
+// Without a seed, 1.
+void Tape::add_seed(std::uint32_t id, const Tensor* seed) {
+  bool fresh = false;
+  std::byte* memory = gradient_memory(id, fresh);
+  const Value& v = values_[id];
+  dispatch(dtype_, [&]<class T>() {
+    const View<T> target{reinterpret_cast<T*>(memory), v.shape, v.stride};
+    if (!seed) {
+      target(0, 0) = (fresh ? T(0) : target(0, 0)) + T(1);
+      return;
+    }
+    dispatch(seed->dtype(), [&]<class S>() {
+      const View<const S> from = seed->view<S>();
+      if (fresh) return copy(from, target);
+      for (Index r = 0; r < target.rows(); ++r)
+        for (Index c = 0; c < target.cols(); ++c)
+          target(r, c) += static_cast<T>(from.data[r * target.cols() + c]);
+    });
+  });
+}
+
 void Tape::run_backward(Var output, const Tensor* seed, Gradients& gradients, Where where) {
   const std::uint32_t id = check(output, "backward", where);
   if (consumed())
@@ -260,23 +285,7 @@ void Tape::run_backward(Var output, const Tensor* seed, Gradients& gradients, Wh
   } running{gradients_};
   gradients_ = &gradients;
 
-  bool fresh = false;
-  std::byte* memory = gradient_memory(id, fresh);
-  const Value& v = values_[id];
-  dispatch(dtype_, [&]<class T>() {
-    const View<T> target{reinterpret_cast<T*>(memory), v.shape, v.stride};
-    if (!seed) {
-      target(0, 0) = (fresh ? T(0) : target(0, 0)) + T(1);
-      return;
-    }
-    dispatch(seed->dtype(), [&]<class S>() {
-      const View<const S> from = seed->view<S>();
-      if (fresh) return copy(from, target);
-      for (Index r = 0; r < target.rows(); ++r)
-        for (Index c = 0; c < target.cols(); ++c)
-          target(r, c) += static_cast<T>(from.data[r * target.cols() + c]);
-    });
-  });
+  add_seed(id, seed);
   for (auto n = static_cast<std::uint32_t>(nodes_.size()); n-- > 0;) backward_node(n);
   (void)running_gradients();
   call_hooks(kNone);

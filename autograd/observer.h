@@ -16,6 +16,7 @@ enum class Phase { forward, backward, deferred };
 struct Step {
   const void* recurrence;       // the same for all steps of one scan, another for every other of the pass
   bool reverse;                 // whether it goes from the last step to the first
+  bool first;                   // in this order
   std::span<const Var> before;  // the state that it begins with, field by field
 };
 

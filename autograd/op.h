@@ -13,6 +13,8 @@
 //
 //   int aliased() const     the input whose memory the output overwrites and shares, or -1 (see Tape::open)
 //   int deferred() const    the input whose gradient backward defers, or -1 (see Backward::defer)
+//   void watch(const Tape&, const Node&, Index elements, std::vector<Saturation>& found) const
+//                           says how often it is saturated, for OpTable::watch
 //   static constexpr bool has_parameters = true     it has a derivative even where no input wants one
 #pragma once
 #include <algorithm>
@@ -156,11 +158,22 @@ class Backward {
   unsigned reads_inputs_, reads_outputs_;
 };
 
+/// How often a function with two ends, called by an op's own function, was near one of them.
+struct Saturation {
+  const char* function;    // "sigmoid", "tanh", "relu"
+  const char* name;        // that the author gave to what it returns, or nullptr
+  unsigned operands;       // bit i: it depends on input i
+  std::int64_t count;      // of elements that were looked at
+  std::int64_t low, high;  // sigmoid: below 0.1, above 0.9; tanh: below -0.9, above 0.9; relu: at 0, none
+};
+
 /// One static table of functions an op type.
 struct OpTable {
   const char* (*name)(const void* op);
   void (*forward)(Tape&, const Node&);
   void (*backward)(Tape&, const Node&);
+  /// Looks at about so many elements of what forward has computed. nullptr for most ops.
+  void (*watch)(const Tape&, const Node&, Index elements, std::vector<Saturation>& found);
   bool reads_output;  // backward needs the numbers that forward wrote
   const char* type;   // C++ type of the op, for the test that no op goes untested
 };
@@ -194,6 +207,11 @@ void op_backward(Tape& tape, const Node& node) {
   });
 }
 template <class O>
+void op_watch(const Tape& tape, const Node& node, Index elements, std::vector<Saturation>& found) {
+  if constexpr (requires(const O& op) { op.watch(tape, node, elements, found); })
+    static_cast<const O*>(node.op)->watch(tape, node, elements, found);
+}
+template <class O>
 const char* type_name() {
   return __PRETTY_FUNCTION__;
 }
@@ -202,7 +220,13 @@ OpTable register_op(const OpTable* table) {
   static_assert(std::is_trivially_destructible_v<O> && std::is_trivially_copyable_v<O>,
                 "an op is a plain struct: it lives in the arena and is never destroyed");
   all_ops().push_back(table);
-  return {op_name<O>, op_forward<O>, op_backward<O>, O::reads_outputs != 0, type_name<O>()};
+  constexpr bool watched =
+      requires(const O& op, const Tape& tape, const Node& node, std::vector<Saturation>& f) {
+    op.watch(tape, node, Index{}, f);
+  };
+  return {
+      op_name<O>,    op_forward<O>, op_backward<O>, watched ? op_watch<O> : nullptr, O::reads_outputs != 0,
+      type_name<O>()};
 }
 
 }  // namespace detail

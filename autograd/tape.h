@@ -155,6 +155,12 @@ class Tape {
   Tape& inner(const Node& node);
   Gradients& running_gradients();
 
+  /// The derivative of `outputs`, weighted by `seeds` of their shapes, by each of `inputs`, through nodes
+  /// [begin, end) alone; all else that these depend on is taken as constant. Changes nothing of the pass, and
+  /// can be asked before, during and after its backward.
+  std::vector<Tensor> pull_back(std::uint32_t begin, std::uint32_t end, std::span<const Var> outputs,
+                                std::span<const Tensor> seeds, std::span<const Var> inputs);
+
   // -- Passes without backward, and passes that are run again.
 
   class Scope;
@@ -313,6 +319,8 @@ class Tape {
     for (Observer* o : observers_) o->end(*this, node, phase);
   }
   void run_forward(std::uint32_t node);
+  void add_seed(std::uint32_t id, const Tensor* seed);
+  std::size_t gradient_bytes(const Value& root) const;
   bool claim(Value& root, Index begin, Index end);
   bool side_by_side(std::span<const std::uint32_t> ids, unsigned group, Index begin) const;
   bool reached(const Value& output) const;
