@@ -13,7 +13,8 @@ namespace unroll::autograd {
 enum class Phase { forward, backward, deferred };
 
 /// Told of a tape, and of the inner tapes of its recomputed parts, while a Tape::Attachment lives. It may
-/// read the tape, not record on it. Nodes that no gradient reaches are not told of in backward.
+/// read the tape, not record on it. The nodes of a tape run one after the other, those of an inner tape
+/// within the one that recomputes. Nodes that no gradient reaches are not told of in backward.
 class Observer {
  public:
   virtual ~Observer() = default;
