@@ -11,6 +11,9 @@ namespace unroll::autograd {
 /// being complete; or multiplying the products that were put off for the gradient of one of its inputs, with
 /// those of all nodes before it (Backward::defer).
 enum class Phase { forward, backward, deferred };
+constexpr const char* name_of(Phase phase) {
+  return phase == Phase::forward ? "forward" : phase == Phase::backward ? "backward" : "deferred";
+}
 
 /// Told of a tape, and of the inner tapes of its recomputed parts, while a Tape::Attachment lives. It may
 /// read the tape, not record on it. The nodes of a tape run one after the other, those of an inner tape

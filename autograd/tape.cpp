@@ -31,7 +31,7 @@ Tensor Var::tensor(Where where) const {
   Tape& t = tape(where);
   t.observed_ = true;
   Tensor result(shape(where), t.dtype());
-  dispatch(t.dtype(), [&]<class T>() { copy(view<T>(where), result.view<T>()); });
+  if (!t.dry()) dispatch(t.dtype(), [&]<class T>() { copy(view<T>(where), result.view<T>()); });
   return result;
 }
 
@@ -39,6 +39,7 @@ double Var::item(Where where) const {
   Tape& t = tape(where);
   if (shape(where).size() != 1)
     fail("item", fmt::format("a value of shape {} came; needed one element", to_string(shape(where))), where);
+  if (t.dry()) return 0;
   return dispatch(t.dtype(), [&]<class T>() { return static_cast<double>(*view<T>(where).data); });
 }
 

@@ -88,8 +88,8 @@ class Tape {
 
   DType dtype() const { return dtype_; }
   /// A dry tape records and walks back as always, and takes the same memory to the byte, but computes nothing
-  /// and touches none of it: what a pass will take can be known without room for it. Its numbers cannot be
-  /// read; hooks are not called.
+  /// and touches none of it: what a pass will take can be known without room for it. item() and tensor() give
+  /// zeros, view() and gradient() throw Error, hooks are not called.
   bool dry() const { return dry_; }
 
   // -- Leaves. Tensors are copied, and converted to the tape's dtype.

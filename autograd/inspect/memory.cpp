@@ -8,8 +8,6 @@
 #include <span>
 #include <tuple>
 
-#include "autograd/inspect/profile.h"
-
 namespace unroll::inspect {
 
 using autograd::kNone;

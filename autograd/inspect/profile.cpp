@@ -63,10 +63,6 @@ Work deferred_work(const Tape& tape, const Node& node) {
 
 }  // namespace
 
-const char* name_of(Phase phase) {
-  return phase == Phase::forward ? "forward" : phase == Phase::backward ? "backward" : "deferred";
-}
-
 Work work_of(const Tape& tape, std::uint32_t index, Phase phase) {
   const Node& node = tape.nodes()[index];
   if (phase == Phase::deferred) return deferred_work(tape, node);

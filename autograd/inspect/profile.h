@@ -24,9 +24,6 @@ using autograd::Phase;
 using autograd::Tape;
 using autograd::Work;
 
-/// "forward", "backward" or "deferred".
-const char* name_of(Phase phase);
-
 /// What a phase of a node does. The products put off for a weight [K, N] are 2 M K N operations over all M
 /// rows of their factors, which are read, and added to the weight's gradient.
 Work work_of(const Tape& tape, std::uint32_t node, Phase phase);

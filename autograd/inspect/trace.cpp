@@ -76,7 +76,7 @@ class Timeline {
                        {"pid", 1},
                        {"tid", 1},
                        {"ts", span.begin / 1e3},
-                       {"dur", (span.end - span.begin) / 1e3}});
+                       {"dur", span.end / 1e3 - span.begin / 1e3}});
     return events_.size() - 1;
   }
 
