@@ -46,8 +46,14 @@ void Memory::begin(Tape& tape, std::uint32_t node, Phase phase) {
     pass_ = tape.pass();
   }
   if (levels_.size() == open_.size()) levels_.emplace_back();
-  if (phase != Phase::forward) drop_gradients(levels_[open_.size()], tape);
-  open_.push_back({&tape, entry_of(tape, node), 0});
+  Level& level = levels_[open_.size()];
+  const Entry entry = entry_of(tape, node);
+  if (phase == Phase::forward)
+    drop_values(level, tape, node);
+  else
+    drop_gradients(level, tape);
+  find_values(level, tape, entry);
+  open_.push_back({&tape, entry, 0});
   tape.pool().watch();
 }
 
@@ -57,7 +63,7 @@ void Memory::end(Tape& tape, std::uint32_t, Phase phase) {
   open_.pop_back();
   while (levels_.size() > open_.size() + 1) drop_level();
   Level& level = levels_.back();
-  find_values(level, tape, open.node, phase);
+  find_values(level, tape, open.node);
   if (phase != Phase::forward) find_gradients(level, tape, open.node, phase);
 
   const Tape::Usage own = tape.usage();
@@ -85,11 +91,15 @@ void Memory::end(Tape& tape, std::uint32_t, Phase phase) {
 }
 
 // What the count has grown by since the last time is the node's.
-void Memory::hold(Held& held, Entry entry, std::int64_t now) {
-  entry.bytes = now - held.bytes;
+void Memory::hold(Held& held, Entry entry, std::size_t now) {
+  entry.bytes = static_cast<std::int64_t>(now) - held.bytes;
   if (entry.bytes <= 0) return;
+  if (!held.entries.empty() && held.entries.back().node == entry.node) {
+    entry.bytes += held.entries.back().bytes;
+    let_go(held);
+  }
+  held.bytes += entry.bytes;
   held.entries.push_back(entry);
-  held.bytes = now;
   log_.push_back(entry);
 }
 
@@ -101,18 +111,19 @@ void Memory::let_go(Held& held) {
   log_.push_back(entry);
 }
 
-void Memory::find_values(Level& level, const Tape& tape, const Entry& node, Phase phase) {
-  const auto arena = static_cast<std::int64_t>(tape.usage().arena);
-  Held& values = level.values;
-  // A frame has taken back what came later: nodes are recorded again under the same numbers.
-  const bool recorded = phase == Phase::forward && node.node + 1 == tape.nodes().size();
-  while (!values.entries.empty() &&
-         (values.bytes > arena || (recorded && values.entries.back().node >= node.node)))
-    let_go(values);
-  Entry entry = node;
-  hold(values, entry, arena);
-  entry.kind = Kind::forms;
-  hold(level.forms, entry, static_cast<std::int64_t>(tape.usage().forms));
+// A frame has taken back what came later: nodes are recorded again under the same numbers.
+void Memory::drop_values(Level& level, const Tape& tape, std::uint32_t node) {
+  std::vector<Entry>& values = level.values.entries;
+  const bool recorded = node + 1 == tape.nodes().size();  // not replayed
+  while (!values.empty() && recorded && values.back().node >= node) let_go(level.values);
+}
+
+void Memory::find_values(Level& level, const Tape& tape, Entry node) {
+  const Tape::Usage usage = tape.usage();
+  while (level.values.bytes > static_cast<std::int64_t>(usage.arena)) let_go(level.values);
+  hold(level.values, node, usage.arena);
+  node.kind = Kind::forms;
+  hold(level.forms, node, usage.forms);
 }
 
 void Memory::find_gradient(Level& level, const Tape& tape, std::uint32_t value) {

@@ -83,9 +83,10 @@ class Memory : public Observer {
 
   Entry entry_of(const Tape& tape, std::uint32_t node);
   void start_pass();
-  void hold(Held& held, Entry entry, std::int64_t now);
+  void hold(Held& held, Entry entry, std::size_t now);
   void let_go(Held& held);
-  void find_values(Level& level, const Tape& tape, const Entry& node, Phase phase);
+  void drop_values(Level& level, const Tape& tape, std::uint32_t node);
+  void find_values(Level& level, const Tape& tape, Entry node);
   void find_gradients(Level& level, const Tape& tape, const Entry& node, Phase phase);
   void find_gradient(Level& level, const Tape& tape, std::uint32_t value);
   void drop_gradients(Level& level, const Tape& tape);
