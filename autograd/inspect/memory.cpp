@@ -39,7 +39,10 @@ void Memory::start_pass() {
   logged_ = 0;
 }
 
+// The nodes of a tape follow each other: one that seems to be at work still has thrown.
 void Memory::begin(Tape& tape, std::uint32_t node, Phase phase) {
+  open_.erase(std::ranges::find(open_, &tape, &Open::tape), open_.end());
+  while (levels_.size() > open_.size() + 1) drop_level();
   if (open_.empty() && (tape_ != &tape || pass_ != tape.pass())) {
     start_pass();
     tape_ = &tape;

@@ -74,7 +74,11 @@ Work work_of(const Tape& tape, std::uint32_t index, Phase phase) {
 Profile::Profile(Spans spans)
     : keeps_spans_(spans), first_tick_(now()), first_time_(std::chrono::steady_clock::now()) {}
 
-void Profile::begin(Tape&, std::uint32_t, Phase) { open_.push_back({now(), 0}); }
+// The nodes of a tape follow each other: one that seems to be at work still has thrown.
+void Profile::begin(Tape& tape, std::uint32_t, Phase) {
+  open_.erase(std::ranges::find(open_, &tape, &Open::tape), open_.end());
+  open_.push_back({&tape, now(), 0});
+}
 
 void Profile::end(Tape& tape, std::uint32_t index, Phase phase) {
   const Ticks end = now();

@@ -66,6 +66,7 @@ class Profile : public Observer {
     Work work;
   };
   struct Open {
+    const Tape* tape;
     Ticks begin, inner;
   };
   struct Kept {

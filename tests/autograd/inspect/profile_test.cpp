@@ -5,6 +5,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <stdexcept>
 
 #include "nn/nn.h"
 #include "ops/matmul.h"
@@ -35,6 +36,7 @@ struct Named {
   Shape shape(const autograd::Inputs& in) const { return in[0]; }
   template <class T>
   void forward(autograd::Forward<T>& context) const {
+    if (std::string(label) == "throws") throw std::runtime_error("by an op");
     context.out().data[0] = 0;
   }
   template <class T>
@@ -90,7 +92,7 @@ TEST_CASE("addends of a matmul cost their sum") {
   Gradients gradients;
   Profile profile;
   const auto attached = tape.attach(profile);
-  const Var out = linear(tape.constant(Tensor({kM, kK})));
+  const Var out = affine(tape.constant(Tensor({kM, kK})), linear.weight, linear.bias);
   tape.backward(add_matmul(out, tape.constant(Tensor({kM, kK})), tape.constant(Tensor({kK, kN}))),
                 Tensor({kM, kN}), gradients);
   CHECK(row_of(profile, "matmul", Phase::forward).work.operations == 2 * kProduct);
@@ -188,6 +190,20 @@ TEST_CASE("rows are told apart by module, and by the text of names") {
   CHECK(plain == 1);
   CHECK(decoder == 1);
   CHECK(layers == 500);
+}
+
+TEST_CASE("a node that throws is left out") {
+  Tape tape;
+  Profile profile(Profile::Spans::kept);
+  const auto attached = tape.attach(profile);
+  const Var x = tape.full({1}, 1);
+  CHECK_THROWS_AS(tape.record(Named{"throws"}, {x}, Where::here()), std::runtime_error);
+  tape.record(Named{"works"}, {x}, Where::here());
+  REQUIRE(profile.rows().size() == 1);
+  CHECK(profile.rows()[0].place.op == "works");
+  tape.record(Named{"works"}, {x}, Where::here());
+  CHECK(total_of(profile.rows()).count == 2);
+  CHECK(profile.spans().size() == 2);
 }
 
 TEST_CASE("a profile as JSON and as text") {
