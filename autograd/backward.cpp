@@ -270,21 +270,21 @@ void Tape::run_backward(Var output, const Tensor* seed, Gradients& gradients, Wh
   bool fresh = false;
   std::byte* memory = gradient_memory(id, fresh);
   const Value& v = values_[id];
-  if (!dry_)
-    dispatch(dtype_, [&]<class T>() {
-      const View<T> target{reinterpret_cast<T*>(memory), v.shape, v.stride};
-      if (!seed) {
-        target(0, 0) = (fresh ? T(0) : target(0, 0)) + T(1);
-        return;
-      }
-      dispatch(seed->dtype(), [&]<class S>() {
-        const View<const S> from = seed->view<S>();
-        if (fresh) return copy(from, target);
-        for (Index r = 0; r < target.rows(); ++r)
-          for (Index c = 0; c < target.cols(); ++c)
-            target(r, c) += static_cast<T>(from.data[r * target.cols() + c]);
-      });
+  dispatch(dtype_, [&]<class T>() {
+    if (dry_) return;
+    const View<T> target{reinterpret_cast<T*>(memory), v.shape, v.stride};
+    if (!seed) {
+      target(0, 0) = (fresh ? T(0) : target(0, 0)) + T(1);
+      return;
+    }
+    dispatch(seed->dtype(), [&]<class S>() {
+      const View<const S> from = seed->view<S>();
+      if (fresh) return copy(from, target);
+      for (Index r = 0; r < target.rows(); ++r)
+        for (Index c = 0; c < target.cols(); ++c)
+          target(r, c) += static_cast<T>(from.data[r * target.cols() + c]);
     });
+  });
   for (auto n = static_cast<std::uint32_t>(nodes_.size()); n-- > 0;) backward_node(n);
   (void)running_gradients();
   call_hooks(kNone);

@@ -14,11 +14,11 @@
 //   int aliased() const     the input whose memory the output overwrites and shares, or -1 (see Tape::open)
 //   int deferred() const    the input whose gradient backward defers, or -1 (see Backward::defer)
 //   static constexpr bool has_parameters = true     it has a derivative even where no input wants one
-//   static constexpr bool takes_memory = true       it takes more of it than for its outputs and the
-//   gradients
-//                           of its inputs, in their order: on a dry tape, too, forward and backward are then
-//                           called; there they take their memory and compute nothing (Tape::dry)
-//   Work work(const Application&, Phase, Work usual) const     where it does other work than the usual
+//   static constexpr bool takes_memory = true     it takes other memory than for its outputs and, in their
+//                           order, the gradients of its inputs: its forward and backward are then called on
+//                           dry tapes too, where they take their memory and compute nothing (Tape::dry)
+//   Work work(const Application&, Phase, Work usual) const
+//                           where its work is not the usual (below)
 #pragma once
 #include <algorithm>
 #include <cstring>

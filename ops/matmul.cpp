@@ -223,11 +223,8 @@ struct MatMul {
       } else {
         const Into<T> d_b = context.d_in(1);
         const T beta = d_b.fresh ? T(0) : T(1);
-        if (context.dry()) return;
-        if (tb == Transpose::no)
-          gemm(Transpose::no, Transpose::no, a, d_out, beta, d_b.view);
-        else
-          gemm(Transpose::yes, Transpose::yes, d_out, a, beta, d_b.view);
+        const bool swapped = tb == Transpose::yes;
+        if (!context.dry()) gemm(tb, tb, swapped ? d_out : a, swapped ? a : d_out, beta, d_b.view);
       }
     }
     if (addend == Addend::none || addend == Addend::in_place || !context.wants(2)) return;

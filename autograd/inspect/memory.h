@@ -24,7 +24,7 @@ namespace unroll::inspect {
 using autograd::Phase;
 using autograd::Tape;
 
-/// Watches one tape, from the beginning of a pass on. Keeps some 50 bytes for each node of it.
+/// Watches one tape, from the beginning of a pass on. Keeps some 150 bytes for each node of it.
 class Memory : public Observer {
  public:
   /// values: what forward keeps, with leaves and records; forms: packed weights; scratch: what a node takes
