@@ -335,7 +335,7 @@ std::uint32_t Tape::begin_node(const OpTable* table, const void* op, std::span<c
   node.input_count = static_cast<std::uint32_t>(inputs.size());
   node.output_count = static_cast<std::uint32_t>(outputs.size());
   node.first_output = static_cast<std::uint32_t>(values_.size());
-  node.scope = innermost();
+  node.scope = current_scope();
   node.step = static_cast<std::int32_t>(step_);
   node.deferred = deferred;
   node.where = where;

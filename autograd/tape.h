@@ -201,12 +201,12 @@ class Tape {
   };
   /// Everything recorded while the result lives belongs to this part, inside the enclosing one.
   [[nodiscard]] Scope scope(std::string_view name) {
-    return Scope(scope_, scopes_->enter(innermost(), name));
+    return Scope(scope_, scopes_->enter(current_scope(), name));
   }
   /// The same for a module; nn::enter() is how one says it.
   [[nodiscard]] Scope scope(const void* module, const ModuleType& type,
                             std::optional<std::string_view> name = {}) {
-    return Scope(scope_, scopes_->enter(innermost(), module, type, name));
+    return Scope(scope_, scopes_->enter(current_scope(), module, type, name));
   }
   [[nodiscard]] Scope at_step(Index t) { return Scope(step_, t); }
   Index time_step() const { return step_; }
@@ -311,7 +311,6 @@ class Tape {
     std::function<void(const Tensor&)> call;
   };
 
-  std::uint32_t innermost() const { return static_cast<std::uint32_t>(scope_); }
   bool lives(const Bound& b) const;
   Var handle(std::uint32_t id) { return Var(this, id, pass_); }
   std::uint32_t add_root(const Shape& shape, std::byte* data, bool wants);
