@@ -210,7 +210,7 @@ class Tape {
   }
   [[nodiscard]] Scope at_step(Index t) { return Scope(step_, t); }
   Index time_step() const { return step_; }
-  std::uint32_t current_scope() const { return innermost(); }
+  std::uint32_t current_scope() const { return static_cast<std::uint32_t>(scope_); }
   const Scopes& scopes() const { return *scopes_; }
   /// Of a node's scope: "encoder.layers.0.forward"; "" outside of all.
   std::string scope_path(std::uint32_t scope) const {
