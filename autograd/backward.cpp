@@ -199,8 +199,10 @@ void Tape::settle(std::uint32_t node) {
 
 // -- Passes within this one.
 
-Tape& Tape::inner() {
+Tape& Tape::inner(const Node& node) {
   if (!inner_) inner_ = std::make_unique<Tape>(dtype_);
+  inner_->scopes_ = scopes_;
+  inner_->scope_ = static_cast<std::int32_t>(node.scope);
   inner_->poison(poisoned_);
   inner_->observers_ = observers_;
   return *inner_;

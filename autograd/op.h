@@ -70,6 +70,7 @@ class Forward {
   }
   /// The tape and the position of input i there, for what a value keeps: Tape::form, Value::pending.
   Tape& tape() const { return tape_; }
+  Tape& inner() const { return tape_.inner(node_); }
   std::uint32_t id(int i) const { return node_.inputs[i]; }
   Scratch<T> scratch(Index count) const { return Scratch<T>(tape_.pool(), count); }
 
@@ -137,6 +138,7 @@ class Backward {
   }
   /// The tape and the position of input i there, for what a value keeps: Tape::form, Value::pending.
   Tape& tape() const { return tape_; }
+  Tape& inner() const { return tape_.inner(node_); }
   std::uint32_t id(int i) const { return node_.inputs[i]; }
   Scratch<T> scratch(Index count) const { return Scratch<T>(tape_.pool(), count); }
 

@@ -21,6 +21,7 @@
 #include "autograd/observer.h"
 #include "autograd/parameter.h"
 #include "autograd/pool.h"
+#include "autograd/scopes.h"
 #include "autograd/var.h"
 
 namespace unroll::autograd {
@@ -62,7 +63,7 @@ struct Node {
   std::uint32_t input_count;
   std::uint32_t output_count;
   std::uint32_t first_output;
-  std::uint32_t scope;    // module path, index for Tape::scope_path
+  std::uint32_t scope;    // in Tape::scopes(), or kNone
   std::int32_t step;      // time step, -1 outside of recurrences
   std::int32_t deferred;  // the input whose gradient it defers, or -1
   Where where;
@@ -149,9 +150,9 @@ class Tape {
   /// Ends the pass: all handles become stale, all memory is kept for the next one.
   void clear();
   bool consumed() const { return consumed_.line > 0; }
-  /// For an op whose derivative is a pass of its own: a tape of the same dtype, kept, and the gradients of
-  /// the running backward, to which that pass may add.
-  Tape& inner();
+  /// For a node that is a pass of its own: a tape of the same dtype, kept, in the node's scope, and the
+  /// gradients of the running backward, to which that pass may add.
+  Tape& inner(const Node& node);
   Gradients& running_gradients();
 
   // -- Passes without backward, and passes that are run again.
@@ -197,13 +198,23 @@ class Tape {
     std::int64_t& slot_;
     std::int64_t before_;
   };
-  /// Everything recorded while the result lives belongs to this module, inside the enclosing one.
-  [[nodiscard]] Scope scope(std::string_view name);
+  /// Everything recorded while the result lives belongs to this part, inside the enclosing one.
+  [[nodiscard]] Scope scope(std::string_view name) {
+    return Scope(scope_, scopes_->enter(current_scope(), name));
+  }
+  /// The same for a module; nn::enter() is how one says it.
+  [[nodiscard]] Scope scope(const void* module, const ModuleType& type,
+                            std::optional<std::string_view> name = {}) {
+    return Scope(scope_, scopes_->enter(current_scope(), module, type, name));
+  }
   [[nodiscard]] Scope at_step(Index t) { return Scope(step_, t); }
   Index time_step() const { return step_; }
   std::uint32_t current_scope() const { return static_cast<std::uint32_t>(scope_); }
-  /// "encoder.forward.lstm"; "" for the outermost scope.
-  std::string scope_path(std::uint32_t scope) const;
+  const Scopes& scopes() const { return *scopes_; }
+  /// Of a node's scope: "encoder.layers.0.forward"; "" outside of all.
+  std::string scope_path(std::uint32_t scope) const {
+    return scope == kNone ? std::string() : scopes()[scope].path;
+  }
 
   // -- Observers.
 
@@ -271,15 +282,13 @@ class Tape {
     return values_[id].forms[which];
   }
   Gradients::Entry* sparse_entry(std::uint32_t id);
+  /// Those of the running backward, as far as they are; nullptr outside of it.
+  const Gradients* gradients() const { return gradients_; }
   void defer(std::uint32_t id, DeferredPair pair, void (*flush)(Tape&, std::uint32_t));
   const DeferredPair& pair(std::uint32_t index) const { return pairs_[index]; }
 
  private:
   friend class Var;
-  struct ScopeRecord {
-    std::string name;
-    std::int64_t parent;
-  };
   struct Bound {
     const Parameter::Leaf* leaf;
     std::uint32_t value;
@@ -330,7 +339,8 @@ class Tape {
   std::vector<Bound> bound_;  // open-addressing table of the parameters seen in this pass
   std::size_t bound_count_ = 0;
   std::vector<Hook> hooks_;
-  std::vector<ScopeRecord> scopes_;
+  Scopes own_scopes_;
+  Scopes* scopes_ = &own_scopes_;  // an inner tape's are those of the outermost
   std::int64_t scope_ = -1;
   std::int64_t step_ = -1;
   Index truncation_ = 0;

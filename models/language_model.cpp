@@ -39,17 +39,20 @@ Var LanguageModel::dropped(Var x, const ops::Layout& layout, Generator* noise) c
 
 Var LanguageModel::operator()(Tape& tape, std::span<const int> packed, const ops::Layout& layout,
                               nn::Carry& carry, Generator* noise) const {
+  const auto scope = enter(tape, *this, "");
   const nn::Sequence xs{dropped(tokens(tape, packed), layout, noise), &layout};
   return dropped(recurrent(xs, carry, noise).rows, layout, noise);
 }
 
 Var LanguageModel::loss(Var rows, std::span<const int> targets) const {
+  const auto scope = enter(rows.tape(), *this, "");
   return weight
              ? ops::linear_cross_entropy(rows, *weight, bias, targets)
              : ops::linear_cross_entropy(rows, tokens.weight, bias, targets, {}, ops::WeightLayout::out_in);
 }
 
 Var LanguageModel::logits(Var rows) const {
+  const auto scope = enter(rows.tape(), *this, "");
   if (weight) return ops::affine(rows, *weight, bias);
   return ops::matmul(rows, tokens.weight, ops::Transpose::no, ops::Transpose::yes) + bias;
 }

@@ -129,6 +129,8 @@ TEST_CASE("training: a loss that is not finite stops the run by epoch and batch,
     const std::string message = message_of([&] { train_line(task, options); });
     INFO(message);
     CHECK(has(message, "epoch 3, batch 4 of 10: a loss of "));
+    CHECK(has(message, bad > 0 ? " made inf out of finite numbers, forward" : " made nan out of "));
+    CHECK(has(message, "training_test.cpp:"));
     CHECK(has(message, folder.file("model")));
     // Without the bad batch the run goes on from there, as if nothing had been.
     LineTask resumed, whole;
