@@ -172,6 +172,10 @@ class Tape {
   /// What is recorded while the result lives wants no gradient.
   [[nodiscard]] Scope no_gradient();
   bool records_gradients() const { return silent_ == 0; }
+  /// From now on, the gradient of a recurrence goes back at most so many time steps (truncated backpropagation
+  /// through time); 0 for all of them.
+  void truncate(Index steps) { truncation_ = steps; }
+  Index truncation() const { return truncation_; }
   /// What is recorded while it lives, without gradients, is thrown away at its end: its handles are void, and
   /// its memory is used again.
   class Frame {
@@ -364,6 +368,7 @@ class Tape {
   Scopes* scopes_ = &own_scopes_;  // an inner tape's are those of the outermost
   std::int64_t scope_ = -1;
   std::int64_t step_ = -1;
+  Index truncation_ = 0;
   std::int64_t silent_ = 0;
   Gradients* gradients_ = nullptr;  // of the running backward
   void (*flush_)(Tape&, std::uint32_t) = nullptr;
