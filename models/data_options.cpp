@@ -83,10 +83,10 @@ std::optional<WordVectors> read_pretrained(const CLI::App& app, const std::strin
   return vectors;
 }
 
-void describe_split(Configuration& configuration, const DataFiles& files) {
+void describe_split(Configuration& configuration, const DataFiles& files, Cut cut) {
   if (!files.is_split()) return;
   configuration["split"] = files.split;
-  configuration["split-seed"] = fmt::format("{}", files.split_seed);
+  if (cut == Cut::at_random) configuration["split-seed"] = fmt::format("{}", files.split_seed);
 }
 
 void print_run(nlohmann::json report, const TrainingRecord& record, const std::string& out, bool as_json,

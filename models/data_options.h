@@ -45,7 +45,7 @@ std::optional<WordVectors> read_pretrained(const CLI::App& app, const std::strin
                                            const Vocabulary& vocabulary, BadRows& bad, NetOptions& net);
 
 /// What a run depends on, of how its data were split.
-void describe_split(Configuration& configuration, const DataFiles& files);
+void describe_split(Configuration& configuration, const DataFiles& files, Cut cut);
 /// The end of a training run: measures validation and test, and prints all figures. `measure` gives those of
 /// a part (1 validation, 2 test); none if there are no data.
 void print_run(nlohmann::json report, const TrainingRecord& record, const std::string& out, bool as_json,

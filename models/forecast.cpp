@@ -45,7 +45,7 @@ void run(Train train) {
 
   Workers workers(train.training.threads);
   ForecastTask task(forecaster, data.parts[0], data.parts[1], train.training.batch);
-  describe_split(train.training.others, train.files);
+  describe_split(train.training.others, train.files, Cut::in_order);
   const TrainingRecord record = models::train(task, train.training, workers);
   nlohmann::json json = report(train.training, task.card(), record, parameter_count(forecaster));
   json["skipped"] = train.bad.skipped();

@@ -64,20 +64,10 @@ void Inspection::after_update(Workers& workers) {
   recorder_.reset();
 }
 
-std::string Inspection::find_origin(Workers& workers, const std::function<void(Worker&)>& learn) {
-  recorder_.reset();
-  std::string found;
-  for (int i = 0; i < workers.size() && found.empty(); ++i)
-    workers.each([&](Worker& worker) {
-      if (worker.index != i) return;
-      worker.gradients.clear();
-      const inspect::Recorder recorder(worker.tape, inspect::everything);
-      learn(worker);
-      if (!recorder.origin()) return;
-      found = recorder.origin()->describe();
-      recorder.report(file_, about(step_, &worker.gradients), Where{});
-    });
-  return found.empty() ? "; it did not come again" : fmt::format("; {} ({} shows it)", found, file_);
+void Inspection::failed(const inspect::Origin& origin, const Worker& worker) {
+  inspect::About all = about(step_, &worker.gradients);
+  all.origin = &origin;
+  inspect::report(worker.tape, file_, all, Where{});
 }
 
 void Inspection::finish(std::uint64_t seed) {

@@ -1,7 +1,6 @@
 // Looking into a model at work: the report of a batch that it learns from (autograd/inspect/report.h) with
 // everything on. What `unroll inspect` and --inspect write.
 #pragma once
-#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -27,9 +26,8 @@ class Inspection : public TrainingObserver {
   void before_step(std::int64_t step, Workers& workers) override;
   void before_update(const Update& update, Workers& workers) override;
   void after_update(Workers& workers) override;
-  /// A batch gave something that is not finite: learn(worker), for each worker as before, finds out where it
-  /// was born. Writes the report of it, and returns the end of a message.
-  std::string find_origin(Workers& workers, const std::function<void(Worker&)>& learn);
+  /// A batch gave what is not finite; the worker's tape holds the pass that did so.
+  void failed(const inspect::Origin& origin, const Worker& worker);
   /// When the run has ended.
   void finish(std::uint64_t seed);
 

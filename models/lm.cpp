@@ -78,7 +78,7 @@ void train_text(Train& train) {
   train.task.threads = train.training.threads;
   LanguageTask task(saved, corpus.training(), corpus.validation(), train.task);
   describe(train.training.others, train.task, train);
-  describe_split(train.training.others, train.files);
+  describe_split(train.training.others, train.files, Cut::in_order);
   const TrainingRecord record = models::train(task, train.training, workers);
 
   nlohmann::json json = report(train.training, task.card(), record, parameter_count(saved.model));

@@ -61,7 +61,7 @@ void run(Train train) {
   train.task.batch = train.training.batch;
   TaggingTask task(tagger, data.parts[0], data.parts[1], train.task);
   describe(train.training.others, train.task);
-  describe_split(train.training.others, train.data.files);
+  describe_split(train.training.others, train.data.files, Cut::at_random);
   const TrainingRecord record = models::train(task, train.training, workers);
   nlohmann::json json = report(train.training, task.card(), record, parameter_count(tagger));
   json["skipped"] = train.bad.skipped();

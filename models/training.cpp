@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "autograd/inspect/origin.h"
 #include "models/checkpoint.h"
 #include "models/inspection.h"
 #include "models/learning_curves.h"
@@ -88,9 +89,10 @@ class Run {
   void step();
   void end_epoch();
   bool improved();
-  void check_finite(double value, const std::string& what);
-  std::string cause();
-  void learn(Worker& worker);
+  // Throws Error if it is not; if a batch gave it, with the operation that made it.
+  enum class By { validation, batch };
+  void check_finite(double value, const std::string& what, By by);
+  std::string origin();
   void save(bool finished);
   bool load();
   void fill(std::span<const NamedTensor> tensors);
@@ -105,15 +107,13 @@ class Run {
   Workers& workers_;
   Progress::Settings settings_;
   std::vector<TrainingObserver*> observers_;
-  Inspection* inspection_;
+  Inspection* inspection_;  // one of them, if the run is inspected
   std::optional<Progress> progress_;
   Optimiser optimiser_;
   EpochSchedule schedule_;
   Generator order_;
-  std::vector<Generator> noise_;  // of each worker
-  // Before the batch, if it may have to be learned from once more.
-  std::vector<Generator> noise_before_;
-  std::vector<NamedTensor> state_before_;
+  std::vector<Generator> noise_, noise_before_;  // of each worker, now and before the last batch
+  std::vector<NamedTensor> task_before_;
   std::vector<Tally> tallies_;  // of each worker, of the last batch
   std::vector<Tensor> best_;    // parameters after the best epoch
   TrainingRecord record_;
@@ -193,45 +193,53 @@ void Run::begin_epoch() {
   if (batch_ > 0) task_.load_state(task_state_);
 }
 
-void Run::check_finite(double value, const std::string& what) {
+void Run::check_finite(double value, const std::string& what, By by) {
   if (std::isfinite(value)) return;
   const std::string place =
-      batch_ < batches_ ? fmt::format(", batch {} of {}", batch_ + 1, batches_) : std::string();
+      by == By::batch ? fmt::format(", batch {} of {}", batch_ + 1, batches_) : std::string();
   const std::string kept =
       options_.out.empty() ? "" : fmt::format("; {} is as the last checkpoint left it", options_.out);
   fail("training", fmt::format("epoch {}{}: a {} of {} came; needed a finite one{}{}", epoch_, place, what,
-                               value, kept, place.empty() ? "" : cause()));
+                               value, by == By::batch ? "; " + origin() : "", kept));
 }
 
-// Where the number came from that is not finite: the batch is learned from once more, under watch.
-std::string Run::cause() {
-  if (!inspection_) return "; --inspect FILE shows where it was born";
-  task_.load_state(state_before_);
+// Where the last batch made its first number that is not finite. It is learned from once more, from the same
+// parameters with the same noise, under watch.
+std::string Run::origin() {
   noise_ = noise_before_;
-  return inspection_->find_origin(workers_, [&](Worker& worker) { learn(worker); });
-}
-
-void Run::learn(Worker& worker) {
-  const auto i = static_cast<std::size_t>(worker.index);
-  tallies_[i] = task_.learn(batch_, {worker.index, workers_.size()}, worker, noise_[i]);
+  task_.load_state(task_before_);
+  std::vector<std::optional<inspect::Origin>> found(noise_.size());
+  workers_.run([&](Worker& worker) {
+    const auto i = static_cast<std::size_t>(worker.index);
+    found[i] = inspect::find_origin(worker.tape, [&] {
+      task_.learn(batch_, {worker.index, workers_.size()}, worker, noise_[i]);
+    });
+  });
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (!found[i]) continue;
+    if (inspection_) inspection_->failed(*found[i], workers_[static_cast<int>(i)]);
+    return found[i]->describe();
+  }
+  return "every operation made finite numbers, but not their sum";
 }
 
 void Run::step() {
+  noise_before_ = noise_;
+  task_before_ = task_.state();
   for (TrainingObserver* o : observers_) o->before_step(optimiser_.steps(), workers_);
-  if (inspection_) {
-    noise_before_ = noise_;
-    state_before_ = task_.state();
-  }
-  Gradients& gradients = workers_.run([&](Worker& worker) { learn(worker); });
+  Gradients& gradients = workers_.run([&](Worker& worker) {
+    const auto i = static_cast<std::size_t>(worker.index);
+    tallies_[i] = task_.learn(batch_, {worker.index, workers_.size()}, worker, noise_[i]);
+  });
   Tally batch;
   for (const Tally& tally : tallies_) {
-    check_finite(tally.loss, "loss");
+    check_finite(tally.loss, "loss", By::batch);
     batch.add(tally);
     sums_.tally.add(tally);
   }
   const double norm =
       options_.clip > 0 ? clip_by_global_norm(gradients, options_.clip, Where{}) : global_norm(gradients);
-  check_finite(norm, "gradient norm");
+  check_finite(norm, "gradient norm", By::batch);
   sums_.gradient += norm;
   optimiser_.set_factor(schedule_.factor(epoch_, options_.epochs, batch_, batches_));
   const Update update{optimiser_.steps(), batch.mean_loss(), norm, options_.clip, gradients};
@@ -258,7 +266,7 @@ void Run::end_epoch() {
               .accuracy = sums_.tally.accuracy(),
               .validation = task_.validate(workers_),
               .seconds = 0};
-  for (const Measure& m : epoch.validation) check_finite(m.value, "validation " + m.name);
+  for (const Measure& m : epoch.validation) check_finite(m.value, "validation " + m.name, By::validation);
   epoch.seconds = seconds();
   record_.epochs.push_back(std::move(epoch));
   const Epoch& last = record_.epochs.back();

@@ -1,6 +1,7 @@
 #include "autograd/inspect/flow.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -8,6 +9,19 @@
 namespace unroll::inspect {
 
 using autograd::kNone;
+
+namespace {
+
+Index layer_of(const std::string& path) {
+  const std::string list = "layers.";
+  const std::size_t at = path.rfind(list);
+  Index layer = 0;
+  if (at != std::string::npos)
+    std::from_chars(path.data() + at + list.size(), path.data() + path.size(), layer);
+  return layer;
+}
+
+}  // namespace
 
 // -- The record.
 
@@ -67,7 +81,12 @@ void Flow::step(Tape& tape, const Step& step) {
   const auto [known, is_new] = index_.try_emplace(step.recurrence, recurrences_.size());
   current_ = known->second;
   if (is_new) {
-    recurrences_.push_back({tape.scope_path(tape.current_scope()),
+    const std::uint32_t scope = tape.current_scope();
+    const std::string path = tape.scope_path(scope);
+    const autograd::ModuleType* type = scope == kNone ? nullptr : tape.scopes()[scope].type;
+    recurrences_.push_back({path,
+                            type ? type->name : "",
+                            layer_of(path),
                             step.reverse,
                             {},
                             std::vector<FieldFlow>(step.before.size()),
@@ -146,8 +165,10 @@ nlohmann::json json_of(const Jacobian& j) {
 }
 
 nlohmann::json entry_of(const Recurrence& r, std::size_t field) {
-  nlohmann::json entry = {
-      {"path", r.path}, {"direction", r.reverse ? "reverse" : "forward"}, {"field", field}, {"rows", r.rows}};
+  nlohmann::json entry = {{"path", r.path},   {"type", r.type},
+                          {"layer", r.layer}, {"direction", r.reverse ? "reverse" : "forward"},
+                          {"field", field},   {"rows", r.rows}};
+  for (std::size_t t = 0; t < r.rows.size(); ++t) entry["steps"].push_back(t);
   auto column = [&](const std::string& name, const std::vector<Summary>& all, double Summary::*which) {
     std::vector<double> numbers;
     for (const Summary& s : all) numbers.push_back(s.*which);

@@ -37,7 +37,9 @@ struct FieldFlow {
 
 /// One scan.
 struct Recurrence {
-  std::string path;  // of the module, as in Tape::scope_path
+  std::string path;  // of the cell, as in Tape::scope_path
+  std::string type;  // of the cell, such as "Lstm"; "" if it opened no scope
+  Index layer;       // the last "layers.2" in the path; 0 if it has none
   bool reverse;
   std::vector<Index> rows;  // by time step: the sequences that have it
   std::vector<FieldFlow> fields;

@@ -147,7 +147,8 @@ json begun(const Tape& tape, const About& about) {
           {"graph", graph_json(graph_of(tape, Detail::full))},
 #endif
           {"parameters", parameters_json(tape, about)},
-          {"history", about.history ? json(*about.history) : json()}};
+          {"history", about.history ? json(*about.history) : json()},
+          {"origin", about.origin ? json(*about.origin) : json()}};
 }
 
 }  // namespace
@@ -162,11 +163,15 @@ Recorder::Recorder(Tape& tape, const Watching& watching)
     : tape_(tape), flow_({.jacobians = watching.jacobians}) {
   if (watching.origin) origin_attached_.emplace(tape, origin_);
   flow_attached_.emplace(tape, flow_);
+  memory_attached_.emplace(tape, memory_);
+  profile_attached_.emplace(tape, profile_);
 }
 
 json Recorder::report_of(const About& about) const {
   json report = begun(tape_, about);
   report["flow"] = flow_;
+  report["profile"] = profile_;
+  report["memory"] = memory_;
   if (origin()) report["origin"] = *origin();
   return finished(std::move(report));
 }

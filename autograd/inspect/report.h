@@ -19,7 +19,7 @@
 //              "edges": [[from box, to box, count]]},
 //    "flow": [{...}],                                  inspect/flow.h
 //    "parameters": [{"path", "shape", "norm", "gradient_norm", "largest", "zeros"}],
-//    "profile": {..., "memory": {...}},                inspect/profile.h, inspect/memory.h
+//    "profile": {...}, "memory": {...},                inspect/profile.h, inspect/memory.h
 //    "origin": {...},                                  inspect/origin.h
 //    "history": {...}}                                 inspect/history.h
 //
@@ -32,7 +32,9 @@
 
 #include "autograd/inspect/flow.h"
 #include "autograd/inspect/history.h"
+#include "autograd/inspect/memory.h"
 #include "autograd/inspect/origin.h"
+#include "autograd/inspect/profile.h"
 #include "autograd/parameter.h"
 #include "autograd/tape.h"
 
@@ -49,6 +51,7 @@ struct About {
   std::vector<NamedParameter> parameters = {};  // with their paths in a model; otherwise those on the tape
   const Gradients* gradients = nullptr;         // of the parameters
   const History* history = nullptr;             // of the run that the pass is of
+  const Origin* origin = nullptr;               // of what is not finite; a Recorder finds it itself
 };
 
 nlohmann::json report_of(const Tape& tape, const About& about = {});
@@ -75,7 +78,9 @@ class Recorder {
   Tape& tape_;
   Flow flow_;
   OriginWatch origin_;
-  std::optional<Tape::Attachment> flow_attached_, origin_attached_;
+  Memory memory_;
+  Profile profile_;  // told last when a node begins and first when it ends: it does not time the others
+  std::optional<Tape::Attachment> flow_attached_, origin_attached_, memory_attached_, profile_attached_;
 };
 
 }  // namespace unroll::inspect

@@ -60,7 +60,7 @@ TEST_CASE("notes: the loss of a step is that of all its keys") {
 
 TEST_CASE("notes: bad files are named with the place") {
   const std::string rest = "\"valid\": [], \"test\": []}";
-  CHECK(message_of("{\"train\": [[[21, 108], []]], " + rest) == "accepted");
+  CHECK(message_of("{\"train\": [[[21, 108], []]], " + rest) == "none");
   CHECK(has(message_of("{\"train\": ["), "needed JSON"));
   CHECK(has(message_of("[]"), "needed an object"));
   CHECK(has(message_of("{}"), "'train' is missing"));

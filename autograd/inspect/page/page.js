@@ -22,8 +22,7 @@ function facts() {
     fact("nodes", "nodes", grouped(summary.nodes)),
     fact("values", "values", grouped(summary.values)),
     fact("bytes", "memory", bytes(summary.bytes)),
-    fact("peak_gradient_bytes", "of gradients, at most", bytes(summary.peak_gradient_bytes)),
-    fact("ns", "time", duration(summary.ns)),
+    data.profile ? element("div", {}, element("dt", {}, "time in nodes"), element("dd", { "data-fact": "ns" }, duration(data.profile.ns))) : null,
   );
 }
 
@@ -77,8 +76,8 @@ function build() {
     sections.push(section("parameters", "Parameters", "Euclidean norms; click a head to sort.", parametersTable()));
   if (data.history?.steps?.length > 1)
     sections.push(section("history", "Training so far", null, historyFigures()));
-  if (data.profile)
-    sections.push(section("cost", "Time and memory", null, costTable(), data.profile.memory ? memoryFigures() : null));
+  if (data.profile?.rows?.length)
+    sections.push(section("cost", "Time and memory", null, costTable(), data.memory ? memoryFigures() : null));
   for (const s of sections) {
     main.append(s);
     document.getElementById("contents").append(element("a", { href: `#${s.id}` }, s.querySelector("h2").textContent));

@@ -224,7 +224,7 @@ function costTable() {
 }
 
 function memoryFigures() {
-  const { timeline, peak_bytes, alive, at } = data.profile.memory;
+  const { timeline, peak_bytes, alive, at } = data.memory;
   const figures = [];
   if (timeline?.length > 1) {
     const xs = timeline.map((_, i) => i);
