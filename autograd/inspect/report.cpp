@@ -66,8 +66,8 @@ Index parameter_count(const Tape& tape, const About& about) {
 }
 
 #if __has_include("autograd/inspect/graph.h")
-// One cell step is one box. What many nodes have in common is said once: a thousand steps of a user's cell are
-// ten thousand nodes.
+// One cell step is one box. What many nodes have in common is said once: a thousand steps of a user's cell
+// are ten thousand nodes.
 json graph_json(const Graph& graph) {
   json modules = json::array(), kinds = json::array(), boxes = json::array(), edges = json::array();
   for (const Graph::Module& m : graph.modules) modules.push_back({{"path", m.path}, {"type", m.type}});
@@ -140,15 +140,16 @@ json finished(json report) {
 }
 
 json begun(const Tape& tape, const About& about) {
-  return {{"title", about.title},
-          {"dtype", name_of(tape.dtype())},
-          {"summary", summary_json(tape, about)},
+  return {
+    {"title", about.title}, {"dtype", name_of(tape.dtype())}, {"summary", summary_json(tape, about)},
 #if __has_include("autograd/inspect/graph.h")
-          {"graph", graph_json(graph_of(tape, Detail::full))},
+        {"graph", graph_json(graph_of(tape, Detail::full))},
 #endif
-          {"parameters", parameters_json(tape, about)},
-          {"history", about.history ? json(*about.history) : json()},
-          {"origin", about.origin ? json(*about.origin) : json()}};
+        {"parameters", parameters_json(tape, about)},
+        {"history", about.history ? json(*about.history) : json()}, {
+      "origin", about.origin ? json(*about.origin) : json()
+    }
+  };
 }
 
 }  // namespace
