@@ -11,6 +11,7 @@ namespace unroll::autograd {
 /// What is known of a C++ type whose objects open scopes.
 struct ModuleType {
   std::string name;  // "Bidirectional<Gru>"
+  bool is_cell;      // its time steps are those of its scope
   /// The path of a part in the module's own list of members, "layers.0.forward", if it is in there.
   std::optional<std::string> (*find)(const void* module, const void* part, const ModuleType& type_of_part);
 };

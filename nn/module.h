@@ -127,11 +127,18 @@ void convert(M& module, DType dtype) {
   for (const NamedParameter& p : parameters(module)) p.parameter->value() = p.parameter->value().to(dtype);
 }
 
+namespace detail {
+template <class M>
+concept HasSteps = requires(const M& cell, autograd::Tape& tape) {
+  cell.initial(tape, Index{1});
+};
+}  // namespace detail
+
 /// The type of a module, or of a cell without members.
 template <class M>
 const autograd::ModuleType& module_type() {
   static const autograd::ModuleType type{
-      autograd::short_name(autograd::detail::type_name<M>()),
+      autograd::short_name(autograd::detail::type_name<M>()), detail::HasSteps<M>,
       [](const void* module, const void* part,
          const autograd::ModuleType& type_of_part) -> std::optional<std::string> {
         Members list;
