@@ -80,7 +80,7 @@ function plainFigure({ title, aside, xs, height, draw, read, xName }) {
   let x = null;
   let cursor = null;
   const redraw = keepDrawn(plot, (width) => {
-    const left = isNarrow(width) ? 52 : 70;
+    const left = isNarrow(width) ? 62 : 72;
     const right = width - 10;
     const size = height;
     x = linearScale(xs[0], xs[xs.length - 1], left, right);
