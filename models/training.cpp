@@ -7,6 +7,7 @@
 
 #include "autograd/inspect/origin.h"
 #include "models/checkpoint.h"
+#include "models/inspection.h"
 #include "models/learning_curves.h"
 #include "nn/gradients.h"
 
@@ -61,17 +62,19 @@ bool is_better(const Measure& a, const Measure& b) {
 class Run {
  public:
   Run(const TaskCalls& task, const TrainingOptions& options, Workers& workers,
-      const Progress::Settings& settings, TrainingObserver* observer)
+      const Progress::Settings& settings, TrainingObserver* observer, Inspection* inspection)
       : task_(task),
         options_(options),
         workers_(workers),
         settings_(settings),
-        observer_(observer),
+        inspection_(inspection),
         optimiser_(task.parameters, rule_named(options.optimizer, options.lr, options.weight_decay)),
         schedule_(options.schedule),
         order_(options.seed),
         tallies_(static_cast<std::size_t>(workers.size())) {
     options_.threads = workers.size();
+    for (TrainingObserver* o : {observer, static_cast<TrainingObserver*>(inspection)})
+      if (o) observers_.push_back(o);
     Generator noise = order_.split();
     for (int i = 0; i < workers.size(); ++i) {
       noise_.push_back(noise.split());
@@ -103,7 +106,8 @@ class Run {
   TrainingOptions options_;
   Workers& workers_;
   Progress::Settings settings_;
-  TrainingObserver* observer_;
+  std::vector<TrainingObserver*> observers_;
+  Inspection* inspection_;  // one of them, if the run is inspected
   std::optional<Progress> progress_;
   Optimiser optimiser_;
   EpochSchedule schedule_;
@@ -211,15 +215,18 @@ std::string Run::origin() {
       task_.learn(batch_, {worker.index, workers_.size()}, worker, noise_[i]);
     });
   });
-  for (const auto& origin : found)
-    if (origin) return origin->describe();
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (!found[i]) continue;
+    if (inspection_) inspection_->failed(*found[i], workers_[static_cast<int>(i)]);
+    return found[i]->describe();
+  }
   return "every operation made finite numbers, but not their sum";
 }
 
 void Run::step() {
   noise_before_ = noise_;
   task_before_ = task_.state();
-  if (observer_) observer_->before_step(optimiser_.steps(), workers_);
+  for (TrainingObserver* o : observers_) o->before_step(optimiser_.steps(), workers_);
   Gradients& gradients = workers_.run([&](Worker& worker) {
     const auto i = static_cast<std::size_t>(worker.index);
     tallies_[i] = task_.learn(batch_, {worker.index, workers_.size()}, worker, noise_[i]);
@@ -235,11 +242,10 @@ void Run::step() {
   check_finite(norm, "gradient norm", By::batch);
   sums_.gradient += norm;
   optimiser_.set_factor(schedule_.factor(epoch_, options_.epochs, batch_, batches_));
-  if (observer_)
-    observer_->before_update({optimiser_.steps(), batch.mean_loss(), norm, options_.clip, gradients},
-                             workers_);
+  const Update update{optimiser_.steps(), batch.mean_loss(), norm, options_.clip, gradients};
+  for (TrainingObserver* o : observers_) o->before_update(update, workers_);
   optimiser_.step(gradients);
-  if (observer_) observer_->after_update(workers_);
+  for (TrainingObserver* o : observers_) o->after_update(workers_);
   ++batch_;
   progress_->update(title(), (epoch_ - 1) * task_.units + sums_.tally.units, sums_.tally.mean_loss(),
                     sums_.tally.accuracy());
@@ -312,6 +318,10 @@ TrainingRecord Run::run() {
     save(true);
   else if (!options_.plot.empty())
     plot_learning_curves(options_.plot, record_);
+  if (inspection_) {
+    inspection_->finish(options_.seed);
+    progress_->note(fmt::format("{} shows a batch of the model, and the run", options_.inspect));
+  }
   return record_;
 }
 
@@ -319,7 +329,9 @@ TrainingRecord Run::run() {
 
 TrainingRecord train(const TaskCalls& task, const TrainingOptions& options, Workers& workers,
                      const Progress::Settings& progress, TrainingObserver* observer) {
-  return Run(task, options, workers, progress, observer).run();
+  if (options.inspect.empty()) return Run(task, options, workers, progress, observer, nullptr).run();
+  Inspection inspection(task, options);
+  return Run(task, options, workers, progress, observer, &inspection).run();
 }
 
 }  // namespace detail
