@@ -155,11 +155,15 @@ const autograd::ModuleType& module_type() {
 ///
 /// The modules of this library and all cells do so. A module is shown under its path in the outermost module
 /// around it that lists it; otherwise under `name`, by default its type's. A whole model has the name "":
-/// then the paths inside are those of parameters(model).
+/// then the paths inside are those of parameters(model). `where` is the line that called the module.
 template <class M>
 [[nodiscard]] autograd::Tape::Scope enter(autograd::Tape& tape, const M& module,
-                                          std::optional<std::string_view> name = {}) {
-  return tape.scope(&module, module_type<M>(), name);
+                                          std::optional<std::string_view> name, Where where = {}) {
+  return tape.scope(&module, module_type<M>(), name, where);
+}
+template <class M>
+[[nodiscard]] autograd::Tape::Scope enter(autograd::Tape& tape, const M& module, Where where = {}) {
+  return enter(tape, module, std::nullopt, where);
 }
 
 }  // namespace unroll::nn

@@ -35,6 +35,12 @@ std::string line_of(autograd::Where where) {
   return fmt::format("{}:{}", file.substr(file.find_last_of("/\\") + 1), where.line);
 }
 
+std::string line_of(const Tape& tape, const Node& node) {
+  const autograd::Where caller = node.scope == kNone ? autograd::Where{} : tape.scopes()[node.scope].where;
+  const std::string line = line_of(node.where), called = line_of(caller);
+  return caller.line == 0 || called == line ? line : line + " from " + called;
+}
+
 std::string leaf_name(const Value& leaf) {
   if (leaf.parameter) return fmt::format("'{}'", leaf.parameter->name);
   return leaf.keeps_gradient ? "a variable" : "a constant";
@@ -56,9 +62,13 @@ std::vector<std::string> Line::some_inputs() const {
 
 Line line_of(const Tape& tape, std::uint32_t index) {
   const Node& node = tape.nodes()[index];
-  Line line{index, node.table->name(node.op),   {},
-            {},    tape.scope_path(node.scope), node.step,
-            0,     node.wants_gradient,         line_of(node.where)};
+  Line line;
+  line.node = index;
+  line.op = node.table->name(node.op);
+  line.module = tape.scope_path(node.scope);
+  line.step = node.step;
+  line.wants_gradient = node.wants_gradient;
+  line.where = line_of(tape, node);
   for (std::uint32_t o = 0; o < node.output_count; ++o) {
     const Value& output = tape.value(node.first_output + o);
     line.shapes.push_back(output.shape);

@@ -6,7 +6,8 @@
 //
 //   node  op      shape   inputs                        module      step  bytes  gradient  line
 //      0  matmul  [4, 8]  a constant, 'weight', 'bias'  cell.input     -    128  yes       mgu.h:18
-//      1  sigmoid [2, 4]  %0                            cell           0     32  yes       mgu.h:21
+//      1  sigmoid [2, 4]  %0                            cell           0     32  yes       mgu.h:21 from
+//      net.cpp:9
 //
 // There are no addresses and no folders in the text: it is the same on every machine.
 #pragma once
@@ -32,9 +33,9 @@ struct Line {
   std::vector<std::string> inputs;  // "%3", or "%3.1" for its second output; "'bias'"; "a constant"
   std::string module;               // path, see nn::enter
   std::int32_t step;                // -1 outside of recurrences
-  std::size_t bytes;                // of its outputs; 0 if it overwrites an input
+  std::size_t bytes = 0;            // of its outputs; 0 if it overwrites an input
   bool wants_gradient;
-  std::string where;  // "model.cpp:12", the line that called the op
+  std::string where;  // "cells.cpp:83 from model.cpp:12", see line_of(tape, node)
 
   /// "[2, 4] [2, 4]"
   std::string shape_text() const;
@@ -43,8 +44,10 @@ struct Line {
 };
 Line line_of(const Tape& tape, std::uint32_t node);
 
-/// "model.cpp:12", without folders.
+/// "cells.cpp:83", without folders.
 std::string line_of(autograd::Where where);
+/// The line that called the op, and the one that called its module, if that is another and known.
+std::string line_of(const Tape& tape, const autograd::Node& node);
 /// What a value without a node is: "'bias'", "a variable", "a constant".
 std::string leaf_name(const autograd::Value& leaf);
 

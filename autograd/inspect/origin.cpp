@@ -179,6 +179,7 @@ Origin& OriginWatch::found(Tape& tape, std::uint32_t node, Phase phase) {
   origin.module = tape.scope_path(n.scope);
   origin.step = n.step;
   origin.where = n.where;
+  origin.line = line_of(tape, n);
   return origin;
 }
 
@@ -359,7 +360,7 @@ std::string Origin::describe() const {
   std::string at = std::string(text_of(phase));
   if (step >= 0) at += fmt::format(", step {}", step);
   if (!module.empty()) at += fmt::format(" of {}", module);
-  at += fmt::format(" ({})", line_of(where));
+  at += fmt::format(" ({})", line);
   const std::string elements =
       fmt::format("{} element{}, first {}", count, count == 1 ? "" : "s", element_text(*this));
   if (!source.empty())
@@ -383,7 +384,7 @@ void to_json(nlohmann::json& json, const Origin& origin) {
           {"phase", text_of(origin.phase)},
           {"module", origin.module},
           {"step", origin.step},
-          {"where", line_of(origin.where)},
+          {"where", origin.line},
           {"operands", nlohmann::json::array()}};
   for (const Operand& o : origin.operands)
     json["operands"].push_back({{"name", o.name},

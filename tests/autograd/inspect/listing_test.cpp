@@ -27,6 +27,7 @@ TEST_CASE("a tape is listed line by line") {
   const Layout layout = Layout::uniform(2, 2);
   Tape tape;
   const auto scope = enter(tape, net, "");
+  const int scanned = __LINE__ + 1;
   const Var h = scan(net.cell, {tape.full({4, 3}, 0.5), &layout}).last;
   const int line = __LINE__ + 1;
   (void)exp(net.head(tape.rows(h, 0, 1)));
@@ -35,20 +36,21 @@ TEST_CASE("a tape is listed line by line") {
   std::string expected = R"(
 node  op        shape   inputs                        module      step  bytes  gradient  line
    0  matmul    [4, 8]  a constant, 'weight', 'bias'  cell.input     -    128  yes       minimal_gated_unit.h:18
-   1  sigmoid   [2, 4]  %0                            cell           0     32  yes       minimal_gated_unit.h:21
-   2  multiply  [2, 4]  %1, a constant                cell           0     32  yes       minimal_gated_unit.h:22
-   3  matmul    [2, 4]  %2, 'u_n', %0                 cell           0      0  yes       minimal_gated_unit.h:22
-   4  mgu       [2, 4]  %1, %3, a constant            cell           0     32  yes       minimal_gated_unit.h:23
-   5  matmul    [2, 4]  %4, 'u_f', %0                 cell           1      0  yes       minimal_gated_unit.h:21
-   6  sigmoid   [2, 4]  %5                            cell           1     32  yes       minimal_gated_unit.h:21
-   7  multiply  [2, 4]  %6, %4                        cell           1     32  yes       minimal_gated_unit.h:22
-   8  matmul    [2, 4]  %7, 'u_n', %0                 cell           1      0  yes       minimal_gated_unit.h:22
-   9  mgu       [2, 4]  %6, %8, %4                    cell           1     32  yes       minimal_gated_unit.h:23
+   1  sigmoid   [2, 4]  %0                            cell           0     32  yes       minimal_gated_unit.h:21 from listing_test.cpp:SCAN
+   2  multiply  [2, 4]  %1, a constant                cell           0     32  yes       minimal_gated_unit.h:22 from listing_test.cpp:SCAN
+   3  matmul    [2, 4]  %2, 'u_n', %0                 cell           0      0  yes       minimal_gated_unit.h:22 from listing_test.cpp:SCAN
+   4  mgu       [2, 4]  %1, %3, a constant            cell           0     32  yes       minimal_gated_unit.h:23 from listing_test.cpp:SCAN
+   5  matmul    [2, 4]  %4, 'u_f', %0                 cell           1      0  yes       minimal_gated_unit.h:21 from listing_test.cpp:SCAN
+   6  sigmoid   [2, 4]  %5                            cell           1     32  yes       minimal_gated_unit.h:21 from listing_test.cpp:SCAN
+   7  multiply  [2, 4]  %6, %4                        cell           1     32  yes       minimal_gated_unit.h:22 from listing_test.cpp:SCAN
+   8  matmul    [2, 4]  %7, 'u_n', %0                 cell           1      0  yes       minimal_gated_unit.h:22 from listing_test.cpp:SCAN
+   9  mgu       [2, 4]  %6, %8, %4                    cell           1     32  yes       minimal_gated_unit.h:23 from listing_test.cpp:SCAN
   10  matmul    [1, 2]  %9, 'weight', 'bias'          head           -      8  yes       listing_test.cpp:LINE
   11  exp       [1, 2]  %10                                          -      8  yes       listing_test.cpp:LINE
 )";
-  for (std::size_t at; (at = expected.find("LINE")) != std::string::npos;)
-    expected.replace(at, 4, std::to_string(line));
+  for (const auto& [word, number] : {std::pair("LINE", line), std::pair("SCAN", scanned)})
+    for (std::size_t at; (at = expected.find(word)) != std::string::npos;)
+      expected.replace(at, 4, std::to_string(number));
   CHECK("\n" + to_string(all) == expected);
   std::ostringstream out;
   out << all;
