@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "autograd/atomic_file.h"
@@ -33,10 +34,15 @@ struct Inspect {
   bool json = false;
 };
 
+std::string name_of(const std::string& path) {
+  const std::filesystem::path name = std::filesystem::path(path).filename();
+  return name.empty() ? path : name.string();
+}
+
 template <TrainingTask T>
 nlohmann::json look_into(T&& task, const Inspect& inspect) {
   return inspect_batch(detail::calls_of(task), inspect.number, inspect.seed,
-                       {.title = fmt::format("{} on {}", inspect.model, inspect.data)});
+                       {.title = fmt::format("{} on {}", name_of(inspect.model), name_of(inspect.data))});
 }
 
 nlohmann::json inspect_classifier(Inspect& inspect) {

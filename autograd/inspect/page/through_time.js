@@ -158,7 +158,7 @@ function heatMap() {
           drawing(
             "text",
             { class: row === view.series ? "strong" : "", x: narrow ? x.left : x.left - 10, y, "text-anchor": narrow ? "start" : "end" },
-            ellipsis(nameOf(series), narrow ? 52 : 30),
+            ellipsis(nameOf(series), narrow ? 50 : row === view.series ? 30 : 34),
           ),
         );
         if (row === view.series)
@@ -337,7 +337,7 @@ function gateBands() {
           svg.append(drawing("text", { class: "label", x: 0, y: top - 5 }, gate.name));
           svg.append(drawing("text", { x: x.right, y: top - 5, "text-anchor": "end" }, words));
         } else {
-          svg.append(drawing("text", { class: "label", x: x.left - 10, y: top + 20, "text-anchor": "end" }, ellipsis(gate.name, 28)));
+          svg.append(drawing("text", { class: "label", x: x.left - 10, y: top + 20, "text-anchor": "end" }, ellipsis(gate.name, 34)));
           svg.append(drawing("text", { x: x.left - 10, y: top + 37, "text-anchor": "end" }, words));
         }
       });
