@@ -27,7 +27,7 @@ using autograd::fail;
 
 struct Inspect {
   std::string model, data, report = "report.html";
-  Index batch = 16, bptt = 64, number = 1;
+  Index batch = 16, bptt = 64, number = 0;
   std::string column;
   std::uint64_t seed = 1;
   BadRows bad;
@@ -134,8 +134,10 @@ void add_inspect(CLI::App& program) {
   app.add_option("--batch", inspect.batch, "sequences that are learned from at once")
       ->check(in_range(Range<Index>{1, 1 << 20}))
       ->capture_default_str();
-  app.add_option("--number", inspect.number, "which batch of the shuffled data, from 1")
-      ->check(in_range(Range<Index>{1, 1 << 30}))
+  app.add_option("--number", inspect.number,
+                 "which batch of the shuffled data, from 1; 0 for the one of the first eight that has the "
+                 "longest sequences")
+      ->check(in_range(Range<Index>{0, 1 << 30}))
       ->capture_default_str();
   app.add_option("--bptt", inspect.bptt, "time steps, of a text")
       ->check(in_range(Range<Index>{1, 1 << 20}))
