@@ -87,7 +87,7 @@ function verticalAxis(y, left, right, most) {
 
 function horizontalAxis(x, top, left, right, most, name) {
   return [
-    x.ticks(most).map((tick) => [
+    x.ticks(most).filter(Number.isInteger).map((tick) => [
       drawing("line", { class: "axis", x1: Math.round(x(tick)), x2: Math.round(x(tick)), y1: top, y2: top + 4 }),
       drawing("text", { x: x(tick), y: top + 18, "text-anchor": "middle" }, grouped(tick)),
     ]),

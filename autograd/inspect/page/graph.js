@@ -282,7 +282,7 @@ function nodesTable(nodes) {
       cell("op", [element("code", {}, op), element("span", { class: "quiet" }, ` %${number}`)]),
       cell("shape", element("code", {}, shape)),
       cell("inputs", element("code", {}, inputs.join(", "))),
-      cell("bytes", bytes(size), true),
+      cell("bytes", size === 0 ? "in place" : bytes(size), true),
       cell("gradient", needs_gradient ? "yes" : "no"),
       cell("source", element("code", {}, where || "–")),
     );
