@@ -146,7 +146,7 @@ void place(Origin& origin, std::string name, const Numbers& numbers, const Surve
 // -- The walk.
 
 void OriginWatch::begin(Tape& tape, std::uint32_t node, Phase phase) {
-  if (origin_) return;
+  if (origin_ || tape.dry()) return;
   Running now{&tape, node, {}, nullptr};
   const Node& n = tape.nodes()[node];
   if (phase == Phase::forward)
@@ -162,7 +162,7 @@ void OriginWatch::begin(Tape& tape, std::uint32_t node, Phase phase) {
 }
 
 void OriginWatch::end(Tape& tape, std::uint32_t node, Phase phase) {
-  if (origin_) return;
+  if (origin_ || tape.dry()) return;
   while (running_.back().tape != &tape || running_.back().node != node)
     running_.pop_back();  // those that threw
   if (phase == Phase::forward) end_forward(tape, node);
