@@ -32,6 +32,7 @@ bool contiguous(const Value& v) { return v.stride == v.shape.cols() || v.shape.r
 void Tape::complete(Value& root, Index begin, Index end) {
   const Index scalar = static_cast<Index>(size_of(dtype_));
   auto zero = [&](Index from, Index to) {
+    if (dry_) return;
     std::memset(root.gradient + from * scalar, 0, static_cast<std::size_t>((to - from) * scalar));
   };
   if (begin >= end) return;
@@ -156,6 +157,12 @@ bool Tape::side_by_side(std::span<const std::uint32_t> ids, unsigned group, Inde
   return true;
 }
 
+void Tape::take_gradients(const Node& node) {
+  bool fresh = false;
+  for (std::uint32_t i = 0; i < node.input_count; ++i)
+    if (values_[node.inputs[i]].wants_gradient) (void)gradient_memory(node.inputs[i], fresh);
+}
+
 Gradients::Entry* Tape::sparse_entry(std::uint32_t id) {
   Value& v = values_[id];
   if (!v.parameter) return nullptr;
@@ -204,7 +211,7 @@ void Tape::settle(std::uint32_t node) {
 // -- Passes within this one.
 
 Tape& Tape::inner(const Node& node) {
-  if (!inner_) inner_ = std::make_unique<Tape>(dtype_);
+  if (!inner_) inner_ = std::make_unique<Tape>(dtype_, dry_ ? Dry::yes : Dry::no);
   inner_->scopes_ = scopes_;
   inner_->scope_ = static_cast<std::int32_t>(node.scope);
   inner_->poison(poisoned_);
@@ -246,6 +253,7 @@ void Tape::add_seed(std::uint32_t id, const Tensor* seed) {
   bool fresh = false;
   std::byte* memory = gradient_memory(id, fresh);
   const Value& v = values_[id];
+  if (dry_) return;
   dispatch(dtype_, [&]<class T>() {
     const View<T> target{reinterpret_cast<T*>(memory), v.shape, v.stride};
     if (!seed) {
@@ -335,6 +343,7 @@ void Tape::on_gradient(Var x, std::function<void(const Tensor&)> hook, Where whe
 }
 
 void Tape::call_hooks(std::uint32_t node) {
+  if (dry_) return;
   for (std::size_t i = 0; i < hooks_.size(); ++i)
     if (values_[hooks_[i].var.index_].node == node) hooks_[i].call(gradient_tensor(hooks_[i].var.index_));
 }
@@ -355,6 +364,7 @@ Tensor Tape::gradient_tensor(std::uint32_t id) {
 Tensor Tape::gradient(Var x, Where where) {
   const std::uint32_t id = check(x, "gradient", where);
   if (!consumed()) fail("gradient", "no backward has run on this tape; call backward first", where);
+  if (dry_) fail("gradient", "a value of a dry tape came; needed one of a tape that computes", where);
   const Value& root = values_[values_[id].root];
   if (root.parameter) reject_parameter("gradient", where);
   if (!root.keeps_gradient)

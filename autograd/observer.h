@@ -11,6 +11,9 @@ namespace unroll::autograd {
 /// being complete; or multiplying the products that were put off for the gradient of one of its inputs, with
 /// those of all nodes before it (Backward::defer).
 enum class Phase { forward, backward, deferred };
+constexpr const char* name_of(Phase phase) {
+  return phase == Phase::forward ? "forward" : phase == Phase::backward ? "backward" : "deferred";
+}
 
 /// A time step of a recurrence.
 struct Step {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "autograd/inspect/origin.h"
 #include "models/checkpoint.h"
 #include "models/learning_curves.h"
 #include "nn/gradients.h"
@@ -72,7 +73,10 @@ class Run {
         tallies_(static_cast<std::size_t>(workers.size())) {
     options_.threads = workers.size();
     Generator noise = order_.split();
-    for (int i = 0; i < workers.size(); ++i) noise_.push_back(noise.split());
+    for (int i = 0; i < workers.size(); ++i) {
+      noise_.push_back(noise.split());
+      workers[i].tape.truncate(options.bptt);
+    }
   }
 
   TrainingRecord run();
@@ -82,7 +86,10 @@ class Run {
   void step();
   void end_epoch();
   bool improved();
-  void check_finite(double value, const std::string& what) const;
+  // Throws Error if it is not; if a batch gave it, with the operation that made it.
+  enum class By { validation, batch };
+  void check_finite(double value, const std::string& what, By by);
+  std::string origin();
   void save(bool finished);
   bool load();
   void fill(std::span<const NamedTensor> tensors);
@@ -101,9 +108,10 @@ class Run {
   Optimiser optimiser_;
   EpochSchedule schedule_;
   Generator order_;
-  std::vector<Generator> noise_;  // of each worker
-  std::vector<Tally> tallies_;    // of each worker, of the last batch
-  std::vector<Tensor> best_;      // parameters after the best epoch
+  std::vector<Generator> noise_, noise_before_;  // of each worker, now and before the last batch
+  std::vector<NamedTensor> task_before_;
+  std::vector<Tally> tallies_;  // of each worker, of the last batch
+  std::vector<Tensor> best_;    // parameters after the best epoch
   TrainingRecord record_;
 
   int epoch_ = 1;
@@ -181,18 +189,36 @@ void Run::begin_epoch() {
   if (batch_ > 0) task_.load_state(task_state_);
 }
 
-void Run::check_finite(double value, const std::string& what) const {
+void Run::check_finite(double value, const std::string& what, By by) {
   if (std::isfinite(value)) return;
-  // Here the workers' tapes still hold the pass that made it.
   const std::string place =
-      batch_ < batches_ ? fmt::format(", batch {} of {}", batch_ + 1, batches_) : std::string();
+      by == By::batch ? fmt::format(", batch {} of {}", batch_ + 1, batches_) : std::string();
   const std::string kept =
       options_.out.empty() ? "" : fmt::format("; {} is as the last checkpoint left it", options_.out);
-  fail("training",
-       fmt::format("epoch {}{}: a {} of {} came; needed a finite one{}", epoch_, place, what, value, kept));
+  fail("training", fmt::format("epoch {}{}: a {} of {} came; needed a finite one{}{}", epoch_, place, what,
+                               value, by == By::batch ? "; " + origin() : "", kept));
+}
+
+// Where the last batch made its first number that is not finite. It is learned from once more, from the same
+// parameters with the same noise, under watch.
+std::string Run::origin() {
+  noise_ = noise_before_;
+  task_.load_state(task_before_);
+  std::vector<std::optional<inspect::Origin>> found(noise_.size());
+  workers_.run([&](Worker& worker) {
+    const auto i = static_cast<std::size_t>(worker.index);
+    found[i] = inspect::find_origin(worker.tape, [&] {
+      task_.learn(batch_, {worker.index, workers_.size()}, worker, noise_[i]);
+    });
+  });
+  for (const auto& origin : found)
+    if (origin) return origin->describe();
+  return "every operation made finite numbers, but not their sum";
 }
 
 void Run::step() {
+  noise_before_ = noise_;
+  task_before_ = task_.state();
   if (observer_) observer_->before_step(optimiser_.steps(), workers_);
   Gradients& gradients = workers_.run([&](Worker& worker) {
     const auto i = static_cast<std::size_t>(worker.index);
@@ -200,13 +226,13 @@ void Run::step() {
   });
   Tally batch;
   for (const Tally& tally : tallies_) {
-    check_finite(tally.loss, "loss");
+    check_finite(tally.loss, "loss", By::batch);
     batch.add(tally);
     sums_.tally.add(tally);
   }
   const double norm =
       options_.clip > 0 ? clip_by_global_norm(gradients, options_.clip, Where{}) : global_norm(gradients);
-  check_finite(norm, "gradient norm");
+  check_finite(norm, "gradient norm", By::batch);
   sums_.gradient += norm;
   optimiser_.set_factor(schedule_.factor(epoch_, options_.epochs, batch_, batches_));
   if (observer_)
@@ -234,7 +260,7 @@ void Run::end_epoch() {
               .accuracy = sums_.tally.accuracy(),
               .validation = task_.validate(workers_),
               .seconds = 0};
-  for (const Measure& m : epoch.validation) check_finite(m.value, "validation " + m.name);
+  for (const Measure& m : epoch.validation) check_finite(m.value, "validation " + m.name, By::validation);
   epoch.seconds = seconds();
   record_.epochs.push_back(std::move(epoch));
   const Epoch& last = record_.epochs.back();

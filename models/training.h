@@ -98,7 +98,8 @@ TrainingRecord train(const TaskCalls& task, const TrainingOptions& options, Work
 }  // namespace detail
 
 /// Leaves the model as validation liked it best, and as it is in `options.out` if that is given. Throws
-/// Error, and leaves the last checkpoint in place, when a loss or gradient is NaN or infinite.
+/// Error, and leaves the last checkpoint in place, when a loss or gradient is NaN or infinite; the message
+/// has the operation that made the first such number (inspect::Origin).
 template <TrainingTask T>
 TrainingRecord train(T& task, const TrainingOptions& options, Workers& workers,
                      Progress::Settings progress = {}, TrainingObserver* observer = nullptr) {

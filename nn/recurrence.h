@@ -190,6 +190,8 @@ std::span<const StateOf<C>> run(const C& cell, Var xs, const Layout& layout, Seg
           map_state(state, [&](Var v) { return rows_after(v, tape.rows(*unborn[f++], alive, now - alive)); });
     }
     alive = now;
+    if (s > 0 && tape.truncation() > 0 && s % tape.truncation() == 0)
+      state = map_state(state, [&](Var v) { return tape.stop_gradient(v); });
     state = take_step(cell, steps(t), state, segment, t == first);
     new (&states[t - segment.begin]) State(state);
   }
@@ -303,6 +305,8 @@ Scanned<StateOf<C>> scan_segments(const C& cell, const Sequence& xs, Index steps
   Tape& tape = xs.rows.tape();
   const Layout& layout = *xs.layout;
   check_segment(steps, where);
+  if (tape.truncation() > 0)
+    autograd::fail("scan", "recomputed segments came on a tape that truncates; needed one of them", where);
   const Index pieces = (layout.steps() + steps - 1) / steps;
   // The last outputs of a batch of equal lengths are the next state: a view of them costs no copy, and its
   // gradient is added up in the same order as without segments.
@@ -342,7 +346,7 @@ Scanned<StateOf<C>> scan_segments(const C& cell, const Sequence& xs, Index steps
 
 /// Runs `cell` over all steps. `initial`, [B, ...] each, is in the caller's order; without it the cell's own
 /// is taken. Steps of sequences that have ended are not computed; in reverse order each sequence begins at
-/// its own end. On a tape without gradients (Tape::no_gradient) each step works in the memory of the one
+/// its own end. Gradients stop after so many steps as Tape::truncation says. On a tape without gradients (Tape::no_gradient) each step works in the memory of the one
 /// before.
 template <Cell C>
 Scanned<StateOf<C>> scan(const C& cell, const Sequence& xs, Order order = Order::forward,

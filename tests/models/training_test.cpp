@@ -17,22 +17,11 @@
 #include "nn/layers.h"
 #include "nn/state.h"
 #include "ops/losses.h"
+#include "tests/models/temporary_folder.h"
 
 namespace unroll::models {
 
 namespace {
-
-namespace fs = std::filesystem;
-
-struct Folder {
-  fs::path path;
-  explicit Folder(const char* name) : path(fs::temp_directory_path() / name) {
-    fs::remove_all(path);
-    fs::create_directories(path);
-  }
-  ~Folder() { fs::remove_all(path); }
-  std::string file(const char* name) const { return (path / name).string(); }
-};
 
 // Learns a line from noisy points. Uses everything that a checkpoint must bring back: the order of the data,
 // noise, and something carried from batch to batch.
@@ -182,7 +171,7 @@ TEST_CASE("training: the best epoch's model is kept, and patience ends the run")
 }
 
 TEST_CASE("training: a loss that is not finite stops the run by epoch and batch, and leaves the checkpoint") {
-  const Folder folder("unroll_training_nan");
+  const TemporaryFolder folder;
   for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity()}) {
     LineTask task;
     task.bad = bad;
@@ -191,6 +180,8 @@ TEST_CASE("training: a loss that is not finite stops the run by epoch and batch,
     const std::string message = message_of([&] { train_line(task, options); });
     INFO(message);
     CHECK(has(message, "epoch 3, batch 4 of 10: a loss of "));
+    CHECK(has(message, bad > 0 ? " made inf out of finite numbers, forward" : " made nan out of "));
+    CHECK(has(message, "training_test.cpp:"));
     CHECK(has(message, folder.file("model")));
     // Without the bad batch the run goes on from there, as if nothing had been.
     LineTask resumed, whole;
@@ -200,7 +191,7 @@ TEST_CASE("training: a loss that is not finite stops the run by epoch and batch,
     CHECK(train_line(resumed, again).epochs.size() == 5);
     train_line(whole, other);
     CHECK(read_file(folder.file("model")) == read_file(folder.file("whole")));
-    fs::remove(folder.file("model"));
+    std::filesystem::remove(folder.file("model"));
   }
   LineTask task;
   task.given = {std::nan("")};
@@ -209,7 +200,7 @@ TEST_CASE("training: a loss that is not finite stops the run by epoch and batch,
 
 // The child is killed, not ended: nothing in it runs after that.
 TEST_CASE("training: killed at any moment and resumed, the file has the same bits") {
-  const Folder folder("unroll_training_kill");
+  const TemporaryFolder folder;
   TrainingOptions options{.epochs = 6,
                           .lr = 0.02,
                           .schedule = "plateau:0:0.5",
@@ -251,12 +242,12 @@ TEST_CASE("training: killed at any moment and resumed, the file has the same bit
     CHECK(train_line(done, options, threads).epochs.size() == 6);
     CHECK(done.line.weight.value().at(0) == whole.line.weight.value().at(0));
     CHECK(read_file(options.out) == bits);
-    fs::remove(options.out);
+    std::filesystem::remove(options.out);
   }
 }
 
 TEST_CASE("training: an unfinished file can be used, and holds the best model so far") {
-  const Folder folder("unroll_training_unfinished");
+  const TemporaryFolder folder;
   LineTask task;
   task.given = {0.5, 0.2, 0.7};
   task.bad = std::nan("");
@@ -270,7 +261,7 @@ TEST_CASE("training: an unfinished file can be used, and holds the best model so
 }
 
 TEST_CASE("training: a checkpoint of another run is refused by what differs") {
-  const Folder folder("unroll_training_other");
+  const TemporaryFolder folder;
   LineTask task;
   const TrainingOptions options{.epochs = 2, .out = folder.file("model")};
   train_line(task, options);
