@@ -32,6 +32,7 @@ bool contiguous(const Value& v) { return v.stride == v.shape.cols() || v.shape.r
 void Tape::complete(Value& root, Index begin, Index end) {
   const Index scalar = static_cast<Index>(size_of(dtype_));
   auto zero = [&](Index from, Index to) {
+    if (dry_) return;
     std::memset(root.gradient + from * scalar, 0, static_cast<std::size_t>((to - from) * scalar));
   };
   if (begin >= end) return;
@@ -58,12 +59,16 @@ void Tape::complete_gradient(std::uint32_t id) {
   complete(root, begin, end);
 }
 
+std::size_t Tape::gradient_bytes(const Value& root) const {
+  return static_cast<std::size_t>(range_of(root).end) * size_of(dtype_);
+}
+
 void Tape::allocate_gradient(std::uint32_t id) {
   Value& root = values_[id];
   if (root.gradient) return;
   root.valid_begin = root.valid_end = 0;
   if (!root.parameter) {
-    root.gradient = pool_.take(static_cast<std::size_t>(root.shape.size()) * size_of(dtype_));
+    root.gradient = pool_.take(gradient_bytes(root));
     return;
   }
   Gradients::Entry& entry = gradients_->of(*root.parameter, dtype_);
@@ -152,6 +157,12 @@ bool Tape::side_by_side(std::span<const std::uint32_t> ids, unsigned group, Inde
   return true;
 }
 
+void Tape::take_gradients(const Node& node) {
+  bool fresh = false;
+  for (std::uint32_t i = 0; i < node.input_count; ++i)
+    if (values_[node.inputs[i]].wants_gradient) (void)gradient_memory(node.inputs[i], fresh);
+}
+
 Gradients::Entry* Tape::sparse_entry(std::uint32_t id) {
   Value& v = values_[id];
   if (!v.parameter) return nullptr;
@@ -163,7 +174,7 @@ void Tape::release(std::uint32_t id) {
   Value& root = values_[id];
   root.done = true;
   if (!root.gradient || root.pins > 0 || root.keeps_gradient || root.parameter) return;
-  pool_.give(root.gradient, static_cast<std::size_t>(root.shape.size()) * size_of(dtype_));
+  pool_.give(root.gradient, gradient_bytes(root));
   root.gradient = nullptr;
 }
 
@@ -200,7 +211,7 @@ void Tape::settle(std::uint32_t node) {
 // -- Passes within this one.
 
 Tape& Tape::inner(const Node& node) {
-  if (!inner_) inner_ = std::make_unique<Tape>(dtype_);
+  if (!inner_) inner_ = std::make_unique<Tape>(dtype_, dry_ ? Dry::yes : Dry::no);
   inner_->scopes_ = scopes_;
   inner_->scope_ = static_cast<std::int32_t>(node.scope);
   inner_->poison(poisoned_);
@@ -237,6 +248,28 @@ void Tape::backward(Var output, const Tensor& seed, Gradients& gradients, Where 
   run_backward(output, &seed, gradients, where);
 }
 
+// Without a seed, 1.
+void Tape::add_seed(std::uint32_t id, const Tensor* seed) {
+  bool fresh = false;
+  std::byte* memory = gradient_memory(id, fresh);
+  const Value& v = values_[id];
+  if (dry_) return;
+  dispatch(dtype_, [&]<class T>() {
+    const View<T> target{reinterpret_cast<T*>(memory), v.shape, v.stride};
+    if (!seed) {
+      target(0, 0) = (fresh ? T(0) : target(0, 0)) + T(1);
+      return;
+    }
+    dispatch(seed->dtype(), [&]<class S>() {
+      const View<const S> from = seed->view<S>();
+      if (fresh) return copy(from, target);
+      for (Index r = 0; r < target.rows(); ++r)
+        for (Index c = 0; c < target.cols(); ++c)
+          target(r, c) += static_cast<T>(from.data[r * target.cols() + c]);
+    });
+  });
+}
+
 void Tape::run_backward(Var output, const Tensor* seed, Gradients& gradients, Where where) {
   const std::uint32_t id = check(output, "backward", where);
   if (consumed())
@@ -260,23 +293,7 @@ void Tape::run_backward(Var output, const Tensor* seed, Gradients& gradients, Wh
   } running{gradients_};
   gradients_ = &gradients;
 
-  bool fresh = false;
-  std::byte* memory = gradient_memory(id, fresh);
-  const Value& v = values_[id];
-  dispatch(dtype_, [&]<class T>() {
-    const View<T> target{reinterpret_cast<T*>(memory), v.shape, v.stride};
-    if (!seed) {
-      target(0, 0) = (fresh ? T(0) : target(0, 0)) + T(1);
-      return;
-    }
-    dispatch(seed->dtype(), [&]<class S>() {
-      const View<const S> from = seed->view<S>();
-      if (fresh) return copy(from, target);
-      for (Index r = 0; r < target.rows(); ++r)
-        for (Index c = 0; c < target.cols(); ++c)
-          target(r, c) += static_cast<T>(from.data[r * target.cols() + c]);
-    });
-  });
+  add_seed(id, seed);
   for (auto n = static_cast<std::uint32_t>(nodes_.size()); n-- > 0;) backward_node(n);
   (void)running_gradients();
   call_hooks(kNone);
@@ -326,6 +343,7 @@ void Tape::on_gradient(Var x, std::function<void(const Tensor&)> hook, Where whe
 }
 
 void Tape::call_hooks(std::uint32_t node) {
+  if (dry_) return;
   for (std::size_t i = 0; i < hooks_.size(); ++i)
     if (values_[hooks_[i].var.index_].node == node) hooks_[i].call(gradient_tensor(hooks_[i].var.index_));
 }
@@ -346,6 +364,7 @@ Tensor Tape::gradient_tensor(std::uint32_t id) {
 Tensor Tape::gradient(Var x, Where where) {
   const std::uint32_t id = check(x, "gradient", where);
   if (!consumed()) fail("gradient", "no backward has run on this tape; call backward first", where);
+  if (dry_) fail("gradient", "a value of a dry tape came; needed one of a tape that computes", where);
   const Value& root = values_[values_[id].root];
   if (root.parameter) reject_parameter("gradient", where);
   if (!root.keeps_gradient)

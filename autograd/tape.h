@@ -82,11 +82,16 @@ struct DeferredPair {
 
 class Tape {
  public:
-  explicit Tape(DType dtype = DType::f32) : dtype_(dtype) {}
+  explicit Tape(DType dtype = DType::f32, Dry dry = Dry::no)
+      : dtype_(dtype), dry_(dry == Dry::yes), arena_(dry), lasting_(dry) {}
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
   DType dtype() const { return dtype_; }
+  /// A dry tape records and walks back as always, and takes the same memory to the byte, but computes nothing
+  /// and touches none of it: what a pass will take can be known without room for it. item() and tensor() give
+  /// zeros, view() and gradient() throw Error, hooks are not called.
+  bool dry() const { return dry_; }
 
   // -- Leaves. Tensors are copied, and converted to the tape's dtype.
 
@@ -154,6 +159,12 @@ class Tape {
   /// gradients of the running backward, to which that pass may add.
   Tape& inner(const Node& node);
   Gradients& running_gradients();
+
+  /// The derivative of `outputs`, weighted by `seeds` of their shapes, by each of `inputs`, through nodes
+  /// [begin, end) alone; all else that these depend on is taken as constant. Changes nothing of the pass, and
+  /// can be asked before, during and after its backward.
+  std::vector<Tensor> pull_back(std::uint32_t begin, std::uint32_t end, std::span<const Var> outputs,
+                                std::span<const Tensor> seeds, std::span<const Var> inputs);
 
   // -- Passes without backward, and passes that are run again.
 
@@ -257,6 +268,15 @@ class Tape {
   }
   Pool& pool() { return pool_; }
   const Pool& pool() const { return pool_; }
+  /// Bytes of numbers in use now, without those of the inner tape: what the arena gave out, forms, and what
+  /// is taken of the pool, which is gradients and scratch.
+  struct Usage {
+    std::size_t arena, forms, pool;
+    std::size_t total() const { return arena + forms + pool; }
+  };
+  Usage usage() const { return {arena_.used(), lasting_.used() - pool_.held(), pool_.used()}; }
+  /// Passes begun so far: one more with each clear().
+  std::uint32_t pass() const { return pass_; }
   /// New memory is filled with NaN, and derivatives are given NaN for what their op does not claim to read.
   void poison(bool on);
   bool poisoned() const { return poisoned_; }
@@ -269,6 +289,8 @@ class Tape {
                            std::byte** memory);
   /// Makes the whole gradient of a root, or a range of it, defined: zero where nothing was added.
   void complete(Value& root, Index begin, Index end);
+  /// What backward of most nodes takes: the gradient memory of each wanted input.
+  void take_gradients(const Node& node);
   void complete_gradient(std::uint32_t id);
   /// The numbers of a value in a layout of an op's own, kept for the rest of the pass; make(memory) is called
   /// when it is first asked for. The numbers of a value never change once something has read them.
@@ -276,7 +298,7 @@ class Tape {
   const std::byte* form(std::uint32_t id, int which, std::size_t bytes, Make make) {
     if (!values_[id].forms[which]) {
       std::byte* memory = lasting_.allocate(bytes);
-      make(memory);
+      if (!dry_) make(memory);
       values_[id].forms[which] = memory;
     }
     return values_[id].forms[which];
@@ -317,6 +339,8 @@ class Tape {
     for (Observer* o : observers_) o->end(*this, node, phase);
   }
   void run_forward(std::uint32_t node);
+  void add_seed(std::uint32_t id, const Tensor* seed);
+  std::size_t gradient_bytes(const Value& root) const;
   bool claim(Value& root, Index begin, Index end);
   bool side_by_side(std::span<const std::uint32_t> ids, unsigned group, Index begin) const;
   bool reached(const Value& output) const;
@@ -329,6 +353,7 @@ class Tape {
   Tensor gradient_tensor(std::uint32_t id);
 
   DType dtype_;
+  bool dry_;
   std::uint32_t pass_ = 1;
   Arena arena_;    // values, nodes and what ops keep
   Arena lasting_;  // what a Frame does not take back: blocks of the pool, and forms
@@ -360,6 +385,7 @@ template <class T>
 View<const T> Var::view(Where where) const {
   Tape& t = tape(where);
   t.observed_ = true;
+  if (t.dry()) fail("view", "a value of a dry tape came; needed one of a tape that computes", where);
   if (t.dtype() != dtype_of<T>) fail("view", std::string("the tape is of ") + name_of(t.dtype()), where);
   const Value& v = t.value(t.check(*this, "view", where));
   return {reinterpret_cast<const T*>(v.data), v.shape, v.stride};

@@ -64,11 +64,12 @@ bool is_better(const Measure& a, const Measure& b) {
 class Run {
  public:
   Run(const TaskCalls& task, const TrainingOptions& options, Workers& workers,
-      const Progress::Settings& settings)
+      const Progress::Settings& settings, TrainingObserver* observer)
       : task_(task),
         options_(options),
         workers_(workers),
         settings_(settings),
+        observer_(observer),
         optimiser_(task.parameters, rule_named(options.optimizer, options.lr, options.weight_decay)),
         schedule_(options.schedule),
         order_(options.seed),
@@ -105,6 +106,7 @@ class Run {
   TrainingOptions options_;
   Workers& workers_;
   Progress::Settings settings_;
+  TrainingObserver* observer_;
   std::optional<Progress> progress_;
   Optimiser optimiser_;
   EpochSchedule schedule_;
@@ -223,9 +225,12 @@ void Run::step() {
     task_.load_state(state_before);
     learn();
   };
+  if (observer_) observer_->before_step(optimiser_.steps(), workers_);
   Gradients& gradients = learn();
+  Tally batch;
   for (const Tally& tally : tallies_) {
     check_finite(tally.loss, "loss", again);
+    batch.add(tally);
     sums_.tally.add(tally);
   }
   const double norm =
@@ -233,7 +238,11 @@ void Run::step() {
   check_finite(norm, "gradient norm", again);
   sums_.gradient += norm;
   optimiser_.set_factor(schedule_.factor(epoch_, options_.epochs, batch_, batches_));
+  if (observer_)
+    observer_->before_update({optimiser_.steps(), batch.mean_loss(), norm, options_.clip, gradients},
+                             workers_);
   optimiser_.step(gradients);
+  if (observer_) observer_->after_update(workers_);
   ++batch_;
   progress_->update(title(), (epoch_ - 1) * task_.units + sums_.tally.units, sums_.tally.mean_loss(),
                     sums_.tally.accuracy());
@@ -313,8 +322,8 @@ TrainingRecord Run::run() {
 }  // namespace
 
 TrainingRecord train(const TaskCalls& task, const TrainingOptions& options, Workers& workers,
-                     const Progress::Settings& progress) {
-  return Run(task, options, workers, progress).run();
+                     const Progress::Settings& progress, TrainingObserver* observer) {
+  return Run(task, options, workers, progress, observer).run();
 }
 
 }  // namespace detail

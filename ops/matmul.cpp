@@ -36,6 +36,7 @@ void multiply_add(Tape& tape, std::uint32_t id, Transpose tb, const View<const T
                   const View<const T>& addend, const View<T>& c) {
   const std::size_t bytes = static_cast<std::size_t>(b.size()) * sizeof(T);
   if (!kPackedPays || (c.rows() > kPackedRows && bytes > kSmallMatrix)) {
+    if (tape.dry()) return;
     if (addend.data && addend.data != c.data) copy_rows(addend, c);
     return gemm(Transpose::no, tb, a, b, addend.data ? T(1) : T(0), c);
   }
@@ -43,14 +44,16 @@ void multiply_add(Tape& tape, std::uint32_t id, Transpose tb, const View<const T
   const int which = tb == Transpose::yes;
   const bool single = (tape.consumed() ? v.pending : v.uses) <= 1 && !v.forms[which];  // forward: so far
   if (tb == Transpose::no && c.cols() % direct_columns<T>() == 0 && (single || bytes <= kCachedMatrix))
-    return multiply<T>(a, b, addend, c);
+    return tape.dry() ? void() : multiply<T>(a, b, addend, c);
   const Index count = packed_size<T>(a.cols(), c.cols());
   if (single && tape.consumed()) {
     const autograd::Scratch<T> memory(tape.pool(), count);
+    if (tape.dry()) return;
     return multiply<T>(a, pack(tb, b, memory.data()), addend, c);
   }
   const std::byte* packed = tape.form(id, which, static_cast<std::size_t>(count) * sizeof(T),
                                       [&](std::byte* memory) { pack(tb, b, reinterpret_cast<T*>(memory)); });
+  if (tape.dry()) return;
   multiply<T>(a, Packed<T>{reinterpret_cast<const T*>(packed), a.cols(), c.cols()}, addend, c);
 }
 
@@ -143,6 +146,7 @@ void flush_outer(Tape& tape, std::uint32_t id) {
     bool fresh = false;
     auto* memory = reinterpret_cast<T*>(tape.gradient_memory(id, fresh));
     OuterSum<T> sum(tape, {{memory, v.shape, v.stride}, fresh}, tape.pair(v.first_pair));
+    if (tape.dry()) return;
     for (std::uint32_t p = v.first_pair; p != kNone; p = tape.pair(p).next) sum.add(tape.pair(p));
     sum.finish();
   });
@@ -156,6 +160,7 @@ struct MatMul {
   static constexpr const char* name = "matmul";
   static constexpr int outputs = 1;
   static constexpr unsigned reads_inputs = 0b011, reads_outputs = 0;
+  static constexpr bool takes_memory = true;
 
   Transpose ta, tb;
   Addend addend;
@@ -189,7 +194,7 @@ struct MatMul {
     if (ta == Transpose::no)
       multiply_add<T>(context.tape(), context.id(1), tb, context.in(0), context.in(1), begin(context, out),
                       out);
-    else
+    else if (!context.dry())
       gemm(ta, tb, context.in(0), context.in(1), T(0), out);
   }
 
@@ -209,7 +214,7 @@ struct MatMul {
       if (ta == Transpose::no)
         multiply_add<T>(context.tape(), context.id(1), !tb, d_out, b,
                         {d_a.fresh ? nullptr : d_a.view.data, d_a.view.shape, d_a.view.stride}, d_a.view);
-      else
+      else if (!context.dry())
         gemm(tb, Transpose::yes, b, d_out, d_a.fresh ? T(0) : T(1), d_a.view);
     }
     if (context.wants(1)) {
@@ -218,14 +223,32 @@ struct MatMul {
       } else {
         const Into<T> d_b = context.d_in(1);
         const T beta = d_b.fresh ? T(0) : T(1);
-        if (tb == Transpose::no)
-          gemm(Transpose::no, Transpose::no, a, d_out, beta, d_b.view);
-        else
-          gemm(Transpose::yes, Transpose::yes, d_out, a, beta, d_b.view);
+        const bool swapped = tb == Transpose::yes;
+        if (!context.dry()) gemm(tb, tb, swapped ? d_out : a, swapped ? a : d_out, beta, d_b.view);
       }
     }
-    if (addend == Addend::row && context.wants(2)) sum_rows(d_out, context.add_to(2).data);
-    if (addend == Addend::full && context.wants(2)) put_rows(d_out, context.d_in(2));
+    if (addend == Addend::none || addend == Addend::in_place || !context.wants(2)) return;
+    const Into<T> d_addend = addend == Addend::row ? Into<T>{context.add_to(2), false} : context.d_in(2);
+    if (context.dry()) return;
+    if (addend == Addend::row)
+      sum_rows(d_out, d_addend.view.data);
+    else
+      put_rows(d_out, d_addend);
+  }
+
+  /// 2 M N K for each product, and the sum for the addend's gradient. Those that are put off are the work of
+  /// another phase.
+  autograd::Work work(const autograd::Application& at, autograd::Phase phase, autograd::Work usual) const {
+    auto size = [](const Shape& s) { return static_cast<double>(s.size()); };
+    const double a = size(at.in(0)), b = size(at.in(1)), out = size(at.out());
+    const double product =
+        2 * out * static_cast<double>(ta == Transpose::yes ? at.in(0).rows() : at.in(0).cols());
+    if (phase == autograd::Phase::forward) return {product, usual.bytes};
+    const bool left = at.wants(0), right = at.wants(1) && ta == Transpose::yes;
+    const bool added = (addend == Addend::row || addend == Addend::full) && at.wants(2);
+    const double numbers = (left + right) * (a + b) + (added ? size(at.in(2)) : 0);
+    return {(left + right) * product + (added ? out : 0),
+            at.bytes(numbers + (left || right || added ? out : 0))};
   }
 };
 

@@ -12,6 +12,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "autograd/inspect/history.h"
 #include "models/text.h"
 #include "nn/layers.h"
 #include "nn/state.h"
@@ -104,6 +105,56 @@ TEST_CASE("training: a task is learned, the record tells how") {
   CHECK(record.epochs[0].gradient > 0);
   CHECK(record.epochs[0].learning_rate == doctest::Approx(0.05));
   CHECK_FALSE(record.epochs[0].accuracy);
+}
+
+TEST_CASE("training: who observes it sees every step before and after the update, and changes nothing") {
+  struct Recorded : TrainingObserver {
+    LineTask& task;
+    inspect::History history;
+    std::vector<std::string> calls;
+    explicit Recorded(LineTask& t) : task(t), history(t.parameters(), 1, 400) {}
+    void before_step(std::int64_t step, Workers& workers) override {
+      calls.push_back("step");
+      CHECK(step == static_cast<std::int64_t>(history.steps().size()));
+      CHECK(workers.size() == 2);
+    }
+    void before_update(const Update& u, Workers& workers) override {
+      calls.push_back("before");
+      CHECK(workers[1].tape.consumed());
+      history.before_update(u.step, {u.loss, u.norm, std::min(u.norm, u.clip)}, u.gradients);
+    }
+    void after_update(Workers&) override {
+      calls.push_back("after");
+      history.after_update();
+    }
+  };
+  LineTask seen, unseen;
+  Recorded recorded(seen);
+  Workers workers(2);
+  const TrainingOptions options{.epochs = 3, .lr = 0.05, .clip = 0.5};
+  const TrainingRecord record = train(seen, options, workers, kSilent, &recorded);
+  train_line(unseen, options, 2);
+  CHECK(seen.line.weight.value().at(0) == unseen.line.weight.value().at(0));
+
+  REQUIRE(recorded.calls.size() == 90);
+  CHECK(recorded.calls[3] == "step");
+  CHECK(recorded.calls[4] == "before");
+  CHECK(recorded.calls[5] == "after");
+  double loss = 0, norm = 0;
+  bool clipped = false;
+  for (std::size_t i = 0; i < 10; ++i) {
+    const inspect::TrainingStep& step = recorded.history.recorded()[i];
+    loss += step.loss / 10;
+    norm += step.norm / 10;
+    clipped = clipped || *step.clipped_norm < step.norm;
+    const auto& [path, gradient, ratio] = recorded.history.parameters()[0];
+    const double bias = recorded.history.parameters()[1].gradient[i];
+    CHECK(std::hypot(gradient[i], bias) == doctest::Approx(step.norm).epsilon(1e-5));
+    CHECK(ratio[i] > 0);
+  }
+  CHECK(clipped);
+  CHECK(loss == doctest::Approx(record.epochs[0].loss));
+  CHECK(norm == doctest::Approx(record.epochs[0].gradient));
 }
 
 TEST_CASE("training: the best epoch's model is kept, and patience ends the run") {
