@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <functional>
@@ -199,8 +200,9 @@ void Run::check_finite(double value, const std::string& what, const std::functio
     attached.emplace_back(workers_[static_cast<int>(i)].tape, watches[i]);
   again();
   std::string origin = "every operation made finite numbers, but not their sum";
-  for (const inspect::OriginWatch& watch : watches)
-    if (watch.origin()) origin = watch.origin()->describe();
+  const auto found = std::ranges::find_if(
+      watches, [](const inspect::OriginWatch& watch) { return watch.origin().has_value(); });
+  if (found != watches.end()) origin = found->origin()->describe();
   const std::string place =
       batch_ < batches_ ? fmt::format(", batch {} of {}", batch_ + 1, batches_) : std::string();
   const std::string kept =
