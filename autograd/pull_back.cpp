@@ -30,7 +30,7 @@ std::vector<Tensor> Tape::pull_back(std::uint32_t begin, std::uint32_t end, std:
     std::size_t pairs = tape.pairs_.size();
 
     ~Aside() {
-      for (std::size_t i = 0; i < ids.size(); ++i) {
+      for (std::size_t i = 0; i < values.size(); ++i) {
         Value& v = tape.values_[ids[i]];
         if (v.gradient) tape.pool_.give(v.gradient, tape.gradient_bytes(v));
         std::ranges::copy(v.forms, values[i].forms);

@@ -18,6 +18,10 @@ std::string short_name(std::string_view pretty) {
   return name;
 }
 
+namespace {
+bool same_line(Where a, Where b) { return a.line == b.line && a.file == b.file; }
+}  // namespace
+
 // A guess first: passes are alike.
 template <class Same>
 std::uint32_t Scopes::find(Same same) const {
@@ -36,13 +40,14 @@ std::uint32_t Scopes::entered(std::uint32_t scope) {
 std::uint32_t Scopes::enter(std::uint32_t around, std::string_view name) {
   const std::uint32_t known =
       find([&](const Record& r) { return r.parent == around && !r.type && r.name == name; });
-  return entered(known != kNone ? known : add(around, nullptr, nullptr, name, inside(around, name)));
+  return entered(known != kNone ? known : add(around, nullptr, nullptr, name, inside(around, name), {}));
 }
 
 std::uint32_t Scopes::enter(std::uint32_t around, const void* module, const ModuleType& type,
-                            std::optional<std::string_view> given) {
+                            std::optional<std::string_view> given, Where where) {
   auto is_it = [&](const Record& r) {
-    return r.parent == around && r.module == module && r.type == &type && r.name == given;
+    return r.parent == around && r.module == module && r.type == &type && r.name == given &&
+           same_line(r.where, where);
   };
   if (around != kNone && records_[around].module == module && records_[around].type == &type) return around;
   if (const std::uint32_t known = find(is_it); known != kNone) return entered(known);
@@ -50,26 +55,30 @@ std::uint32_t Scopes::enter(std::uint32_t around, const void* module, const Modu
   const std::optional<std::string> list = listed(around, module, type);
   const std::string_view name = given ? *given : std::string_view(type.name).substr(0, type.name.find('<'));
   std::string path = list ? *list : inside(around, name);
-  for (int number = 2;; ++number) {
-    const auto taken = std::ranges::find_if(
-        records_, [&](const Record& r) { return r.parent == around && r.type == &type && r.path == path; });
-    if (taken == records_.end()) return entered(add(around, module, &type, given, std::move(path)));
-    const auto scope = static_cast<std::uint32_t>(taken - records_.begin());
-    if (taken->pass != pass_ || list) {
-      taken->module = module;
-      taken->name = given ? std::optional<std::string>(*given) : std::nullopt;
-      for (Record& r : records_)  // the parts of a module that has moved are elsewhere
-        if (r.parent == scope) r.module = nullptr;
-      return entered(scope);
-    }
+  auto is_called_so = [&](const Record& r) {
+    return r.parent == around && r.type == &type && r.path == path;
+  };
+  auto is_anothers = [&](const Record& r) {
+    return is_called_so(r) && r.pass == pass_ && r.module != module;
+  };
+  for (int number = 2; !list && std::ranges::any_of(records_, is_anothers); ++number)
     path = inside(around, name) + "#" + std::to_string(number);
-  }
+  auto has_moved = [&](const Record& r) {
+    return is_called_so(r) && r.pass != pass_ && r.name == given && same_line(r.where, where);
+  };
+  const auto moved = std::ranges::find_if(records_, has_moved);
+  if (moved == records_.end()) return entered(add(around, module, &type, given, std::move(path), where));
+  const auto scope = static_cast<std::uint32_t>(moved - records_.begin());
+  moved->module = module;
+  for (Record& r : records_)  // its parts are elsewhere, too
+    if (r.parent == scope) r.module = nullptr;
+  return entered(scope);
 }
 
 std::uint32_t Scopes::add(std::uint32_t around, const void* module, const ModuleType* type,
-                          std::optional<std::string_view> name, std::string path) {
+                          std::optional<std::string_view> name, std::string path, Where where) {
   records_.push_back({std::move(path), around, type, module, pass_, kNone,
-                      name ? std::optional<std::string>(*name) : std::nullopt});
+                      name ? std::optional<std::string>(*name) : std::nullopt, where});
   return static_cast<std::uint32_t>(records_.size() - 1);
 }
 

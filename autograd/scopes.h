@@ -6,11 +6,14 @@
 #include <string_view>
 #include <vector>
 
+#include "autograd/error.h"
+
 namespace unroll::autograd {
 
 /// What is known of a C++ type whose objects open scopes.
 struct ModuleType {
   std::string name;  // "Bidirectional<Gru>"
+  bool is_cell;      // its time steps are those of its scope
   /// The path of a part in the module's own list of members, "layers.0.forward", if it is in there.
   std::optional<std::string> (*find)(const void* module, const void* part, const ModuleType& type_of_part);
 };
@@ -18,9 +21,10 @@ struct ModuleType {
 /// "Bidirectional<Gru>" for a T of __PRETTY_FUNCTION__, "... [with T = unroll::nn::Bidirectional<...>]".
 std::string short_name(std::string_view pretty_function);
 
-/// One record for each scope, found again in each pass. A module has the path that the outermost module
-/// around it lists it under, so that paths are those of parameters; else the name that it is given, or that
-/// of its type, inside the path of the scope around it: "Stack", and "Stack#2" for another in the same pass.
+/// One record for each scope and line that enters it, found again in each pass. A module has the path that
+/// the outermost module around it lists it under, so that paths are those of parameters; else the name that
+/// it is given, or that of its type, inside the path of the scope around it: "Stack", and "Stack#2" for
+/// another in the same pass.
 class Scopes {
  public:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
@@ -33,12 +37,13 @@ class Scopes {
     std::uint32_t pass;      // in which it was entered last
     std::uint32_t next;      // the scope that was entered after it last time, a good guess for the next time
     std::optional<std::string> name;  // that it was given
+    Where where;                      // the line that called the module; line 0 if that is not known
   };
 
   std::uint32_t enter(std::uint32_t around, std::string_view name);
   /// `module`, and all modules around it, must be alive.
   std::uint32_t enter(std::uint32_t around, const void* module, const ModuleType& type,
-                      std::optional<std::string_view> name);
+                      std::optional<std::string_view> name, Where where);
   /// Modules may have moved: what is not entered in the new pass can become another's record.
   void new_pass() { ++pass_; }
 
@@ -50,7 +55,7 @@ class Scopes {
   std::uint32_t find(Same same) const;
   std::uint32_t entered(std::uint32_t scope);
   std::uint32_t add(std::uint32_t around, const void* module, const ModuleType* type,
-                    std::optional<std::string_view> name, std::string path);
+                    std::optional<std::string_view> name, std::string path, Where where);
   std::optional<std::string> listed(std::uint32_t around, const void* module, const ModuleType& type) const;
   std::string inside(std::uint32_t around, std::string_view name) const;
 

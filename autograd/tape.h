@@ -215,8 +215,8 @@ class Tape {
   }
   /// The same for a module; nn::enter() is how one says it.
   [[nodiscard]] Scope scope(const void* module, const ModuleType& type,
-                            std::optional<std::string_view> name = {}) {
-    return Scope(scope_, scopes_->enter(current_scope(), module, type, name));
+                            std::optional<std::string_view> name = {}, Where where = {}) {
+    return Scope(scope_, scopes_->enter(current_scope(), module, type, name, where));
   }
   [[nodiscard]] Scope at_step(Index t) { return Scope(step_, t); }
   Index time_step() const { return step_; }

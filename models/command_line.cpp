@@ -129,6 +129,15 @@ void add_training(CLI::App& app, TrainingOptions& options, bool out_required) {
       ->check(in_range(Range<double>{0, 1e9}))
       ->capture_default_str();
   app.add_option("--plot", options.plot, "SVG file for the learning curves")->check(output_file(0, "<svg"));
+  CLI::Option* inspect =
+      app.add_option("--inspect", options.inspect,
+                     "HTML file for what becomes of gradients, gates, time and memory, and the run so far")
+          ->check(output_file(0, "<!doctype html>"))
+          ->take_last();  // quickstart.sh gives one before those of its user
+  app.add_option("--inspect-every", options.inspect_every, "batches after which it is written anew")
+      ->check(in_range(Range<Index>{1, 1 << 30}))
+      ->capture_default_str()
+      ->needs(inspect);
 }
 
 void add_threads(CLI::App& app, int& threads) {

@@ -8,10 +8,6 @@
 
 namespace unroll::models {
 
-namespace {
-constexpr const char* kKind = "forecaster";
-}  // namespace
-
 Forecaster::Forecaster(const ForecasterOptions& options, Generator& generator)
     : encoder(static_cast<Index>(options.inputs.size()), options.net, generator),
       pooling(options.net.pool, encoder.width(), generator),
@@ -35,7 +31,7 @@ SavedForecaster::SavedForecaster(const ForecasterOptions& o, Scaling s, Generato
 }
 
 ModelCard card_of(const SavedForecaster& f) {
-  ModelCard card{.kind = kKind,
+  ModelCard card{.kind = kForecaster,
                  .configuration = {},
                  .lists = {{"inputs", f.options.inputs}, {"targets", f.options.targets}}};
   card.configuration["means"] = f.scaling.means;
@@ -49,7 +45,7 @@ void save_forecaster(const std::string& path, SavedForecaster& forecaster) {
 }
 
 SavedForecaster load_forecaster(const std::string& path) {
-  const SavedModel saved(path, kKind);
+  const SavedModel saved(path, kForecaster);
   ForecasterOptions options{.inputs = saved.list("inputs"), .targets = saved.list("targets")};
   read_settings(saved, options, options.net);
   const Scaling scaling{saved.numbers("means"), saved.numbers("deviations")};

@@ -51,6 +51,7 @@ struct SavedForecaster {
   std::vector<std::size_t> columns_;
 };
 
+inline constexpr const char* kForecaster = "forecaster";
 ModelCard card_of(const SavedForecaster& forecaster);
 void save_forecaster(const std::string& path, SavedForecaster& forecaster);
 /// Throws Error, naming the file, if it is no forecaster.

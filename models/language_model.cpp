@@ -14,10 +14,6 @@ namespace unroll::models {
 
 using autograd::fail;
 
-namespace {
-constexpr const char* kKind = "language model";
-}
-
 LanguageModel::LanguageModel(Index vocabulary, const LanguageModelOptions& options, Generator& generator)
     : tokens(vocabulary, options.net.embed, generator),
       recurrent(options.net.embed, options.net, generator, options.tied ? options.net.embed : 0),
@@ -58,7 +54,7 @@ Var LanguageModel::logits(Var rows) const {
 }
 
 ModelCard card_of(const LanguageModelOptions& options, const Vocabulary& vocabulary) {
-  ModelCard card{.kind = kKind, .configuration = {}, .lists = {{"vocabulary", vocabulary.tokens()}}};
+  ModelCard card{.kind = kLanguageModel, .configuration = {}, .lists = {{"vocabulary", vocabulary.tokens()}}};
   describe(card.configuration, options.tokens, options, options.net);
   return card;
 }
@@ -68,7 +64,7 @@ void save_language_model(const std::string& path, SavedLanguageModel& saved) {
 }
 
 SavedLanguageModel load_language_model(const std::string& path) {
-  const SavedModel file(path, kKind);
+  const SavedModel file(path, kLanguageModel);
   LanguageModelOptions options;
   read_settings(file, options.tokens, options, options.net);
   Generator unused;

@@ -55,6 +55,7 @@ struct SavedLanguageModel {
   Vocabulary vocabulary;
   LanguageModel model;
 };
+inline constexpr const char* kLanguageModel = "language model";
 ModelCard card_of(const LanguageModelOptions& options, const Vocabulary& vocabulary);
 void save_language_model(const std::string& path, SavedLanguageModel& saved);
 /// Throws Error, naming the file, if it is no language model.

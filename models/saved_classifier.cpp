@@ -6,8 +6,6 @@ namespace unroll::models {
 
 namespace {
 
-constexpr const char* kKind = "classifier";
-
 std::variant<SequenceClassifier, LinearClassifier> make_net(const ClassifierOptions& options,
                                                             const TextForm& text, Index vocabulary,
                                                             Generator& generator) {
@@ -45,7 +43,7 @@ Var SavedClassifier::operator()(Tape& tape, const PackedSequences& packed, Gener
 }
 
 ModelCard card_of(const SavedClassifier& c) {
-  ModelCard card{.kind = kKind, .configuration = {}, .lists = {{"labels", c.labels.names()}}};
+  ModelCard card{.kind = kClassifier, .configuration = {}, .lists = {{"labels", c.labels.names()}}};
   describe(card.configuration, c.options, c.options.net);
   card.configuration["reads-text"] = c.reads_text();
   if (c.reads_text()) {
@@ -64,7 +62,7 @@ void save_classifier(const std::string& path, SavedClassifier& classifier) {
 }
 
 SavedClassifier load_classifier(const std::string& path) {
-  const SavedModel saved(path, kKind);
+  const SavedModel saved(path, kClassifier);
   ClassifierOptions options;
   read_settings(saved, options, options.net);
   const LabelSet labels(saved.list("labels"));

@@ -10,7 +10,6 @@ namespace unroll::models {
 
 namespace {
 
-constexpr const char* kKind = "tagger";
 
 nn::Bidirectional<nn::Lstm> make_spelling(const TaggerOptions& o, Generator& generator) {
   nn::Lstm forward(o.char_embed, o.char_hidden, generator), reverse(o.char_embed, o.char_hidden, generator);
@@ -85,7 +84,7 @@ std::vector<int> SavedTagger::character_ids(std::string_view word) const {
 }
 
 ModelCard card_of(const SavedTagger& t) {
-  ModelCard card{.kind = kKind,
+  ModelCard card{.kind = kTagger,
                  .configuration = {},
                  .lists = {{"tags", t.tags.names()},
                            {"vocabulary", t.vocabulary.tokens()},
@@ -99,7 +98,7 @@ void save_tagger(const std::string& path, SavedTagger& tagger) {
 }
 
 SavedTagger load_tagger(const std::string& path) {
-  const SavedModel saved(path, kKind);
+  const SavedModel saved(path, kTagger);
   TaggerOptions options;
   read_settings(saved, options, options.net);
   const LabelSet tags(saved.list("tags"));

@@ -83,6 +83,7 @@ struct SavedTagger {
   void members(Members& m) { net.members(m); }
 };
 
+inline constexpr const char* kTagger = "tagger";
 ModelCard card_of(const SavedTagger& tagger);
 void save_tagger(const std::string& path, SavedTagger& tagger);
 /// Throws Error, naming the file, if it is no tagger.

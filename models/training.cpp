@@ -11,6 +11,7 @@
 
 #include "autograd/inspect/origin.h"
 #include "models/checkpoint.h"
+#include "models/inspection.h"
 #include "models/learning_curves.h"
 #include "nn/gradients.h"
 
@@ -65,17 +66,19 @@ bool is_better(const Measure& a, const Measure& b) {
 class Run {
  public:
   Run(const TaskCalls& task, const TrainingOptions& options, Workers& workers,
-      const Progress::Settings& settings, TrainingObserver* observer)
+      const Progress::Settings& settings, TrainingObserver* observer, Inspection* inspection)
       : task_(task),
         options_(options),
         workers_(workers),
         settings_(settings),
-        observer_(observer),
+        inspection_(inspection),
         optimiser_(task.parameters, rule_named(options.optimizer, options.lr, options.weight_decay)),
         schedule_(options.schedule),
         order_(options.seed),
         tallies_(static_cast<std::size_t>(workers.size())) {
     options_.threads = workers.size();
+    for (TrainingObserver* o : {observer, static_cast<TrainingObserver*>(inspection)})
+      if (o) observers_.push_back(o);
     Generator noise = order_.split();
     for (int i = 0; i < workers.size(); ++i) {
       noise_.push_back(noise.split());
@@ -107,7 +110,8 @@ class Run {
   TrainingOptions options_;
   Workers& workers_;
   Progress::Settings settings_;
-  TrainingObserver* observer_;
+  std::vector<TrainingObserver*> observers_;
+  Inspection* inspection_;  // one of them, if the run is inspected
   std::optional<Progress> progress_;
   Optimiser optimiser_;
   EpochSchedule schedule_;
@@ -199,12 +203,15 @@ void Run::check_finite(double value, const std::string& what, const std::functio
   for (std::size_t i = 0; i < watches.size(); ++i)
     attached.emplace_back(workers_[static_cast<int>(i)].tape, watches[i]);
   again();
+  const bool by_batch = batch_ < batches_;  // otherwise by the validation
   std::string origin = "every operation made finite numbers, but not their sum";
-  const auto found = std::ranges::find_if(
-      watches, [](const inspect::OriginWatch& watch) { return watch.origin().has_value(); });
-  if (found != watches.end()) origin = found->origin()->describe();
-  const std::string place =
-      batch_ < batches_ ? fmt::format(", batch {} of {}", batch_ + 1, batches_) : std::string();
+  for (std::size_t i = 0; i < watches.size(); ++i) {
+    if (!watches[i].origin()) continue;
+    origin = watches[i].origin()->describe();
+    if (inspection_ && by_batch) inspection_->failed(*watches[i].origin(), workers_[static_cast<int>(i)]);
+    break;
+  }
+  const std::string place = by_batch ? fmt::format(", batch {} of {}", batch_ + 1, batches_) : "";
   const std::string kept =
       options_.out.empty() ? "" : fmt::format("; {} is as the last checkpoint left it", options_.out);
   fail("training",
@@ -227,7 +234,7 @@ void Run::step() {
     task_.load_state(state_before);
     learn();
   };
-  if (observer_) observer_->before_step(optimiser_.steps(), workers_);
+  for (TrainingObserver* o : observers_) o->before_step(optimiser_.steps(), workers_);
   Gradients& gradients = learn();
   Tally batch;
   for (const Tally& tally : tallies_) {
@@ -240,11 +247,10 @@ void Run::step() {
   check_finite(norm, "gradient norm", again);
   sums_.gradient += norm;
   optimiser_.set_factor(schedule_.factor(epoch_, options_.epochs, batch_, batches_));
-  if (observer_)
-    observer_->before_update({optimiser_.steps(), batch.mean_loss(), norm, options_.clip, gradients},
-                             workers_);
+  const Update update{optimiser_.steps(), batch.mean_loss(), norm, options_.clip, gradients};
+  for (TrainingObserver* o : observers_) o->before_update(update, workers_);
   optimiser_.step(gradients);
-  if (observer_) observer_->after_update(workers_);
+  for (TrainingObserver* o : observers_) o->after_update(workers_);
   ++batch_;
   progress_->update(title(), (epoch_ - 1) * task_.units + sums_.tally.units, sums_.tally.mean_loss(),
                     sums_.tally.accuracy());
@@ -318,6 +324,10 @@ TrainingRecord Run::run() {
     save(true);
   else if (!options_.plot.empty())
     plot_learning_curves(options_.plot, record_);
+  if (inspection_) {
+    inspection_->finish(options_.seed);
+    progress_->note(fmt::format("{} shows a batch of the model, and the run", options_.inspect));
+  }
   return record_;
 }
 
@@ -325,7 +335,9 @@ TrainingRecord Run::run() {
 
 TrainingRecord train(const TaskCalls& task, const TrainingOptions& options, Workers& workers,
                      const Progress::Settings& progress, TrainingObserver* observer) {
-  return Run(task, options, workers, progress, observer).run();
+  if (options.inspect.empty()) return Run(task, options, workers, progress, observer, nullptr).run();
+  Inspection inspection(task, options);
+  return Run(task, options, workers, progress, observer, &inspection).run();
 }
 
 }  // namespace detail

@@ -93,6 +93,24 @@ struct TaskCalls {
   std::function<std::vector<NamedTensor>()> state;
   std::function<void(std::span<const NamedTensor>)> load_state;
 };
+template <TrainingTask T>
+TaskCalls calls_of(T& task) {
+  TaskCalls calls{.parameters = task.parameters(),
+                  .card = task.card(),
+                  .unit = task.unit(),
+                  .units = task.units(),
+                  .begin_epoch = [&](Generator& order) { return task.begin_epoch(order); },
+                  .learn = [&](Index batch, Piece piece, Worker& worker,
+                               Generator& noise) { return task.learn(batch, piece, worker, noise); },
+                  .validate = [&](Workers& all) { return task.validate(all); },
+                  .state = [] { return std::vector<NamedTensor>(); },
+                  .load_state = [](std::span<const NamedTensor>) {}};
+  if constexpr (requires { task.state(); }) {
+    calls.state = [&] { return task.state(); };
+    calls.load_state = [&](std::span<const NamedTensor> state) { task.load_state(state); };
+  }
+  return calls;
+}
 TrainingRecord train(const TaskCalls& task, const TrainingOptions& options, Workers& workers,
                      const Progress::Settings& progress, TrainingObserver* observer);
 }  // namespace detail
@@ -103,20 +121,7 @@ TrainingRecord train(const TaskCalls& task, const TrainingOptions& options, Work
 template <TrainingTask T>
 TrainingRecord train(T& task, const TrainingOptions& options, Workers& workers,
                      Progress::Settings progress = {}, TrainingObserver* observer = nullptr) {
-  detail::TaskCalls calls{.parameters = task.parameters(),
-                          .card = task.card(),
-                          .unit = task.unit(),
-                          .units = task.units(),
-                          .begin_epoch = [&](Generator& order) { return task.begin_epoch(order); },
-                          .learn = [&](Index batch, Piece piece, Worker& worker,
-                                       Generator& noise) { return task.learn(batch, piece, worker, noise); },
-                          .validate = [&](Workers& all) { return task.validate(all); },
-                          .state = [] { return std::vector<NamedTensor>(); },
-                          .load_state = [](std::span<const NamedTensor>) {}};
-  if constexpr (requires { task.state(); }) {
-    calls.state = [&] { return task.state(); };
-    calls.load_state = [&](std::span<const NamedTensor> state) { task.load_state(state); };
-  }
+  const detail::TaskCalls calls = detail::calls_of(task);
   progress.unit = calls.unit;
   return detail::train(calls, options, workers, progress, observer);
 }

@@ -30,6 +30,8 @@ struct TrainingOptions {
   bool resume = false;           // go on from the checkpoint in `out`, if there is one
   double checkpoint_every = 60;  // seconds; there is one after each epoch anyway
   std::string plot = {};         // SVG file of the learning curves; empty for none
+  std::string inspect = {};          // HTML file of reports on the run (models/inspection.h); empty for none
+  std::int64_t inspect_every = 500;  // batches
   Configuration others = {};     // what the result depends on besides, such as settings of the task
 
   template <class F>

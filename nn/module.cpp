@@ -16,8 +16,9 @@ std::vector<NamedParameter> parameters(std::initializer_list<Parameter*> list) {
 
 std::optional<std::string> detail::path_of(const Members& list, const void* module,
                                            const autograd::ModuleType& type) {
-  const auto found = std::ranges::find_if(
-      list.modules(), [&](const NamedModule& m) { return m.module == module && m.type == &type; });
+  const auto found = std::ranges::find_if(list.modules(), [&](const NamedModule& m) {
+    return m.module == module && m.type->name == type.name;  // a library and a program may each have the type
+  });
   return found == list.modules().end() ? std::nullopt : std::optional(found->path);
 }
 

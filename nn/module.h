@@ -127,11 +127,18 @@ void convert(M& module, DType dtype) {
   for (const NamedParameter& p : parameters(module)) p.parameter->value() = p.parameter->value().to(dtype);
 }
 
+namespace detail {
+template <class M>
+concept HasSteps = requires(const M& cell, autograd::Tape& tape) {
+  cell.initial(tape, Index{1});
+};
+}  // namespace detail
+
 /// The type of a module, or of a cell without members.
 template <class M>
 const autograd::ModuleType& module_type() {
   static const autograd::ModuleType type{
-      autograd::short_name(autograd::detail::type_name<M>()),
+      autograd::short_name(autograd::detail::type_name<M>()), detail::HasSteps<M>,
       [](const void* module, const void* part,
          const autograd::ModuleType& type_of_part) -> std::optional<std::string> {
         Members list;
@@ -148,11 +155,15 @@ const autograd::ModuleType& module_type() {
 ///
 /// The modules of this library and all cells do so. A module is shown under its path in the outermost module
 /// around it that lists it; otherwise under `name`, by default its type's. A whole model has the name "":
-/// then the paths inside are those of parameters(model).
+/// then the paths inside are those of parameters(model). `where` is the line that called the module.
 template <class M>
 [[nodiscard]] autograd::Tape::Scope enter(autograd::Tape& tape, const M& module,
-                                          std::optional<std::string_view> name = {}) {
-  return tape.scope(&module, module_type<M>(), name);
+                                          std::optional<std::string_view> name, Where where = {}) {
+  return tape.scope(&module, module_type<M>(), name, where);
+}
+template <class M>
+[[nodiscard]] autograd::Tape::Scope enter(autograd::Tape& tape, const M& module, Where where = {}) {
+  return enter(tape, module, std::nullopt, where);
 }
 
 }  // namespace unroll::nn

@@ -6,7 +6,8 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <numeric>
+
+#include "autograd/inspect/listing.h"
 
 namespace unroll::inspect {
 
@@ -122,14 +123,9 @@ bool holds(const Numbers& numbers, const std::byte* at) {
   return at >= numbers.data && at < numbers.data + elements * static_cast<Index>(size_of(numbers.dtype));
 }
 
-std::string name_of_leaf(const Value& leaf) {
-  if (leaf.parameter) return fmt::format("parameter '{}'", leaf.parameter->name);
-  return leaf.keeps_gradient ? "a variable" : "a constant";
-}
+std::string source_of(const Value& leaf) { return (leaf.parameter ? "parameter " : "") + leaf_name(leaf); }
 
 std::string op_of(const Node& node) { return node.table->name(node.op); }
-std::string_view base_name(std::string_view file) { return file.substr(file.find_last_of("/\\") + 1); }
-std::string line_of(autograd::Where where) { return fmt::format("{}:{}", base_name(where.file), where.line); }
 
 bool overwrites(const Tape& tape, const Node& node, std::uint32_t input) {
   for (std::uint32_t o = 0; o < node.output_count; ++o)
@@ -183,6 +179,7 @@ Origin& OriginWatch::found(Tape& tape, std::uint32_t node, Phase phase) {
   origin.module = tape.scope_path(n.scope);
   origin.step = n.step;
   origin.where = n.where;
+  origin.line = line_of(tape, n);
   return origin;
 }
 
@@ -225,7 +222,7 @@ void OriginWatch::blame_input(Tape& tape, std::uint32_t input, const std::byte* 
     for (std::uint32_t id = 0; id < values.size(); ++id) {
       const Numbers leaf = numbers_of(*r.tape, id);
       if (values[id].node != kNone || values[id].root != id || !holds(leaf, number)) continue;
-      origin.source = name_of_leaf(values[id]);
+      origin.source = source_of(values[id]);
       return place(origin, "", leaf, survey(leaf, bad_));
     }
   }
@@ -363,7 +360,7 @@ std::string Origin::describe() const {
   std::string at = std::string(text_of(phase));
   if (step >= 0) at += fmt::format(", step {}", step);
   if (!module.empty()) at += fmt::format(" of {}", module);
-  at += fmt::format(" ({})", line_of(where));
+  at += fmt::format(" ({})", line);
   const std::string elements =
       fmt::format("{} element{}, first {}", count, count == 1 ? "" : "s", element_text(*this));
   if (!source.empty())
@@ -387,7 +384,7 @@ void to_json(nlohmann::json& json, const Origin& origin) {
           {"phase", text_of(origin.phase)},
           {"module", origin.module},
           {"step", origin.step},
-          {"where", line_of(origin.where)},
+          {"where", origin.line},
           {"operands", nlohmann::json::array()}};
   for (const Operand& o : origin.operands)
     json["operands"].push_back({{"name", o.name},

@@ -60,6 +60,7 @@ struct Origin {
   std::string module;             // path, see nn::enter
   std::int32_t step;              // -1 outside of recurrences
   autograd::Where where;          // the line that called the op
+  std::string line;               // the same in words, see line_of(tape, node)
   std::vector<Operand> operands;  // what went into the operation in this phase
 
   /// One line.

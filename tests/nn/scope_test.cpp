@@ -132,6 +132,23 @@ TEST_CASE("without a model, paths begin with types, numbered where there are sev
   }
 }
 
+TEST_CASE("a scope knows the line that called the module") {
+  Generator g(1);
+  const Linear a(3, 3, g);
+  Tape tape;
+  for (int pass = 0; pass < 2; ++pass) {
+    tape.clear();
+    const Var x = tape.full({2, 3}, 1);
+    const int line = __LINE__ + 1;
+    (void)a(a(x));
+    (void)a(x);
+    CHECK(paths(tape) == Names{"Linear"});
+    for (int i = 0; i < 3; ++i)
+      CHECK(tape.scopes()[tape.nodes()[static_cast<std::size_t>(i)].scope].where.line == line + i / 2);
+  }
+  CHECK(tape.scopes().size() == 2);
+}
+
 TEST_CASE("a cell of the user's own shows up by its name, also where it is computed again") {
   Generator g(1);
   const MinimalGatedUnit cell(3, 4, g);
