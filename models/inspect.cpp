@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "autograd/atomic_file.h"
@@ -26,17 +27,22 @@ using autograd::fail;
 
 struct Inspect {
   std::string model, data, report = "report.html";
-  Index batch = 16, bptt = 64, number = 1;
+  Index batch = 16, bptt = 64, number = 0;
   std::string column;
   std::uint64_t seed = 1;
   BadRows bad;
   bool json = false;
 };
 
+std::string name_of(const std::string& path) {
+  const std::filesystem::path name = std::filesystem::path(path).filename();
+  return name.empty() ? path : name.string();
+}
+
 template <TrainingTask T>
 nlohmann::json look_into(T&& task, const Inspect& inspect) {
   return inspect_batch(detail::calls_of(task), inspect.number, inspect.seed,
-                       {.title = fmt::format("{} on {}", inspect.model, inspect.data)});
+                       {.title = fmt::format("{} on {}", name_of(inspect.model), name_of(inspect.data))});
 }
 
 nlohmann::json inspect_classifier(Inspect& inspect) {
@@ -128,8 +134,10 @@ void add_inspect(CLI::App& program) {
   app.add_option("--batch", inspect.batch, "sequences that are learned from at once")
       ->check(in_range(Range<Index>{1, 1 << 20}))
       ->capture_default_str();
-  app.add_option("--number", inspect.number, "which batch of the shuffled data, from 1")
-      ->check(in_range(Range<Index>{1, 1 << 30}))
+  app.add_option("--number", inspect.number,
+                 "which batch of the shuffled data, from 1; 0 for the one of the first eight that has the "
+                 "longest sequences")
+      ->check(in_range(Range<Index>{0, 1 << 30}))
       ->capture_default_str();
   app.add_option("--bptt", inspect.bptt, "time steps, of a text")
       ->check(in_range(Range<Index>{1, 1 << 20}))

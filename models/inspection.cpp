@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "autograd/atomic_file.h"
@@ -11,23 +12,57 @@
 
 namespace unroll::models {
 
-nlohmann::json inspect_batch(const detail::TaskCalls& task, Index number, std::uint64_t seed,
-                             const inspect::About& about) {
+namespace {
+
+constexpr Index kTried = 8;  // batches, for one with long sequences
+
+// Learns from a batch, from 1, of an epoch that begins anew; watch(tape) lives meanwhile.
+template <class Watch, class Done>
+void learn_from(const detail::TaskCalls& task, Index number, std::uint64_t seed, Watch watch, Done done) {
   Generator random(seed);
   const Index batches = task.begin_epoch(random);
   if (number > batches)
     autograd::fail("inspect", fmt::format("batch {} came; the data have {} of this size", number, batches));
   Generator noise = random.split();
   Workers one(1);
-  nlohmann::json report;
   one.run([&](Worker& worker) {
-    inspect::Recorder recorder(worker.tape, inspect::everything);
-    inspect::About all = about;
-    all.loss = task.learn(number - 1, {}, worker, noise).mean_loss();
-    all.parameters = task.parameters;
-    all.gradients = &worker.gradients;
-    report = recorder.report_of(all);
+    const auto watching = watch(worker.tape);
+    done(worker, task.learn(number - 1, {}, worker, noise), watching);
   });
+}
+
+Index longest_of_first(const detail::TaskCalls& task, std::uint64_t seed) {
+  Generator random(seed);
+  const Index batches = task.begin_epoch(random);
+  Index longest = 1;
+  std::size_t most = 0;
+  for (Index b = 1; b <= std::min(kTried, batches); ++b)
+    learn_from(
+        task, b, seed, [](Tape&) { return 0; },
+        [&](const Worker& worker, const Tally&, int) {
+          if (worker.tape.nodes().size() <= most) return;
+          most = worker.tape.nodes().size();
+          longest = b;
+        });
+  return longest;
+}
+
+}  // namespace
+
+nlohmann::json inspect_batch(const detail::TaskCalls& task, Index number, std::uint64_t seed,
+                             const inspect::About& about) {
+  if (number == 0) number = longest_of_first(task, seed);
+  nlohmann::json report;
+  learn_from(
+      task, number, seed,
+      [](Tape& tape) { return std::make_unique<inspect::Recorder>(tape, inspect::everything); },
+      [&](const Worker& worker, const Tally& tally, const auto& recorder) {
+        inspect::About all = about;
+        all.loss = tally.mean_loss();
+        all.parameters = task.parameters;
+        all.gradients = &worker.gradients;
+        report = recorder->report_of(all);
+      });
   return report;
 }
 
@@ -72,7 +107,7 @@ void Inspection::failed(const inspect::Origin& origin, const Worker& worker) {
 
 void Inspection::finish(std::uint64_t seed) {
   inspect::About about{.title = model_, .history = &history_};
-  autograd::replace_file(file_, inspect::page_of(inspect_batch(task_, 1, seed, about)), Where{});
+  autograd::replace_file(file_, inspect::page_of(inspect_batch(task_, 0, seed, about)), Where{});
 }
 
 }  // namespace unroll::models

@@ -11,9 +11,7 @@
 
 #include "autograd/atomic_file.h"
 #include "autograd/inspect/findings.h"
-#if __has_include("autograd/inspect/graph.h")
 #include "autograd/inspect/graph.h"
-#endif
 #include "autograd/inspect/page.h"
 
 namespace unroll::inspect {
@@ -65,7 +63,6 @@ Index parameter_count(const Tape& tape, const About& about) {
   return count;
 }
 
-#if __has_include("autograd/inspect/graph.h")
 // One cell step is one box. What many nodes have in common is said once: a thousand steps of a user's cell
 // are ten thousand nodes.
 json graph_json(const Graph& graph) {
@@ -94,7 +91,6 @@ json graph_json(const Graph& graph) {
   for (const Graph::Edge& e : graph.edges) edges.push_back({e.from, e.to, e.count});
   return {{"modules", modules}, {"kinds", kinds}, {"boxes", boxes}, {"edges", edges}};
 }
-#endif
 
 std::optional<double> last_number(const Tape& tape) {
   if (tape.nodes().empty()) return {};
@@ -142,9 +138,7 @@ json finished(json report) {
 json begun(const Tape& tape, const About& about) {
   return {
     {"title", about.title}, {"dtype", name_of(tape.dtype())}, {"summary", summary_json(tape, about)},
-#if __has_include("autograd/inspect/graph.h")
         {"graph", graph_json(graph_of(tape, Detail::full))},
-#endif
         {"parameters", parameters_json(tape, about)},
         {"history", about.history ? json(*about.history) : json()}, {
       "origin", about.origin ? json(*about.origin) : json()

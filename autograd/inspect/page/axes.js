@@ -19,7 +19,7 @@ function keepDrawn(place, draw) {
 const isNarrow = (width) => width < 560;
 
 // The gutter left of the time axis, the same for all figures, so that a step is at the same place in each.
-const gutterOf = (width) => (isNarrow(width) ? 44 : 190);
+const gutterOf = (width) => (isNarrow(width) ? 44 : 232);
 
 function linearScale(low, high, from, to) {
   if (low === high) high = low + 1;
@@ -49,7 +49,7 @@ function logScale(values, from, to) {
   if (low > high) [low, high] = [0.1, 1];
   const first = Math.floor(Math.log10(low) + 1e-9);
   const last = Math.max(first + 1, Math.ceil(Math.log10(high) - 1e-9));
-  const floor = zero ? Math.sign(from - to) * -14 : 0;
+  const floor = zero ? Math.sign(from - to) * -22 : 0;
   const scale = (x) =>
     x > 0 ? from + floor + ((Math.log10(x) - first) / (last - first)) * (to - from - floor) : from;
   scale.ticks = (most) => {
@@ -87,7 +87,7 @@ function verticalAxis(y, left, right, most) {
 
 function horizontalAxis(x, top, left, right, most, name) {
   return [
-    x.ticks(most).map((tick) => [
+    x.ticks(most).filter(Number.isInteger).map((tick) => [
       drawing("line", { class: "axis", x1: Math.round(x(tick)), x2: Math.round(x(tick)), y1: top, y2: top + 4 }),
       drawing("text", { x: x(tick), y: top + 18, "text-anchor": "middle" }, grouped(tick)),
     ]),

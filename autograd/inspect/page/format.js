@@ -36,7 +36,12 @@ function short(x) {
 
 const grouped = (x) => x.toLocaleString("en-US", { maximumFractionDigits: 0 });
 
-const percent = (x) => (isNumber(x) ? `${(100 * x).toFixed(x > 0 && x < 0.1 ? 1 : 0)}\u00a0%` : "not finite");
+// 100 % is all of it.
+function percent(x) {
+  if (!isNumber(x)) return "not finite";
+  if (x > 0.99 && x < 1) return `${Math.min(99.99, 100 * x).toFixed(2)}\u00a0%`;
+  return `${(100 * x).toFixed(x > 0 && x < 0.1 ? 1 : 0)}\u00a0%`;
+}
 
 // 1,536 bytes is 1.54 kB: powers of ten, as drives and networks count.
 function scaled(x, step, units) {

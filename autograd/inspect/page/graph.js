@@ -36,7 +36,7 @@ function graphView() {
 
   keepDrawn(graph, (width) => {
     const narrow = isNarrow(width);
-    const gutter = narrow ? 34 : 190;
+    const gutter = narrow ? 34 : 232;
     const visible = width - gutter;
     const pitch = Math.max(30, (visible - 12) / steps);
     geometry = {
@@ -79,7 +79,7 @@ function graphView() {
     }
     if (!narrow)
       lanes.forEach((lane, i) => {
-        if (lanes[i - 1]?.module !== lane.module) svg.append(laneName(lane, gutter - 50, y(i) + 4, "end", 22));
+        if (lanes[i - 1]?.module !== lane.module) svg.append(laneName(lane, gutter - 50, y(i) + 4, "end", 28));
       });
     names.replaceChildren(svg);
   }
@@ -237,19 +237,25 @@ function graphView() {
 }
 
 // Lanes in the order in which they begin; boxes of a lane in the order of steps. A cell that runs twice has two
-// lanes.
+// lanes, and so has a module that goes on after others did something, as long as there are not too many.
 function lanesOf(boxes) {
-  const lanes = new Map();
+  const most = 60;
+  const lanes = [];
+  const newest = new Map();
   for (const box of boxes) {
-    let name = `${box.module} ${Boolean(box.steps)} `;
-    const taken = () => lanes.get(name)?.taken;
-    while (box.steps && taken()?.has(box.steps[0])) name += "again ";
-    if (!lanes.has(name)) lanes.set(name, { module: box.module, stepped: Boolean(box.steps), boxes: [], taken: new Set() });
-    lanes.get(name).boxes.push(box);
-    if (box.steps) lanes.get(name).taken.add(box.steps[0]);
+    const name = `${box.module} ${Boolean(box.steps)}`;
+    let lane = newest.get(name);
+    const again = lane && (box.steps ? lane.taken.has(box.steps[0]) : lanes[lanes.length - 1] !== lane && lanes.length < most);
+    if (!lane || again) {
+      lane = { module: box.module, stepped: Boolean(box.steps), boxes: [], taken: new Set() };
+      lanes.push(lane);
+      newest.set(name, lane);
+    }
+    lane.boxes.push(box);
+    if (box.steps) lane.taken.add(box.steps[0]);
   }
-  for (const lane of lanes.values()) if (lane.stepped) lane.boxes.sort((a, b) => a.steps[0] - b.steps[0]);
-  return [...lanes.values()];
+  for (const lane of lanes) if (lane.stepped) lane.boxes.sort((a, b) => a.steps[0] - b.steps[0]);
+  return lanes;
 }
 
 // The boxes of a lane that reach into these steps.
@@ -276,7 +282,7 @@ function nodesTable(nodes) {
       cell("op", [element("code", {}, op), element("span", { class: "quiet" }, ` %${number}`)]),
       cell("shape", element("code", {}, shape)),
       cell("inputs", element("code", {}, inputs.join(", "))),
-      cell("bytes", bytes(size), true),
+      cell("bytes", size === 0 ? "in place" : bytes(size), true),
       cell("gradient", needs_gradient ? "yes" : "no"),
       cell("source", element("code", {}, where || "–")),
     );

@@ -2,6 +2,10 @@
 // Puts the page together from what the data have.
 
 const data = JSON.parse(document.getElementById("data").textContent);
+for (const p of data.history?.parameters ?? []) {
+  const shown = data.parameters.find((q) => q.path === p.path);
+  if (shown) shown.ratio = p.ratio.findLast(isNumber);
+}
 for (const series of data.flow ?? []) series.steps ??= series.norm.map((_, i) => i);
 
 function section(id, title, lead, ...content) {

@@ -45,13 +45,15 @@ function sortedTable({ caption, columns, rows, by, pick }) {
 
 function parametersTable() {
   const rows = data.parameters;
-  const largest = Math.log10(Math.max(1e-300, ...rows.map((p) => p.gradient_norm).filter(isNumber)));
+  const logs = rows.map((p) => p.gradient_norm).filter((x) => x > 0).map(Math.log10);
+  const largest = Math.max(...logs);
+  const decades = Math.max(2, Math.ceil(largest - Math.min(...logs)));
   const updates = rows.some((p) => isNumber(p.ratio));
   const meter = (p) => {
-    const width = p.gradient_norm > 0 ? Math.max(1, 100 * (1 - (largest - Math.log10(p.gradient_norm)) / 8)) : 0;
+    const width = p.gradient_norm > 0 ? Math.max(2, 100 * (1 - (largest - Math.log10(p.gradient_norm)) / decades)) : 0;
     const bar = element("i", { class: "a" });
     bar.style.width = `${width}%`;
-    return element("div", { class: "bar", title: "the gradient's norm on a logarithmic scale of 8 decades" }, bar);
+    return element("div", { class: "bar", title: `the gradient's norm on a logarithmic scale of ${decades} decades` }, bar);
   };
   return sortedTable({
     rows,
@@ -80,7 +82,7 @@ function plainFigure({ title, aside, xs, height, draw, read, xName }) {
   let x = null;
   let cursor = null;
   const redraw = keepDrawn(plot, (width) => {
-    const left = isNarrow(width) ? 52 : 70;
+    const left = isNarrow(width) ? 62 : 72;
     const right = width - 10;
     const size = height;
     x = linearScale(xs[0], xs[xs.length - 1], left, right);

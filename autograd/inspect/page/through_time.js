@@ -55,7 +55,7 @@ function timeFigure({ title, aside, height, draw, read, move, role }) {
     x.left = left;
     x.right = right;
     x.width = (right - left) / steps;
-    x.ticks = (most) => linearScale(0, Math.max(1, steps - 1), 0, 1).ticks(most).filter((t) => t < steps);
+    x.ticks = (most) => linearScale(0, Math.max(1, steps - 1), 0, 1).ticks(most).filter((t) => t < steps && Number.isInteger(t));
     const svg = drawing("svg", { width, height: size, "aria-hidden": "true" });
     plot.replaceChildren(svg);
     draw(svg, x, width, size);
@@ -157,8 +157,8 @@ function heatMap() {
         svg.append(
           drawing(
             "text",
-            { class: row === view.series ? "strong" : "", x: narrow ? x.left : x.left - 10, y, "text-anchor": narrow ? "start" : "end" },
-            ellipsis(nameOf(series), narrow ? 52 : 30),
+            { class: row === view.series ? "label" : "", x: narrow ? x.left : x.left - 10, y, "text-anchor": narrow ? "start" : "end" },
+            ellipsis(nameOf(series), narrow ? 50 : 34),
           ),
         );
         if (row === view.series)
@@ -283,7 +283,7 @@ const jacobianOf = (series) =>
 
 function verdictOn({ measure, vanishes_after, explodes_after }) {
   const how = `Measured is the ${measure}, of the whole state.`;
-  if (isNumber(vanishes_after)) return `Over ${plural(vanishes_after, "step")} the product falls below 0.001: what came before is lost. ${how}`;
+  if (isNumber(vanishes_after)) return `Over ${plural(vanishes_after, "step")} the product falls below 0.001. ${how}`;
   if (isNumber(explodes_after)) return `Over ${plural(explodes_after, "step")} the product grows beyond 1,000. ${how}`;
   return `The product stays between 0.001 and 1,000. ${how}`;
 }
@@ -337,7 +337,7 @@ function gateBands() {
           svg.append(drawing("text", { class: "label", x: 0, y: top - 5 }, gate.name));
           svg.append(drawing("text", { x: x.right, y: top - 5, "text-anchor": "end" }, words));
         } else {
-          svg.append(drawing("text", { class: "label", x: x.left - 10, y: top + 20, "text-anchor": "end" }, ellipsis(gate.name, 28)));
+          svg.append(drawing("text", { class: "label", x: x.left - 10, y: top + 20, "text-anchor": "end" }, ellipsis(gate.name, 34)));
           svg.append(drawing("text", { x: x.left - 10, y: top + 37, "text-anchor": "end" }, words));
         }
       });

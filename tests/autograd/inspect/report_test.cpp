@@ -8,9 +8,13 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "nn/gradients.h"
 #include "nn/nn.h"
+#include "tests/nn/minimal_gated_unit.h"
 
 using namespace unroll;
 using nlohmann::json;
@@ -84,4 +88,43 @@ TEST_CASE("a page replaces a file as a whole, or says why not") {
   CHECK(text.starts_with("<!doctype html>"));
   CHECK(text.find("\"title\":\"One pass\"") != std::string::npos);
   CHECK_THROWS_AS(inspect::report(pass.tape, "/no/such/folder/report.html"), Error);
+}
+
+TEST_CASE(
+    "the cell of docs/custom-cell.md, which does nothing for it, is seen with its name, steps and lines") {
+  Generator random(1);
+  const MinimalGatedUnit cell(3, 4, random);
+  const Layout layout = Layout::uniform(2, 6);
+  Tape tape;
+  Gradients gradients;
+  inspect::Recorder recorder(tape, inspect::everything);
+  tape.backward(mean(square(scan(cell, {tape.full({12, 3}, 0.5), &layout}).outputs.rows)), gradients);
+  const json report = recorder.report_of({.gradients = &gradients});
+
+  const json& graph = report["graph"];
+  std::vector<int> steps;
+  std::set<std::string> ops, lines;
+  for (const json& box : graph["boxes"]) {
+    if (box[1].is_null()) continue;
+    CHECK(graph["modules"][box[0].get<std::size_t>()]["type"] == "MinimalGatedUnit");
+    steps.push_back(box[1][0]);
+    for (const json& node : box[3]) {
+      const json& kind = graph["kinds"][node[1].get<std::size_t>()];
+      ops.insert(kind["op"].get<std::string>());
+      lines.insert(kind["where"].get<std::string>());
+    }
+  }
+  CHECK(steps == std::vector<int>{0, 1, 2, 3, 4, 5});
+  CHECK(ops.contains("mgu"));
+  for (const std::string& line : lines) {
+    INFO(line);
+    CHECK(line.starts_with("minimal_gated_unit.h:"));
+  }
+  REQUIRE(report["flow"].size() == 1);
+  CHECK(report["flow"][0]["norm"].size() == 6);
+  CHECK(report["flow"][0]["gates"].size() >= 2);
+  CHECK(report["flow"][0]["jacobian"]["product"].size() == 6);
+  CHECK(report["profile"]["rows"].size() > 0);
+  CHECK(near(report["memory"]["peak_bytes"]) > 0);
+  CHECK(report["origin"].is_null());
 }
