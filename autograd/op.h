@@ -68,7 +68,7 @@ class Forward {
   U* keep(Index count) const {
     return tape_.arena().template allocate_array<U>(static_cast<std::size_t>(count));
   }
-  /// The tape and the position of input i there, for what a value keeps: Tape::form, Value::pending.
+  /// The tape and the position of input i there, for what a value keeps: Tape::form, Tape::operand.
   Tape& tape() const { return tape_; }
   std::uint32_t id(int i) const { return node_.inputs[i]; }
   Scratch<T> scratch(Index count) const { return Scratch<T>(tape_.pool(), count); }
@@ -98,8 +98,7 @@ class Backward {
   /// Zero where no gradient reached an output.
   View<const T> d_out(int o = 0) const {
     const Value& v = tape_.value(node_.first_output + static_cast<std::uint32_t>(o));
-    const T* gradient = reinterpret_cast<const T*>(tape_.value(v.root).gradient);
-    return {gradient + v.offset, v.shape, v.stride};
+    return {reinterpret_cast<const T*>(tape_.gradient_of(v)), v.shape, v.stride};
   }
   bool wants(int i) const { return tape_.value(node_.inputs[i]).wants_gradient; }
   Into<T> d_in(int i) const {
@@ -129,13 +128,16 @@ class Backward {
   /// Puts left' * right off: it will be added to the gradient of input i, together with all others of that
   /// input, by `flush`. `left` or `right` is d_out(), which is kept until then; the other is a forward value.
   void defer(int i, View<const T> left, View<const T> right, void (*flush)(Tape&, std::uint32_t)) const {
-    tape_.defer(node_.inputs[i],
-                {reinterpret_cast<const std::byte*>(left.data),
-                 reinterpret_cast<const std::byte*>(right.data), left.rows(), left.cols(), right.cols(),
-                 left.stride, right.stride, tape_.value(node_.first_output).root, kNone},
-                flush);
+    DeferredPair& pair = tape_.defer(node_.inputs[i], tape_.value(node_.first_output).root, flush);
+    pair.left = reinterpret_cast<const std::byte*>(left.data);
+    pair.right = reinterpret_cast<const std::byte*>(right.data);
+    pair.rows = left.rows();
+    pair.left_cols = left.cols();
+    pair.right_cols = right.cols();
+    pair.left_stride = left.stride;
+    pair.right_stride = right.stride;
   }
-  /// The tape and the position of input i there, for what a value keeps: Tape::form, Value::pending.
+  /// The tape and the position of input i there, for what a value keeps: Tape::form, Tape::operand.
   Tape& tape() const { return tape_; }
   std::uint32_t id(int i) const { return node_.inputs[i]; }
   Scratch<T> scratch(Index count) const { return Scratch<T>(tape_.pool(), count); }
@@ -218,11 +220,7 @@ std::array<Var, O::outputs> Tape::record(const O& op, std::span<const Var> input
   const char* name = detail::op_name<O>(&op);
   for (Var x : inputs) check(x, name, where);
   const Inputs shapes(*this, name, inputs, where);
-  std::array<Shape, O::outputs> outputs;
-  if constexpr (O::outputs == 1)
-    outputs[0] = op.shape(shapes);
-  else
-    outputs = op.shape(shapes);
+  const std::array<Shape, O::outputs> outputs{op.shape(shapes)};
   int aliased = -1, deferred = -1;
   if constexpr (requires { op.aliased(); }) aliased = op.aliased();
   if constexpr (requires { op.deferred(); }) deferred = op.deferred();

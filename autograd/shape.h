@@ -34,7 +34,7 @@ class Shape {
   /// Product of all extents but the last.
   Index rows() const { return rows_; }
   /// The last extent; 1 for a scalar.
-  Index cols() const { return rank_ == 0 ? 1 : extents_[static_cast<std::size_t>(rank_ - 1)]; }
+  Index cols() const { return cols_; }
 
   /// The same shape with one extent replaced. Throws as the constructor does.
   Shape with(int axis, Index extent) const {
@@ -63,12 +63,13 @@ class Shape {
   // Four extents below 2^14 have a product below 2^56.
   void finish() {
     if ((extents_[0] | extents_[1] | extents_[2] | extents_[3]) >> 14 != 0) check_size();
-    rows_ = 1;
+    rows_ = cols_ = 1;
     for (int i = 0; i + 1 < rank_; ++i) rows_ *= extents_[static_cast<std::size_t>(i)];
+    if (rank_ > 0) cols_ = extents_[static_cast<std::size_t>(rank_ - 1)];
   }
 
   std::array<std::int32_t, kMaxRank> extents_{};
-  std::int32_t rank_ = 0;
+  std::int32_t rank_ = 0, cols_ = 1;
   Index rows_ = 1;
 };
 

@@ -14,16 +14,12 @@ std::vector<const OpTable*>& all_ops() {
 
 // -- Handles.
 
-Tape& Var::tape(Where where) const {
+void Var::reject(Where where) const {
   if (!tape_) fail("value", "an empty handle came; needed one that an op or a tape gave", where);
-  if (pass_ != tape_->pass_)
-    fail("value",
-         "a handle of a cleared tape came; compute it again after clear(), or keep tensor() across passes",
-         where);
-  return *tape_;
+  fail("value",
+       "a handle of a cleared tape came; compute it again after clear(), or keep tensor() across passes",
+       where);
 }
-
-Shape Var::shape(Where where) const { return tape(where).value(index_).shape; }
 
 DType Var::dtype() const { return tape().dtype(); }
 
@@ -42,18 +38,20 @@ double Var::item(Where where) const {
   return dispatch(t.dtype(), [&]<class T>() { return static_cast<double>(*view<T>(where).data); });
 }
 
-std::uint32_t Tape::check(Var x, std::string_view op, Where where) const {
-  if (x.tape_ != this || x.pass_ != pass_) {
-    if (!x.tape_) fail(op, "an empty handle came; needed one that an op or a tape gave", where);
-    if (x.tape_ != this) fail(op, "a handle of another tape came; needed one tape for all operands", where);
+void Tape::reject(Var x, const char* op, Where where) const {
+  if (!x.tape_) fail(op, "an empty handle came; needed one that an op or a tape gave", where);
+  if (x.tape_ != this) fail(op, "a handle of another tape came; needed one tape for all operands", where);
+  if (x.pass_ != pass_)
     fail(
         op,
         "a handle of a cleared tape came; compute it again after clear(), or carry its numbers across passes "
         "with tensor() and constant()",
         where);
-  }
-  if (x.index_ < values_[values_[x.index_].root].opened_at) reject_opened(op, where);
-  return x.index_;
+  fail(
+      op,
+      "a value came whose memory was given to a recurrence for overwriting; needed its use inside the cell's "
+      "step, or a copy made before",
+      where);
 }
 
 // -- Leaves.
@@ -66,10 +64,13 @@ std::uint32_t Tape::add_root(const Shape& shape, std::byte* data, bool wants) {
   v.data = data;
   v.shape = shape;
   v.stride = static_cast<std::int32_t>(shape.cols());
-  v.root = id;
+  v.root = static_cast<std::uint32_t>(roots_.size());
   v.node = kNone;
-  v.first_pair = kNone;
   v.wants_gradient = wants;
+  Root& root = roots_.emplace_back();
+  root.data = data;
+  root.bytes = shape.size() * static_cast<Index>(size_of(dtype_));
+  root.value = id;
   return id;
 }
 
@@ -109,28 +110,29 @@ Var Tape::full(const Shape& shape, double value) {
 Var Tape::variable(const Tensor& tensor, Where where) {
   Var x = constant(tensor, where);
   values_[x.index_].wants_gradient = true;
-  values_[x.index_].keeps_gradient = true;
+  roots_.back().keeps_gradient = true;
   return x;
 }
 
 // Its value may have gone with a frame.
 bool Tape::lives(const Bound& b) const {
-  return b.pass == pass_ && b.value < values_.size() && values_[b.value].parameter == b.leaf;
+  return b.pass == pass_ && b.value < values_.size() && root(b.value).parameter == b.leaf;
 }
 
 Var Tape::borrow(std::byte* numbers, const Shape& shape, Index stride) {
   const std::uint32_t id = add_root(shape, numbers, false);
   values_[id].stride = static_cast<std::int32_t>(stride);
+  roots_.back().bytes = range_of(values_[id]).end;
   return handle(id);
 }
 
 Var Tape::borrow(std::byte* numbers, const Shape& shape, Index stride, std::byte* gradient) {
   const Var x = borrow(numbers, shape, stride);
-  Value& v = values_[x.index_];
-  v.wants_gradient = true;
-  v.keeps_gradient = true;
-  v.gradient = gradient;
-  v.valid_end = shape.size() == 0 ? 0 : (shape.rows() - 1) * stride + shape.cols();
+  values_[x.index_].wants_gradient = true;
+  Root& root = roots_.back();
+  root.keeps_gradient = true;
+  root.gradient = gradient;
+  root.valid_end = root.bytes;
   return x;
 }
 
@@ -160,7 +162,7 @@ Var Tape::parameter(const Parameter& parameter) {
     id = constant(leaf->value).index_;
     values_[id].wants_gradient = leaf->trainable;
   }
-  values_[id].parameter = leaf;
+  roots_.back().parameter = leaf;
   bound_[i] = {leaf, id, pass_};
   bound_count_ += !known;
   return handle(id);
@@ -177,10 +179,10 @@ Var Tape::add_view(std::uint32_t of, const Shape& shape, Index stride, Index off
   v.stride = static_cast<std::int32_t>(stride);
   v.root = base.root;
   v.node = base.node;
-  v.offset = base.offset + offset;
-  v.first_pair = kNone;
   v.wants_gradient = base.wants_gradient;
+  v.view = true;
   v.zero = base.zero;
+  roots_[v.root].viewed = true;
   return handle(id);
 }
 
@@ -211,6 +213,22 @@ Var Tape::columns(Var x, Index begin, Index count, Where where) {
   return add_view(id, v.shape.with(-1, count), v.stride, begin);
 }
 
+void Tape::split(Var x, std::span<Var> parts, Where where) {
+  const std::uint32_t id = check(x, "split", where);
+  const auto count = static_cast<Index>(parts.size());
+  const Shape& whole = values_[id].shape;
+  if (count == 0 || whole.rank() == 0 || whole.cols() % count != 0)
+    fail("split",
+         fmt::format("a value of shape {} came; needed a number of columns divisible by {}", to_string(whole),
+                     count),
+         where);
+  const Index each = whole.cols() / count;
+  const Shape shape = whole.with(-1, each);
+  const Index stride = values_[id].stride;
+  for (Index i = 0; i < count; ++i)
+    parts[static_cast<std::size_t>(i)] = add_view(id, shape, stride, i * each);
+}
+
 Var Tape::reshape(Var x, const Shape& shape, Where where) {
   const std::uint32_t id = check(x, "reshape", where);
   const Value& v = values_[id];
@@ -232,16 +250,17 @@ Var Tape::stop_gradient(Var x, Where where) {
   const Value v = values_[check(x, "stop_gradient", where)];
   const std::uint32_t id = add_root(v.shape, v.data, false);
   values_[id].stride = v.stride;
-  values_[v.root].read = true;
+  roots_[v.root].read = true;
   return handle(id);
 }
 
 Var Tape::open(Var x, Where where) {
   const std::uint32_t id = check(x, "open", where);
   const Value v = values_[id];
-  const bool own_numbers = v.node != kNone && v.root == id && !nodes_[v.node].table->reads_output;
-  if (!own_numbers || v.read || v.keeps_gradient || v.opened_at || nodes_[v.node].hooked) return {};
-  values_[id].opened_at = static_cast<std::uint32_t>(values_.size());
+  if (v.node == kNone || v.view || nodes_[v.node].table->reads_output || nodes_[v.node].hooked) return {};
+  if (roots_[v.root].read || roots_[v.root].keeps_gradient) return {};
+  for (std::size_t i = id; i < values_.size(); ++i)
+    if (values_[i].root == v.root) values_[i].closed = true;
   return add_view(id, v.shape, v.stride, 0);
 }
 
@@ -251,51 +270,43 @@ Var Tape::join(std::span<const Var> pieces, Where where) {
   const std::uint32_t last = check(pieces.back(), "join", where);
   const Index cols = values_[first].shape.cols();
   Index rows = 0;
-  bool wants = false, keeps = false;
+  bool wants = false, keeps = false, viewed = false;
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     const std::uint32_t id = check(pieces[i], "join", where);
     const Value& v = values_[id];
     const bool in_order = i == 0 || (first < last ? pieces[i - 1].index_ < id : pieces[i - 1].index_ > id);
-    if (!in_order || v.root != id || v.node == kNone || v.opened_at || v.shape.rank() != 2 ||
-        v.shape.cols() != cols)
-      return {};
+    if (!in_order || v.view || v.node == kNone || v.shape.rank() != 2 || v.shape.cols() != cols) return {};
     rows += v.shape.rows();
     wants = wants || v.wants_gradient;
-    keeps = keeps || v.keeps_gradient;
+    keeps = keeps || roots_[v.root].keeps_gradient;
+    viewed = viewed || roots_[v.root].viewed;
   }
-  std::byte* memory = arena_.allocate(static_cast<std::size_t>(rows * cols) * size_of(dtype_));
-  const std::uint32_t whole = add_root(Shape{rows, cols}, memory, wants);
-  values_[whole].keeps_gradient = keeps;
-  values_[whole].read = true;
+  const Shape shape{rows, cols};
+  std::byte* to = arena_.allocate(static_cast<std::size_t>(shape.size()) * size_of(dtype_));
+  const std::uint32_t whole = add_root(shape, to, wants), root = values_[whole].root;
   // Its gradient is complete when backward comes to the piece that was made first.
   values_[whole].node = values_[std::min(first, last)].node;
-  Index offset = 0;
-  auto move = [&](Value& v, Index to) {
-    v.root = whole;
-    v.offset = to;
-    v.data = memory + to * static_cast<Index>(size_of(dtype_));
-  };
+  roots_[root].keeps_gradient = keeps;
+  roots_[root].read = roots_[root].viewed = true;
   for (Var piece : pieces) {
     Value& v = values_[piece.index_];
-    const auto bytes = static_cast<std::size_t>(v.shape.size()) * size_of(dtype_);
-    const std::byte* from = v.data;
-    move(v, offset);
-    std::memcpy(v.data, from, bytes);
-    offset += v.shape.size();
+    const Index bytes = roots_[v.root].bytes;
+    std::memcpy(to, v.data, static_cast<std::size_t>(bytes));
+    v.data = to;
+    v.root = root;
+    v.view = true;
+    to += bytes;
   }
-  for (std::uint32_t id = std::min(first, last); id < whole; ++id) {  // the views of pieces
-    const Value& old_root = values_[values_[id].root];
-    if (old_root.root != values_[id].root) move(values_[id], values_[id].offset + old_root.offset);
-  }
+  if (viewed)
+    for (std::uint32_t id = std::min(first, last); id < whole; ++id) {  // the views of pieces
+      Value& v = values_[id];
+      const Root& old = roots_[v.root];
+      const Value& owner = values_[old.value];
+      if (owner.root == v.root) continue;
+      v.data = owner.data + (v.data - old.data);
+      v.root = root;
+    }
   return handle(whole);
-}
-
-void Tape::reject_opened(std::string_view op, Where where) const {
-  fail(
-      op,
-      "a value came whose memory was given to a recurrence for overwriting; needed its use inside the cell's "
-      "step, or a copy made before",
-      where);
 }
 
 // -- Recording.
@@ -307,17 +318,18 @@ std::uint32_t Tape::begin_node(const OpTable* table, const void* op, std::span<c
   auto* ids = static_cast<std::uint32_t*>(
       arena_.allocate_record(inputs.size() * sizeof(std::uint32_t), alignof(std::uint32_t)));
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const std::uint32_t id = inputs[i].index_;
-    Value& root = values_[values_[id].root];
+    const std::uint32_t id = ids[i] = inputs[i].index_;
+    const Value& v = values_[id];
+    Root& root = roots_[v.root];
     root.read = root.read || static_cast<int>(i) != aliased;
-    wants = wants || values_[id].wants_gradient;
-    ids[i] = id;
+    wants = wants || v.wants_gradient;
   }
   wants = wants && records_gradients();
   if (deferred >= 0) {
-    ++values_[ids[deferred]].uses;
+    Operand& factor = operand(ids[deferred]);
+    ++factor.uses;
     if (wants)
-      ++values_[ids[deferred]].pending;
+      ++factor.pending;
     else
       deferred = -1;
   }
@@ -336,27 +348,40 @@ std::uint32_t Tape::begin_node(const OpTable* table, const void* op, std::span<c
   node.where = where;
   node.wants_gradient = wants;
   for (const Shape& shape : outputs) {
-    std::uint32_t id;
-    if (aliased >= 0) {
-      id = add_view(ids[aliased], shape, values_[ids[aliased]].stride, 0).index_;
-      values_[id].wants_gradient = wants;
-      values_[id].zero = false;
-    } else {
-      id = add_root(shape, arena_.allocate(static_cast<std::size_t>(shape.size()) * size_of(dtype_)), wants);
-    }
-    values_[id].node = index;
+    if (aliased >= 0)
+      add_view(ids[aliased], shape, values_[ids[aliased]].stride, 0);
+    else
+      add_root(shape, arena_.allocate(static_cast<std::size_t>(shape.size()) * size_of(dtype_)), wants);
+    Value& v = values_.back();
+    v.node = index;
+    v.wants_gradient = wants;
+    v.zero = false;
   }
   return index;
+}
+
+Operand& Tape::add_operand(std::uint32_t id) {
+  Operand& factor = operands_.emplace_back();
+  factor.value = id;
+  factor.first_pair = kNone;
+  values_[id].operand = static_cast<std::uint32_t>(operands_.size());
+  return factor;
 }
 
 // -- Passes without backward, and passes that are run again.
 
 Tape::Frame::Frame(Tape& tape)
-    : tape_(tape), values_(tape.values_.size()), nodes_(tape.nodes_.size()), mark_(tape.arena_.mark()) {}
+    : tape_(tape),
+      values_(tape.values_.size()),
+      roots_(tape.roots_.size()),
+      nodes_(tape.nodes_.size()),
+      mark_(tape.arena_.mark()) {}
 
 Tape::Frame::~Frame() {
   tape_.values_.resize(values_);
+  tape_.roots_.resize(roots_);
   tape_.nodes_.resize(nodes_);
+  while (!tape_.operands_.empty() && tape_.operands_.back().value >= values_) tape_.operands_.pop_back();
   tape_.arena_.rewind(mark_);
 }
 
@@ -372,7 +397,9 @@ void Tape::clear() {
   lasting_.clear();
   pool_.clear();
   values_.clear();
+  roots_.clear();
   nodes_.clear();
+  operands_.clear();
   pairs_.clear();
   hooks_.clear();
   bound_count_ = 0;

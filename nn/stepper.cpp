@@ -45,8 +45,9 @@ void Stepper::add_field(Var initial) {
 // What a cell hands on unchanged would be overwritten before it is moved: it gets memory of its own. So does
 // a slice of columns, which is not one piece.
 void Stepper::set_next(Field& field, Var next) {
-  const std::uint32_t root = tape_->value(next.index()).root;
-  const bool handed_on = std::ranges::any_of(state_, [&](const Field& f) { return f.kept.index() == root; });
+  auto root = [&](Var v) { return tape_->value(v.index()).root; };
+  const bool handed_on =
+      std::ranges::any_of(state_, [&](const Field& f) { return root(f.kept) == root(next); });
   field.next = handed_on ? ops::multiply(next, 1.0) : ops::contiguous(next);
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "ops/packed.h"
 #include "ops/row_kernels.h"
@@ -16,6 +17,7 @@ using autograd::Inputs;
 using autograd::Into;
 using autograd::kNone;
 using autograd::Tape;
+using autograd::view_of;
 
 namespace {
 
@@ -39,9 +41,10 @@ void multiply_add(Tape& tape, std::uint32_t id, Transpose tb, const View<const T
     if (addend.data && addend.data != c.data) copy_rows(addend, c);
     return gemm(Transpose::no, tb, a, b, addend.data ? T(1) : T(0), c);
   }
-  const autograd::Value& v = tape.value(id);
+  const autograd::Operand& factor = tape.operand(id);
   const int which = tb == Transpose::yes;
-  const bool single = (tape.consumed() ? v.pending : v.uses) <= 1 && !v.forms[which];  // forward: so far
+  // In forward: so far.
+  const bool single = (tape.consumed() ? factor.pending : factor.uses) <= 1 && !factor.forms[which];
   if (tb == Transpose::no && c.cols() % direct_columns<T>() == 0 && (single || bytes <= kCachedMatrix))
     return multiply<T>(a, b, addend, c);
   const Index count = packed_size<T>(a.cols(), c.cols());
@@ -66,10 +69,7 @@ template <class T>
 class OuterSum {
  public:
   OuterSum(Tape& tape, Into<T> into, const DeferredPair& first)
-      : into_(into),
-        scratch_(tape.pool(), kGatherRows * (first.left_cols + first.right_cols)),
-        left_{scratch_.data(), Shape{kGatherRows, first.left_cols}, first.left_cols},
-        right_{scratch_.data() + left_.size(), Shape{kGatherRows, first.right_cols}, first.right_cols} {}
+      : tape_(tape), into_(into), left_cols_(first.left_cols), right_cols_(first.right_cols) {}
 
   void add(const DeferredPair& p) {
     if (!extends(p)) {
@@ -82,7 +82,10 @@ class OuterSum {
     }
   }
   void finish() {
-    take_run();
+    if (gathered_ == 0 && run_.rows > 0)
+      multiply_rows(left_of_run(), right_of_run());
+    else
+      take_run();
     multiply_gathered();
     if (into_.fresh)
       for (Index r = 0; r < into_.view.rows(); ++r) std::fill_n(into_.view.row(r), into_.view.cols(), T(0));
@@ -98,18 +101,28 @@ class OuterSum {
   }
   void take_run() {
     if (run_.rows == 0) return;
-    const View<const T> left = backwards(run_.left, run_.rows, run_.left_cols, run_.left_stride);
-    const View<const T> right = backwards(run_.right, run_.rows, run_.right_cols, run_.right_stride);
+    const View<const T> left = left_of_run(), right = right_of_run();
     run_.rows = 0;
     if (left.rows() >= kGatherRows / 4) {
       multiply_gathered();
       return multiply_rows(left, right);
+    }
+    if (!scratch_) {
+      scratch_.emplace(tape_.pool(), kGatherRows * (left_cols_ + right_cols_));
+      left_ = view_of(scratch_->data(), Shape{kGatherRows, left_cols_});
+      right_ = view_of(scratch_->data() + left_.size(), Shape{kGatherRows, right_cols_});
     }
     for (Index r = 0; r < left.rows(); ++r) {
       if (gathered_ == kGatherRows) multiply_gathered();
       std::copy_n(left.row(r), left.cols(), left_.row(gathered_));
       std::copy_n(right.row(r), right.cols(), right_.row(gathered_++));
     }
+  }
+  View<const T> left_of_run() const {
+    return backwards(run_.left, run_.rows, run_.left_cols, run_.left_stride);
+  }
+  View<const T> right_of_run() const {
+    return backwards(run_.right, run_.rows, run_.right_cols, run_.right_stride);
   }
   static View<const T> backwards(const std::byte* first, Index rows, Index cols, Index stride) {
     if (!kPackedPays) return {numbers(first), Shape{rows, cols}, stride};  // OpenBLAS has an order of its own
@@ -130,9 +143,11 @@ class OuterSum {
     into_.fresh = false;
   }
 
+  Tape& tape_;
   Into<T> into_;
-  autograd::Scratch<T> scratch_;
-  View<T> left_, right_;
+  Index left_cols_, right_cols_;
+  std::optional<autograd::Scratch<T>> scratch_;
+  View<T> left_, right_;  // in scratch_: rows gathered
   Index gathered_ = 0;
   DeferredPair run_{};
 };
@@ -142,8 +157,9 @@ void flush_outer(Tape& tape, std::uint32_t id) {
     const autograd::Value& v = tape.value(id);
     bool fresh = false;
     auto* memory = reinterpret_cast<T*>(tape.gradient_memory(id, fresh));
-    OuterSum<T> sum(tape, {{memory, v.shape, v.stride}, fresh}, tape.pair(v.first_pair));
-    for (std::uint32_t p = v.first_pair; p != kNone; p = tape.pair(p).next) sum.add(tape.pair(p));
+    const std::uint32_t first = tape.operand(id).first_pair;
+    OuterSum<T> sum(tape, {{memory, v.shape, v.stride}, fresh}, tape.pair(first));
+    for (std::uint32_t p = first; p != kNone; p = tape.pair(p).next) sum.add(tape.pair(p));
     sum.finish();
   });
 }
@@ -175,6 +191,10 @@ struct MatMul {
     const Index b_rows = tb == Transpose::yes ? b[1] : b[0], n = tb == Transpose::yes ? b[0] : b[1];
     if (k != b_rows)
       in.reject(fmt::format("{}; needed the inner extents equal, {} and {} came", came(), k, b_rows));
+    // Most often it is there already.
+    if (addend >= Addend::full && a.rank() == 2 && in[2].rank() == 2 && in[2].cols() == n &&
+        in[2].rows() == (ta == Transpose::yes ? a.cols() : a.rows()))
+      return in[2];
     const Shape out = ta == Transpose::yes ? Shape{a[1], n} : a.with(-1, n);
     if (addend == Addend::row && (in[2].size() != n || in[2].cols() != n))
       in.reject(fmt::format("a bias of shape {} came; needed [{}]", to_string(in[2]), n));
