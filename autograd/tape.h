@@ -211,6 +211,8 @@ class Tape {
   /// Everything recorded while the result lives belongs to this module, inside the enclosing one.
   [[nodiscard]] Scope scope(std::string_view name);
   [[nodiscard]] Scope at_step(Index t) { return Scope(step_, t); }
+  Index time_step() const { return step_; }
+  std::uint32_t current_scope() const { return static_cast<std::uint32_t>(scope_); }
   /// "encoder.forward.lstm"; "" for the outermost scope.
   std::string scope_path(std::uint32_t scope) const;
 
@@ -231,7 +233,10 @@ class Tape {
     Observer& observer_;
   };
   [[nodiscard]] Attachment attach(Observer& observer) { return Attachment(*this, observer); }
-  /// For recurrences: tells the observers of a state.
+  /// For recurrences: tells the observers of a step, and of the state after it.
+  void announce_step(const Step& step) {
+    for (Observer* o : observers_) o->step(*this, step);
+  }
   void announce_state(std::span<const Var> fields) {
     for (Observer* o : observers_) o->state(*this, fields);
   }
