@@ -16,31 +16,24 @@ namespace unroll::autograd {
 
 // -- Gradient memory.
 
-// The bytes of its root that a value spans; with gaps, if it is a slice of columns.
-Tape::Range Tape::range_of(const Value& v) const {
-  const Index begin = v.data - roots_[v.root].data, rows = v.shape.rows(), cols = v.shape.cols();
-  const Index elements = rows == 0 || cols == 0 ? 0 : (rows - 1) * v.stride + cols;
-  return {begin, begin + elements * static_cast<Index>(size_of(dtype_))};
-}
-
-void Tape::complete(Root& root, Range range) {
+void Tape::complete(Root& root, Index begin, Index end) {
   auto zero = [&](Index from, Index to) {
     std::memset(root.gradient + from, 0, static_cast<std::size_t>(to - from));
   };
-  if (range.begin >= range.end) return;
+  if (begin >= end) return;
   if (root.valid_begin == root.valid_end) {
-    zero(range.begin, range.end);
-    root.valid_begin = range.begin;
-    root.valid_end = range.end;
+    zero(begin, end);
+    root.valid_begin = begin;
+    root.valid_end = end;
     return;
   }
-  if (range.begin < root.valid_begin) {
-    zero(range.begin, root.valid_begin);
-    root.valid_begin = range.begin;
+  if (begin < root.valid_begin) {
+    zero(begin, root.valid_begin);
+    root.valid_begin = begin;
   }
-  if (range.end > root.valid_end) {
-    zero(root.valid_end, range.end);
-    root.valid_end = range.end;
+  if (end > root.valid_end) {
+    zero(root.valid_end, end);
+    root.valid_end = end;
   }
 }
 
@@ -61,17 +54,17 @@ Root& Tape::with_gradient(std::uint32_t id) {
 }
 
 // Takes a range in which nothing has been added yet; the caller will assign all of it.
-bool Tape::claim(Root& root, Range range) {
-  if (range.begin >= range.end) return false;
+bool Tape::claim(Root& root, Index begin, Index end) {
+  if (begin >= end) return false;
   if (root.valid_begin == root.valid_end) {
-    root.valid_begin = range.begin;
-    root.valid_end = range.end;
-  } else if (range.begin >= root.valid_end) {
-    complete(root, {root.valid_begin, range.begin});
-    root.valid_end = range.end;
-  } else if (range.end <= root.valid_begin) {
-    complete(root, {range.end, root.valid_end});
-    root.valid_begin = range.begin;
+    root.valid_begin = begin;
+    root.valid_end = end;
+  } else if (begin >= root.valid_end) {
+    complete(root, root.valid_begin, begin);
+    root.valid_end = end;
+  } else if (end <= root.valid_begin) {
+    complete(root, end, root.valid_end);
+    root.valid_begin = begin;
   } else {
     return false;
   }
@@ -108,12 +101,12 @@ unsigned Tape::gradient_memory(std::span<const std::uint32_t> ids, unsigned want
       if (const unsigned i = others & -others; values_[ids[static_cast<std::size_t>(std::countr_zero(i))]].root == one.root)
         seen |= i | run;
     const Index begin = one.data - root.data, width = end - one.data;
-    const Range range{begin, width == 0 || rows == 0 ? begin : begin + (rows - 1) * stride * scalar + width};
+    const Index last = width == 0 || rows == 0 ? begin : begin + (rows - 1) * stride * scalar + width;
     const bool whole = (width == stride * scalar || rows == 1) && !(run & (summed | seen));
-    if (whole && claim(root, range))
+    if (whole && claim(root, begin, last))
       fresh |= run;
     else
-      complete(root, range);
+      complete(root, begin, last);
   }
   return fresh;
 }
@@ -121,7 +114,7 @@ unsigned Tape::gradient_memory(std::span<const std::uint32_t> ids, unsigned want
 Gradients::Entry* Tape::sparse_entry(std::uint32_t id) {
   Root& root = roots_[values_[id].root];
   if (!root.parameter || values_[id].view) return nullptr;
-  if (root.gradient) complete(root);
+  if (root.gradient) complete(root, 0, root.bytes);
   return &gradients_->of(*root.parameter, dtype_);
 }
 
@@ -135,8 +128,7 @@ void Tape::release(Root& root) {
 bool Tape::reached(const Value& output) const {
   const Root& root = roots_[output.root];
   if (!root.gradient) return false;
-  const Range range = range_of(output);
-  return range.begin < root.valid_end && range.end > root.valid_begin;
+  return begin_of(output) < root.valid_end && end_of(output) > root.valid_begin;
 }
 
 // -- Deferred products.
@@ -177,7 +169,7 @@ Tape& Tape::inner() {
 Gradients& Tape::running_gradients() {
   for (const Bound& b : bound_)
     if (lives(b))
-      if (Root& root = roots_[values_[b.value].root]; root.gradient) complete(root);
+      if (Root& root = roots_[values_[b.value].root]; root.gradient) complete(root, 0, root.bytes);
   return *gradients_;
 }
 
@@ -259,7 +251,7 @@ void Tape::backward_node(std::uint32_t index) {
   if (any) {
     for (std::uint32_t o = 0; o < node.output_count; ++o) {
       const Value& output = values_[node.first_output + o];
-      complete(with_gradient(output.root), range_of(output));
+      complete(with_gradient(output.root), begin_of(output), end_of(output));
     }
     if (node.hooked) call_hooks(index);
     run(index, Phase::backward, [&] { node.table->backward(*this, node); });
@@ -305,7 +297,7 @@ Tensor Tape::gradient_tensor(std::uint32_t id) {
   const Value& v = values_[id];
   Tensor result(v.shape, dtype_);
   if (!reached(v)) return result;
-  complete(roots_[v.root], range_of(v));
+  complete(roots_[v.root], begin_of(v), end_of(v));
   dispatch(dtype_, [&]<class T>() {
     copy(View<const T>{reinterpret_cast<const T*>(gradient_of(v)), v.shape, v.stride}, result.view<T>());
   });

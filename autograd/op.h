@@ -14,6 +14,13 @@
 //   int aliased() const     the input whose memory the output overwrites and shares, or -1 (see Tape::open)
 //   int deferred() const    the input whose gradient backward defers, or -1 (see Backward::defer)
 //   static constexpr bool has_parameters = true     it has a derivative even where no input wants one
+//
+// In place of forward it may have
+//
+//   template <class T> auto prepare(const Forward<T>&) const
+//
+// which finds out where things lie and returns a plain struct whose operator() does what forward does, as often
+// as it is called (Tape::replay), and keeps nothing.
 #pragma once
 #include <algorithm>
 #include <cstring>
@@ -115,12 +122,8 @@ class Backward {
   }
   /// d_in of all inputs in `wanted` at once, a bit each; returns the bits of those that are fresh. Blocks of
   /// columns side by side are fresh together. Those in `summed` never are: they are zeroed instead.
-  unsigned d_in(unsigned wanted, unsigned summed, T** memory) const {
-    std::byte* bytes[32];
-    const unsigned fresh = tape_.gradient_memory({node_.inputs, node_.input_count}, wanted, summed, bytes);
-    for (std::uint32_t i = 0; i < node_.input_count; ++i)
-      if (wanted >> i & 1) memory[i] = reinterpret_cast<T*>(bytes[i]);
-    return fresh;
+  unsigned d_in(unsigned wanted, unsigned summed, std::byte** memory) const {
+    return tape_.gradient_memory({node_.inputs, node_.input_count}, wanted, summed, memory);
   }
   /// For an input that is a whole parameter: where single rows of its gradient are added. Else nullptr.
   Gradients::Entry* sparse(int i) const { return tape_.sparse_entry(node_.inputs[i]); }
@@ -161,6 +164,7 @@ struct OpTable {
   const char* (*name)(const void* op);
   void (*forward)(Tape&, const Node&);
   void (*backward)(Tape&, const Node&);
+  Tape::Replay::Call (*prepare)(Tape&, const Node&);
   bool reads_output;  // backward needs the numbers that forward wrote
   const char* type;   // C++ type of the op, for the test that no op goes untested
 };
@@ -182,7 +186,28 @@ void op_forward(Tape& tape, const Node& node) {
   const O& op = *static_cast<const O*>(node.op);
   dispatch(tape.dtype(), [&]<class T>() {
     Forward<T> context(tape, node);
-    op.forward(context);
+    if constexpr (requires { op.prepare(context); })
+      op.prepare(context)();
+    else
+      op.forward(context);
+  });
+}
+template <class O>
+Tape::Replay::Call op_prepare(Tape& tape, const Node& node) {
+  const O& op = *static_cast<const O*>(node.op);
+  return dispatch(tape.dtype(), [&]<class T>() -> Tape::Replay::Call {
+    Forward<T> context(tape, node);
+    auto keep = [&]<class F>(const F& f) -> Tape::Replay::Call {
+      static_assert(std::is_trivially_destructible_v<F>, "it lies in the arena and is never destroyed");
+      return {[](const void* state) { (*static_cast<const F*>(state))(); },
+              new (tape.arena().allocate_record(sizeof(F), alignof(F))) F(f)};
+    };
+    if constexpr (requires { op.prepare(context); })
+      return keep(op.prepare(context));
+    else
+      return keep([&tape, index = &node - tape.nodes().data()] {
+        op_forward<O>(tape, tape.nodes()[static_cast<std::size_t>(index)]);
+      });
   });
 }
 template <class O>
@@ -202,7 +227,7 @@ OpTable register_op(const OpTable* table) {
   static_assert(std::is_trivially_destructible_v<O> && std::is_trivially_copyable_v<O>,
                 "an op is a plain struct: it lives in the arena and is never destroyed");
   all_ops().push_back(table);
-  return {op_name<O>, op_forward<O>, op_backward<O>, O::reads_outputs != 0, type_name<O>()};
+  return {op_name<O>, op_forward<O>, op_backward<O>, op_prepare<O>, O::reads_outputs != 0, type_name<O>()};
 }
 
 }  // namespace detail

@@ -122,7 +122,7 @@ bool Tape::lives(const Bound& b) const {
 Var Tape::borrow(std::byte* numbers, const Shape& shape, Index stride) {
   const std::uint32_t id = add_root(shape, numbers, false);
   values_[id].stride = static_cast<std::int32_t>(stride);
-  roots_.back().bytes = range_of(values_[id]).end;
+  roots_.back().bytes = end_of(values_[id]);
   return handle(id);
 }
 
@@ -170,12 +170,12 @@ Var Tape::parameter(const Parameter& parameter) {
 
 // -- Views.
 
-Var Tape::add_view(std::uint32_t of, const Shape& shape, Index stride, Index offset) {
-  const auto id = static_cast<std::uint32_t>(values_.size());
+// Of the shape of `of`; the caller changes it where it lies.
+Value& Tape::add_view(std::uint32_t of, Index stride, Index offset) {
   Value& v = values_.emplace_back();
   const Value& base = values_[of];
   v.data = base.data + offset * static_cast<Index>(size_of(dtype_));
-  v.shape = shape;
+  v.shape = base.shape;
   v.stride = static_cast<std::int32_t>(stride);
   v.root = base.root;
   v.node = base.node;
@@ -183,7 +183,7 @@ Var Tape::add_view(std::uint32_t of, const Shape& shape, Index stride, Index off
   v.view = true;
   v.zero = base.zero;
   roots_[v.root].viewed = true;
-  return handle(id);
+  return v;
 }
 
 Var Tape::rows(Var x, Index begin, Index count, Where where) {
@@ -196,9 +196,10 @@ Var Tape::rows(Var x, Index begin, Index count, Where where) {
              "{} rows from {} on of a value of shape {} came; needed 0 <= begin and begin + count <= {}",
              count, begin, to_string(v.shape), extent),
          where);
-  if (v.shape.rank() == 1) return add_view(id, Shape{count}, count, begin);
-  const Index rows_each = extent == 0 ? 0 : v.shape.rows() / extent;
-  return add_view(id, v.shape.with(0, count), v.stride, begin * rows_each * v.stride);
+  const bool flat = v.shape.rank() == 1;
+  const Index step = flat ? 1 : extent == 0 ? 0 : v.shape.rows() / extent * v.stride;
+  add_view(id, flat ? count : v.stride, begin * step).shape.set(0, count);
+  return last();
 }
 
 Var Tape::columns(Var x, Index begin, Index count, Where where) {
@@ -210,7 +211,8 @@ Var Tape::columns(Var x, Index begin, Index count, Where where) {
              "{} columns from {} on of a value of shape {} came; needed 0 <= begin and begin + count <= {}",
              count, begin, to_string(v.shape), v.shape.rank() == 0 ? 0 : v.shape.cols()),
          where);
-  return add_view(id, v.shape.with(-1, count), v.stride, begin);
+  add_view(id, v.stride, begin).shape.set(-1, count);
+  return last();
 }
 
 void Tape::split(Var x, std::span<Var> parts, Where where) {
@@ -222,11 +224,11 @@ void Tape::split(Var x, std::span<Var> parts, Where where) {
          fmt::format("a value of shape {} came; needed a number of columns divisible by {}", to_string(whole),
                      count),
          where);
-  const Index each = whole.cols() / count;
-  const Shape shape = whole.with(-1, each);
-  const Index stride = values_[id].stride;
-  for (Index i = 0; i < count; ++i)
-    parts[static_cast<std::size_t>(i)] = add_view(id, shape, stride, i * each);
+  const Index each = whole.cols() / count, stride = values_[id].stride;
+  for (Index i = 0; i < count; ++i) {
+    add_view(id, stride, i * each).shape.set(-1, each);
+    parts[static_cast<std::size_t>(i)] = last();
+  }
 }
 
 Var Tape::reshape(Var x, const Shape& shape, Where where) {
@@ -237,8 +239,11 @@ Var Tape::reshape(Var x, const Shape& shape, Where where) {
          fmt::format("{} elements of shape {} came for shape {}; needed {}", v.shape.size(),
                      to_string(v.shape), to_string(shape), shape.size()),
          where);
-  if (v.stride == v.shape.cols() || v.shape.rows() <= 1) return add_view(id, shape, shape.cols(), 0);
-  if (shape.cols() == v.shape.cols()) return add_view(id, shape, v.stride, 0);
+  const bool contiguous = v.stride == v.shape.cols() || v.shape.rows() <= 1;
+  if (contiguous || shape.cols() == v.shape.cols()) {
+    add_view(id, contiguous ? shape.cols() : v.stride, 0).shape = shape;
+    return last();
+  }
   fail("reshape",
        fmt::format("a slice of columns of shape {} came for shape {}; needed the same number of columns, "
                    "or a copy (concat) first",
@@ -261,7 +266,8 @@ Var Tape::open(Var x, Where where) {
   if (roots_[v.root].read || roots_[v.root].keeps_gradient) return {};
   for (std::size_t i = id; i < values_.size(); ++i)
     if (values_[i].root == v.root) values_[i].closed = true;
-  return add_view(id, v.shape, v.stride, 0);
+  add_view(id, v.stride, 0);
+  return last();
 }
 
 Var Tape::join(std::span<const Var> pieces, Where where) {
@@ -349,7 +355,7 @@ std::uint32_t Tape::begin_node(const OpTable* table, const void* op, std::span<c
   node.wants_gradient = wants;
   for (const Shape& shape : outputs) {
     if (aliased >= 0)
-      add_view(ids[aliased], shape, values_[ids[aliased]].stride, 0);
+      add_view(ids[aliased], values_[ids[aliased]].stride, 0).shape = shape;
     else
       add_root(shape, arena_.allocate(static_cast<std::size_t>(shape.size()) * size_of(dtype_)), wants);
     Value& v = values_.back();
@@ -385,8 +391,17 @@ Tape::Frame::~Frame() {
   tape_.arena_.rewind(mark_);
 }
 
-void Tape::replay(std::size_t begin, std::size_t end) {
-  for (std::size_t n = begin; n < end; ++n) run_forward(static_cast<std::uint32_t>(n));
+Tape::Replay Tape::replay(std::size_t begin, std::size_t end) {
+  Replay replay;
+  replay.tape_ = this;
+  for (std::size_t n = begin; n < end; ++n) replay.calls_.push_back(nodes_[n].table->prepare(*this, nodes_[n]));
+  return replay;
+}
+
+void Tape::Replay::operator()() const {
+  const Arena::Mark mark = tape_->arena_.mark();  // what ops keep is taken back
+  for (const Call& call : calls_) call.run(call.state);
+  tape_->arena_.rewind(mark);
 }
 
 void Tape::clear() {

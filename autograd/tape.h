@@ -189,8 +189,22 @@ class Tape {
     std::size_t values_, roots_, nodes_;
     Arena::Mark mark_;
   };
-  /// Computes nodes [begin, end) again from the numbers that their inputs hold now, into the same memory.
-  void replay(std::size_t begin, std::size_t end);
+  /// Nodes made ready to be computed again from the numbers that their inputs hold then, into the same memory.
+  class Replay {
+   public:
+    void operator()() const;
+    struct Call {
+      void (*run)(const void* state);
+      const void* state;
+    };
+
+   private:
+    friend class Tape;
+    Tape* tape_ = nullptr;
+    std::vector<Call> calls_;
+  };
+  /// Of nodes [begin, end), for as long as they are on the tape.
+  Replay replay(std::size_t begin, std::size_t end);
   /// Whether somebody has looked at numbers (Var::tensor, item, view) since clear().
   bool observed() const { return observed_; }
 
@@ -319,7 +333,8 @@ class Tape {
   bool lives(const Bound& b) const;
   Var handle(std::uint32_t id) { return Var(this, id, pass_); }
   std::uint32_t add_root(const Shape& shape, std::byte* data, bool wants);
-  Var add_view(std::uint32_t of, const Shape& shape, Index stride, Index offset);
+  Value& add_view(std::uint32_t of, Index stride, Index offset);
+  Var last() { return handle(static_cast<std::uint32_t>(values_.size() - 1)); }
   std::uint32_t begin_node(const OpTable* table, const void* op, std::span<const Var> inputs,
                            std::span<const Shape> outputs, int aliased, int deferred, bool wants,
                            Where where);
@@ -334,15 +349,16 @@ class Tape {
     for (Observer* o : observers_) o->end(*this, node, phase);
   }
   void run_forward(std::uint32_t node);
-  // Bytes of a root.
-  struct Range {
-    Index begin, end;
-  };
-  Range range_of(const Value& v) const;
+  // The bytes of its root that a value spans, with gaps if it is a slice of columns.
+  Index begin_of(const Value& v) const { return v.data - roots_[v.root].data; }
+  Index end_of(const Value& v) const {
+    const Index rows = v.shape.rows(), cols = v.shape.cols();
+    const Index elements = rows == 0 || cols == 0 ? 0 : (rows - 1) * v.stride + cols;
+    return begin_of(v) + elements * static_cast<Index>(size_of(dtype_));
+  }
   Root& with_gradient(std::uint32_t root);
-  static bool claim(Root& root, Range range);
-  static void complete(Root& root, Range range);
-  static void complete(Root& root) { complete(root, {0, root.bytes}); }
+  static bool claim(Root& root, Index begin, Index end);
+  static void complete(Root& root, Index begin, Index end);
   bool reached(const Value& output) const;
   void settle(std::uint32_t node);  // one node less may defer a product for an input of it
   void release(Root& root);

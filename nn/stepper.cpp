@@ -58,7 +58,7 @@ void Stepper::finish_recording(Var output, Where where) {
                    "same at every step",
                    where);
   output = ops::contiguous(output);
-  end_ = tape_->nodes().size();
+  step_ = tape_->replay(begin_, tape_->nodes().size());
   const autograd::Value& y = tape_->value(output.index());
   output_ = y.data;
   output_size_ = static_cast<std::size_t>(y.shape.size());
@@ -69,9 +69,8 @@ void Stepper::finish_recording(Var output, Where where) {
 }
 
 void Stepper::run() {
-  const FlushDenormals flush;       // a state that decays to nothing would take a hundred times as long
-  const Tape::Frame frame(*tape_);  // takes back what ops keep
-  tape_->replay(begin_, end_);
+  const FlushDenormals flush;  // a state that decays to nothing would take a hundred times as long
+  step_();
   for (const Move& m : moves_) std::memcpy(m.to, m.from, m.bytes);
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "ops/packed.h"
 #include "ops/row_kernels.h"
@@ -31,30 +32,47 @@ constexpr Index kPackedRows = 128;                              // at most, agai
 constexpr std::size_t kSmallMatrix = std::size_t{256} * 1024;   // bytes: at any number of rows
 constexpr std::size_t kCachedMatrix = std::size_t{512} * 1024;  // bytes: fast enough without packing
 
-// c = addend + a op(b), where b are the numbers of value `id`, the right operand of a node that may defer.
-// The addend is as in ops/packed.h.
+// c = addend + a op(b) by the kernel that was chosen. The addend is as in ops/packed.h.
 template <class T>
-void multiply_add(Tape& tape, std::uint32_t id, Transpose tb, const View<const T>& a, const View<const T>& b,
-                  const View<const T>& addend, const View<T>& c) {
-  const std::size_t bytes = static_cast<std::size_t>(b.size()) * sizeof(T);
-  if (!kPackedPays || (c.rows() > kPackedRows && bytes > kSmallMatrix)) {
+struct Product {
+  enum class By { blas, matrix, packed };
+
+  By by = By::blas;
+  Transpose ta, tb;
+  View<const T> a, b, addend = {};
+  View<T> c;
+  Packed<T> packed = {};
+  mutable Sweep sweep = Sweep::forth;  // of the next call
+
+  void operator()() const {
+    const Sweep now = std::exchange(sweep, sweep == Sweep::forth ? Sweep::back : Sweep::forth);
+    if (by == By::matrix) return multiply<T>(a, b, addend, c, now);
+    if (by == By::packed) return multiply<T>(a, packed, addend, c, now);
     if (addend.data && addend.data != c.data) copy_rows(addend, c);
-    return gemm(Transpose::no, tb, a, b, addend.data ? T(1) : T(0), c);
+    gemm(ta, tb, a, b, addend.data ? T(1) : T(0), c);
   }
+};
+
+// Chooses for a right operand whose numbers b are those of value `id`, and packs it where that is kept for the
+// pass. A product with a transposed is left to OpenBLAS.
+template <class T>
+void choose(Product<T>& p, Tape& tape, std::uint32_t id) {
+  using By = typename Product<T>::By;
+  const std::size_t bytes = static_cast<std::size_t>(p.b.size()) * sizeof(T);
+  if (!kPackedPays || p.ta == Transpose::yes || (p.c.rows() > kPackedRows && bytes > kSmallMatrix)) return;
   const autograd::Operand& factor = tape.operand(id);
-  const int which = tb == Transpose::yes;
-  // In forward: so far.
-  const bool single = (tape.consumed() ? factor.pending : factor.uses) <= 1 && !factor.forms[which];
-  if (tb == Transpose::no && c.cols() % direct_columns<T>() == 0 && (single || bytes <= kCachedMatrix))
-    return multiply<T>(a, b, addend, c);
-  const Index count = packed_size<T>(a.cols(), c.cols());
-  if (single && tape.consumed()) {
-    const autograd::Scratch<T> memory(tape.pool(), count);
-    return multiply<T>(a, pack(tb, b, memory.data()), addend, c);
-  }
-  const std::byte* packed = tape.form(id, which, static_cast<std::size_t>(count) * sizeof(T),
-                                      [&](std::byte* memory) { pack(tb, b, reinterpret_cast<T*>(memory)); });
-  multiply<T>(a, Packed<T>{reinterpret_cast<const T*>(packed), a.cols(), c.cols()}, addend, c);
+  const int which = p.tb == Transpose::yes;
+  const std::uint32_t uses = tape.consumed() ? factor.pending : factor.uses;  // in forward: so far
+  const bool single = uses <= 1 && !factor.forms[which];
+  p.sweep = uses % 2 == 0 ? Sweep::forth : Sweep::back;
+  p.by = By::matrix;
+  if (p.tb == Transpose::no && p.c.cols() % direct_columns<T>() == 0 && (single || bytes <= kCachedMatrix)) return;
+  p.by = By::packed;
+  p.packed = {nullptr, p.a.cols(), p.c.cols()};
+  if (single && tape.consumed()) return;  // the caller packs it for this once
+  const auto size = static_cast<std::size_t>(packed_size<T>(p.a.cols(), p.c.cols())) * sizeof(T);
+  p.packed.data = reinterpret_cast<const T*>(tape.form(
+      id, which, size, [&](std::byte* memory) { pack(p.tb, p.b, reinterpret_cast<T*>(memory)); }));
 }
 
 // -- Deferred products: d_b += sum of left' right over all uses of b.
@@ -204,21 +222,15 @@ struct MatMul {
   }
 
   template <class T>
-  void forward(Forward<T>& context) const {
-    const View<T> out = context.out();
-    if (ta == Transpose::no)
-      multiply_add<T>(context.tape(), context.id(1), tb, context.in(0), context.in(1), begin(context, out),
-                      out);
-    else
-      gemm(ta, tb, context.in(0), context.in(1), T(0), out);
-  }
-
-  template <class T>
-  View<const T> begin(Forward<T>& context, const View<T>& out) const {
-    if (addend == Addend::none) return {};
-    if (addend == Addend::in_place) return out;
-    const View<const T> from = context.in(2);
-    return {from.data, out.shape, addend == Addend::row ? 0 : from.stride};
+  Product<T> prepare(const Forward<T>& context) const {
+    Product<T> p{.ta = ta, .tb = tb, .a = context.in(0), .b = context.in(1), .c = context.out()};
+    if (addend == Addend::in_place) p.addend = p.c;
+    if (addend == Addend::row || addend == Addend::full) {
+      const View<const T> from = context.in(2);
+      p.addend = {from.data, p.c.shape, addend == Addend::row ? 0 : from.stride};
+    }
+    choose(p, context.tape(), context.id(1));
+    return p;
   }
 
   template <class T>
@@ -226,10 +238,17 @@ struct MatMul {
     const View<const T> a = context.in(0), b = context.in(1), d_out = context.d_out();
     if (context.wants(0)) {
       const Into<T> d_a = context.d_in(0);
-      if (ta == Transpose::no)
-        multiply_add<T>(context.tape(), context.id(1), !tb, d_out, b,
-                        {d_a.fresh ? nullptr : d_a.view.data, d_a.view.shape, d_a.view.stride}, d_a.view);
-      else
+      if (ta == Transpose::no) {
+        Product<T> p{.ta = ta, .tb = !tb, .a = d_out, .b = b, .c = d_a.view};
+        if (!d_a.fresh) p.addend = d_a.view;
+        choose(p, context.tape(), context.id(1));
+        std::optional<autograd::Scratch<T>> packed_once;
+        if (p.by == Product<T>::By::packed && !p.packed.data) {
+          packed_once.emplace(context.tape().pool(), packed_size<T>(p.packed.rows, p.packed.cols));
+          p.packed = pack(!tb, b, packed_once->data());
+        }
+        p();
+      } else
         gemm(tb, Transpose::yes, b, d_out, d_a.fresh ? T(0) : T(1), d_a.view);
     }
     if (context.wants(1)) {

@@ -136,45 +136,68 @@ struct Pointwise {
     }
   }
   template <class T>
-  void forward(Forward<T>& context) const {
-    run_forward(context, std::make_index_sequence<N>{}, std::make_index_sequence<outputs>{});
+  auto prepare(const Forward<T>& context) const {
+    return Loop<T>(*this, context);
   }
   template <class T>
   void backward(Backward<T>& context) const {
-    run_backward(context, std::make_index_sequence<N>{}, std::make_index_sequence<outputs>{});
+    run_backward(context, Operands{}, Results{});
   }
 
  private:
-  // Where nothing is repeated and all operands are contiguous, the rows are taken as one long row (`flat`).
-  template <class T, std::size_t... I, std::size_t... O>
-  void run_forward(Forward<T>& context, std::index_sequence<I...>, std::index_sequence<O...>) const {
-    const View<T> out[] = {context.out(O)...};
-    const View<const T> in[] = {context.in(I)...};
-    const Index size = out[0].size();
-    const bool flat = ((in[I].contiguous() && in[I].size() == size) && ...);
-    const Index rows = flat ? 1 : out[0].rows(), cols = flat ? size : out[0].cols();
-    const detail::Stream<const T> x[] = {{in[I].data, in[I], rows, size}...};
-    const detail::Stream<T> y[] = {{out[O].data, out[O], rows, size}...};
-    detail::Staged<T> staged[N], results[outputs];
-    constexpr Index lanes = Pack<T>::lanes;
-    for (Index r = 0; r < rows; ++r) {
-      const T* from[] = {x[I].begin(r, staged[I])...};
-      T* to[] = {y[O].row(r)...};
-      for (Index c = 0; c < cols; c += lanes) {
-        const Index count = std::min(lanes, cols - c);
-        T* whole[] = {to[O]...};
-        if (count < lanes) {
-          ((from[I] = x[I].partial(from[I], count, staged[I])), ...);
-          ((to[O] = results[O].numbers), ...);
+  using Operands = std::make_index_sequence<N>;
+  using Results = std::make_index_sequence<outputs>;
+
+  // Forward over all rows. Where nothing is repeated and all operands are contiguous, they are one long row.
+  template <class T>
+  class Loop {
+   public:
+    Loop(const Pointwise& op, const Forward<T>& context) : Loop(op.f, context, Operands{}, Results{}) {}
+    void operator()() const { run(Operands{}, Results{}); }
+
+   private:
+    template <std::size_t... I, std::size_t... O>
+    Loop(const F& function, const Forward<T>& context, std::index_sequence<I...>, std::index_sequence<O...>)
+        : Loop(function, {context.in(I)...}, {context.out(O)...}, Operands{}, Results{}) {}
+    template <std::size_t... I, std::size_t... O>
+    Loop(const F& function, const View<const T> (&in)[N], const View<T> (&out)[outputs],
+         std::index_sequence<I...>, std::index_sequence<O...>)
+        : f(function),
+          flat(((in[I].contiguous() && in[I].size() == out[0].size()) && ...)),
+          rows(flat ? 1 : out[0].rows()),
+          cols(flat ? out[0].size() : out[0].cols()),
+          x{{in[I].data, in[I], rows, out[0].size()}...},
+          y{{out[O].data, out[O], rows, out[0].size()}...} {}
+
+    template <std::size_t... I, std::size_t... O>
+    void run(std::index_sequence<I...>, std::index_sequence<O...>) const {
+      detail::Staged<T> staged[N], results[outputs];
+      constexpr Index lanes = Pack<T>::lanes;
+      for (Index r = 0; r < rows; ++r) {
+        const T* from[] = {x[I].begin(r, staged[I])...};
+        T* to[] = {y[O].row(r)...};
+        for (Index c = 0; c < cols; c += lanes) {
+          const Index count = std::min(lanes, cols - c);
+          T* whole[] = {to[O]...};
+          if (count < lanes) {
+            ((from[I] = x[I].partial(from[I], count, staged[I])), ...);
+            ((to[O] = results[O].numbers), ...);
+          }
+          const auto result = f(Pack<T>::load(from[I])...);
+          (Pack<T>(detail::output_of<O>(result)).store(to[O]), ...);
+          if (count < lanes) (y[O].put(results[O].numbers, whole[O], count, true), ...);
+          ((from[I] += x[I].step), ...);
+          ((to[O] += lanes), ...);
         }
-        const auto result = f(Pack<T>::load(from[I])...);
-        (Pack<T>(detail::output_of<O>(result)).store(to[O]), ...);
-        if (count < lanes) (y[O].put(results[O].numbers, whole[O], count, true), ...);
-        ((from[I] += x[I].step), ...);
-        ((to[O] += lanes), ...);
       }
     }
-  }
+
+    [[no_unique_address]] F f;
+    bool flat;
+    Index rows, cols;
+    detail::Stream<const T> x[N];
+    detail::Stream<T> y[outputs];
+  };
 
   // Where the gradient of one input goes; nowhere, if nobody wants it.
   template <class T>
@@ -195,13 +218,13 @@ struct Pointwise {
     const bool flat = (d_out[O].contiguous() && ...) && ((in[I].contiguous() && in[I].size() == size) && ...);
     const unsigned wanted = ((context.wants(I) ? 1u << I : 0u) | ...);
     const unsigned repeated = ((in[I].size() != size ? 1u << I : 0u) | ...);
-    T* memory[N] = {};
+    std::byte* memory[N] = {};
     const unsigned fresh = context.d_in(wanted, repeated, memory);
     const Index rows = flat ? 1 : d_out[0].rows(), cols = flat ? size : d_out[0].cols();
     const detail::Stream<const T> x[] = {{in[I].data, in[I], rows, size}...};
     const detail::Stream<const T> dy[] = {{d_out[O].data, d_out[O], rows, size}...};
     Target<T> target[] = {
-        {{memory[I], in[I], rows, size}, nullptr, nullptr, (wanted >> I & 1) != 0, (fresh >> I & 1) != 0}...};
+        {{reinterpret_cast<T*>(memory[I]), in[I], rows, size}, nullptr, nullptr, (wanted >> I & 1) != 0, (fresh >> I & 1) != 0}...};
     detail::Staged<T> staged[N], seeds[outputs], sums[N], parts[N];
     constexpr Index lanes = Pack<T>::lanes;
     for (Index r = 0; r < rows; ++r) {
