@@ -98,7 +98,8 @@ unsigned Tape::gradient_memory(std::span<const std::uint32_t> ids, unsigned want
     }
     rest &= ~run;
     for (unsigned others = rest & ~seen; others != 0; others &= others - 1)
-      if (const unsigned i = others & -others; values_[ids[static_cast<std::size_t>(std::countr_zero(i))]].root == one.root)
+      if (const unsigned i = others & -others;
+          values_[ids[static_cast<std::size_t>(std::countr_zero(i))]].root == one.root)
         seen |= i | run;
     const Index begin = one.data - root.data, width = end - one.data;
     const Index last = width == 0 || rows == 0 ? begin : begin + (rows - 1) * stride * scalar + width;
@@ -159,8 +160,10 @@ void Tape::settle(std::uint32_t node) {
 
 // -- Passes within this one.
 
-Tape& Tape::inner() {
+Tape& Tape::inner(const Node& node) {
   if (!inner_) inner_ = std::make_unique<Tape>(dtype_);
+  inner_->scopes_ = scopes_;
+  inner_->scope_ = static_cast<std::int32_t>(node.scope);
   inner_->poison(poisoned_);
   inner_->observers_ = observers_;
   return *inner_;

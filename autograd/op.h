@@ -19,8 +19,8 @@
 //
 //   template <class T> auto prepare(const Forward<T>&) const
 //
-// which finds out where things lie and returns a plain struct whose operator() does what forward does, as often
-// as it is called (Tape::replay), and keeps nothing.
+// which finds out where things lie and returns a plain struct whose operator() does what forward does, as
+// often as it is called (Tape::replay), and keeps nothing.
 #pragma once
 #include <algorithm>
 #include <cstring>
@@ -77,6 +77,7 @@ class Forward {
   }
   /// The tape and the position of input i there, for what a value keeps: Tape::form, Tape::operand.
   Tape& tape() const { return tape_; }
+  Tape& inner() const { return tape_.inner(node_); }
   std::uint32_t id(int i) const { return node_.inputs[i]; }
   Scratch<T> scratch(Index count) const { return Scratch<T>(tape_.pool(), count); }
 
@@ -142,6 +143,7 @@ class Backward {
   }
   /// The tape and the position of input i there, for what a value keeps: Tape::form, Tape::operand.
   Tape& tape() const { return tape_; }
+  Tape& inner() const { return tape_.inner(node_); }
   std::uint32_t id(int i) const { return node_.inputs[i]; }
   Scratch<T> scratch(Index count) const { return Scratch<T>(tape_.pool(), count); }
 

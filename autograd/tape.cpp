@@ -348,7 +348,7 @@ std::uint32_t Tape::begin_node(const OpTable* table, const void* op, std::span<c
   node.input_count = static_cast<std::uint32_t>(inputs.size());
   node.output_count = static_cast<std::uint32_t>(outputs.size());
   node.first_output = static_cast<std::uint32_t>(values_.size());
-  node.scope = static_cast<std::uint32_t>(scope_);
+  node.scope = current_scope();
   node.step = static_cast<std::int32_t>(step_);
   node.deferred = deferred;
   node.where = where;
@@ -394,7 +394,8 @@ Tape::Frame::~Frame() {
 Tape::Replay Tape::replay(std::size_t begin, std::size_t end) {
   Replay replay;
   replay.tape_ = this;
-  for (std::size_t n = begin; n < end; ++n) replay.calls_.push_back(nodes_[n].table->prepare(*this, nodes_[n]));
+  for (std::size_t n = begin; n < end; ++n)
+    replay.calls_.push_back(nodes_[n].table->prepare(*this, nodes_[n]));
   return replay;
 }
 
@@ -407,6 +408,7 @@ void Tape::Replay::operator()() const {
 void Tape::clear() {
   if (gradients_) fail("clear", "a call came while backward runs; needed it before or after");
   ++pass_;
+  own_scopes_.new_pass();
   observed_ = false;
   arena_.clear();
   lasting_.clear();
@@ -426,25 +428,6 @@ void Tape::poison(bool on) {
   arena_.poison(on);
   lasting_.poison(on);
   pool_.poison(on);
-}
-
-// -- Scopes.
-
-Tape::Scope Tape::scope(std::string_view name) {
-  for (std::size_t i = 0; i < scopes_.size(); ++i)
-    if (scopes_[i].parent == scope_ && scopes_[i].name == name)
-      return Scope(scope_, static_cast<std::int64_t>(i));
-  scopes_.push_back({std::string(name), scope_});
-  return Scope(scope_, static_cast<std::int64_t>(scopes_.size() - 1));
-}
-
-std::string Tape::scope_path(std::uint32_t scope) const {
-  std::string path;
-  for (std::int64_t s = scope == kNone ? -1 : static_cast<std::int64_t>(scope); s >= 0;
-       s = scopes_[static_cast<std::size_t>(s)].parent)
-    path = path.empty() ? scopes_[static_cast<std::size_t>(s)].name
-                        : scopes_[static_cast<std::size_t>(s)].name + "." + path;
-  return path;
 }
 
 }  // namespace unroll::autograd

@@ -1,9 +1,9 @@
 // The tape: what was computed in one pass, and the walk back over it.
 //
-// A pass is a few tables and an arena. A Value is a place in memory with a shape; a Node is one application of
-// an op, from input values to output values. A Root is a piece of memory that came with a value. A view (rows,
-// columns, a reshape) is another value inside it, without a node: its gradient lies at the same place inside
-// the root's gradient, so that slicing costs nothing in either direction.
+// A pass is a few tables and an arena. A Value is a place in memory with a shape; a Node is one application
+// of an op, from input values to output values. A Root is a piece of memory that came with a value. A view
+// (rows, columns, a reshape) is another value inside it, without a node: its gradient lies at the same place
+// inside the root's gradient, so that slicing costs nothing in either direction.
 //
 // record() appends a node and computes it (op.h). backward() walks the nodes from last to first
 // (backward.cpp); gradient memory is given out when first written and goes back to a pool when its root's
@@ -21,6 +21,7 @@
 #include "autograd/observer.h"
 #include "autograd/parameter.h"
 #include "autograd/pool.h"
+#include "autograd/scopes.h"
 #include "autograd/var.h"
 
 namespace unroll::autograd {
@@ -61,9 +62,9 @@ struct Root {
 /// A value that is a factor of products.
 struct Operand {
   std::uint32_t value;
-  std::uint32_t uses;         // nodes recorded that may defer a product for it
-  std::uint32_t pending;      // those of them that backward has not passed yet (see Backward::defer)
-  std::uint32_t first_pair;   // of the list of deferred products, in the order of backward
+  std::uint32_t uses;        // nodes recorded that may defer a product for it
+  std::uint32_t pending;     // those of them that backward has not passed yet (see Backward::defer)
+  std::uint32_t first_pair;  // of the list of deferred products, in the order of backward
   std::uint32_t last_pair;
   const std::byte* forms[2];  // the numbers in other layouts, see Tape::form
 };
@@ -75,7 +76,7 @@ struct Node {
   std::uint32_t input_count;
   std::uint32_t output_count;
   std::uint32_t first_output;
-  std::uint32_t scope;    // module path, index for Tape::scope_path
+  std::uint32_t scope;    // in Tape::scopes(), or kNone
   std::int32_t step;      // time step, -1 outside of recurrences
   std::int32_t deferred;  // the input whose gradient it defers, or -1
   Where where;
@@ -164,9 +165,9 @@ class Tape {
   /// Ends the pass: all handles become stale, all memory is kept for the next one.
   void clear();
   bool consumed() const { return consumed_.line > 0; }
-  /// For an op whose derivative is a pass of its own: a tape of the same dtype, kept, and the gradients of
-  /// the running backward, to which that pass may add.
-  Tape& inner();
+  /// For a node that is a pass of its own: a tape of the same dtype, kept, in the node's scope, and the
+  /// gradients of the running backward, to which that pass may add.
+  Tape& inner(const Node& node);
   Gradients& running_gradients();
 
   // -- Passes without backward, and passes that are run again.
@@ -189,7 +190,8 @@ class Tape {
     std::size_t values_, roots_, nodes_;
     Arena::Mark mark_;
   };
-  /// Nodes made ready to be computed again from the numbers that their inputs hold then, into the same memory.
+  /// Nodes made ready to be computed again from the numbers that their inputs hold then, into the same
+  /// memory.
   class Replay {
    public:
     void operator()() const;
@@ -222,13 +224,23 @@ class Tape {
     std::int64_t& slot_;
     std::int64_t before_;
   };
-  /// Everything recorded while the result lives belongs to this module, inside the enclosing one.
-  [[nodiscard]] Scope scope(std::string_view name);
+  /// Everything recorded while the result lives belongs to this part, inside the enclosing one.
+  [[nodiscard]] Scope scope(std::string_view name) {
+    return Scope(scope_, scopes_->enter(current_scope(), name));
+  }
+  /// The same for a module; nn::enter() is how one says it.
+  [[nodiscard]] Scope scope(const void* module, const ModuleType& type,
+                            std::optional<std::string_view> name = {}) {
+    return Scope(scope_, scopes_->enter(current_scope(), module, type, name));
+  }
   [[nodiscard]] Scope at_step(Index t) { return Scope(step_, t); }
   Index time_step() const { return step_; }
   std::uint32_t current_scope() const { return static_cast<std::uint32_t>(scope_); }
-  /// "encoder.forward.lstm"; "" for the outermost scope.
-  std::string scope_path(std::uint32_t scope) const;
+  const Scopes& scopes() const { return *scopes_; }
+  /// Of a node's scope: "encoder.layers.0.forward"; "" outside of all.
+  std::string scope_path(std::uint32_t scope) const {
+    return scope == kNone ? std::string() : scopes()[scope].path;
+  }
 
   // -- Observers.
 
@@ -310,16 +322,14 @@ class Tape {
     return form;
   }
   Gradients::Entry* sparse_entry(std::uint32_t id);
+  /// Those of the running backward, as far as they are; nullptr outside of it.
+  const Gradients* gradients() const { return gradients_; }
   /// A product to be filled in, for the gradient of a value; the root keeps its gradient until then.
   DeferredPair& defer(std::uint32_t id, std::uint32_t pinned, void (*flush)(Tape&, std::uint32_t));
   const DeferredPair& pair(std::uint32_t index) const { return pairs_[index]; }
 
  private:
   friend class Var;
-  struct ScopeRecord {
-    std::string name;
-    std::int64_t parent;
-  };
   struct Bound {
     const Parameter::Leaf* leaf;
     std::uint32_t value;
@@ -380,7 +390,8 @@ class Tape {
   std::vector<Bound> bound_;  // open-addressing table of the parameters seen in this pass
   std::size_t bound_count_ = 0;
   std::vector<Hook> hooks_;
-  std::vector<ScopeRecord> scopes_;
+  Scopes own_scopes_;
+  Scopes* scopes_ = &own_scopes_;  // an inner tape's are those of the outermost
   std::int64_t scope_ = -1;
   std::int64_t step_ = -1;
   std::int64_t silent_ = 0;

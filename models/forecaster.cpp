@@ -20,6 +20,7 @@ Forecaster::Forecaster(const ForecasterOptions& options, Generator& generator)
       output(encoder.width(), options.horizon * static_cast<Index>(options.targets.size()), generator) {}
 
 Var Forecaster::operator()(Var rows, const ops::Layout& layout, Generator* noise) const {
+  const auto scope = enter(rows.tape(), *this, "");
   return output(dropout(encoder({rows, &layout}, pooling, noise), noise));
 }
 

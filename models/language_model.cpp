@@ -39,11 +39,13 @@ Var LanguageModel::dropped(Var x, const ops::Layout& layout, Generator* noise) c
 
 Var LanguageModel::operator()(Tape& tape, std::span<const int> packed, const ops::Layout& layout,
                               nn::Carry& carry, Generator* noise) const {
+  const auto scope = enter(tape, *this, "");
   const nn::Sequence xs{dropped(tokens(tape, packed), layout, noise), &layout};
   return dropped(recurrent(xs, carry, noise).rows, layout, noise);
 }
 
 Var LanguageModel::loss(Var rows, std::span<const int> targets) const {
+  const auto scope = enter(rows.tape(), *this, "");
   return weight
              ? ops::linear_cross_entropy(rows, *weight, bias, targets)
              : ops::linear_cross_entropy(rows, tokens.weight, bias, targets, {}, ops::WeightLayout::out_in);
@@ -51,6 +53,7 @@ Var LanguageModel::loss(Var rows, std::span<const int> targets) const {
 
 double LanguageModel::total_loss(Var rows, std::span<const int> targets) const {
   Tape& tape = rows.tape();
+  const auto scope = enter(tape, *this, "");
   auto still = [&](const Parameter& p) { return tape.stop_gradient(tape.parameter(p)); };
   return ops::linear_cross_entropy(tape.stop_gradient(rows), still(weight ? *weight : tokens.weight),
                                    still(bias), targets, {.reduction = ops::Reduction::sum},
@@ -59,6 +62,7 @@ double LanguageModel::total_loss(Var rows, std::span<const int> targets) const {
 }
 
 Var LanguageModel::logits(Var rows) const {
+  const auto scope = enter(rows.tape(), *this, "");
   if (weight) return ops::affine(rows, *weight, bias);
   return ops::matmul(rows, tokens.weight, ops::Transpose::no, ops::Transpose::yes) + bias;
 }

@@ -70,6 +70,7 @@ NoteModel::NoteModel(const NetOptions& options, Generator& generator)
 }
 
 Var NoteModel::operator()(Var keys, const Layout& layout, Generator* noise) const {
+  const auto scope = enter(keys.tape(), *this, "");
   return output(dropout(recurrent({keys, &layout}, noise).rows, noise));
 }
 

@@ -33,6 +33,7 @@ Tagger::Tagger(Index vocabulary, Index alphabet, const TaggerOptions& options, G
 }
 
 Var Tagger::operator()(Tape& tape, const PackedSentences& batch, Generator* noise) const {
+  const auto scope = enter(tape, *this, "");
   Var rows = words(tape, batch.words);
   if (spells) {
     const Var letters = characters(tape, batch.characters);

@@ -44,6 +44,7 @@ Head::Head(Index in, Index classes, Generator& generator, const HeadOptions& opt
 }
 
 Var Head::operator()(Var x, Generator* noise, Where where) const {
+  const auto scope = enter(x.tape(where), *this);
   for (std::size_t i = 0; i < layers.size(); ++i) {
     if (i > 0) x = activation(x, where);
     if (dropout > 0) x = Dropout{dropout}(x, noise, where);

@@ -29,6 +29,7 @@ struct Pooling {
   /// What a recurrent layer gave. The last state is that of each direction's own end.
   template <class Scanned>
   Var operator()(const Scanned& scanned, Where where = Where::here()) const {
+    const auto scope = enter(scanned.outputs.rows.tape(where), *this);
     return kind == Pool::last ? final_state(scanned) : over_time(scanned.outputs, where);
   }
   void members(Members& m) { m("projection", projection), m("context", context); }
@@ -73,6 +74,7 @@ struct OutputLayer {
   Linear linear;
   Activation activation = ops::sigmoid;
   Sequence operator()(const Sequence& states, Where where = Where::here()) const {
+    const auto scope = enter(states.rows.tape(where), *this);
     return {activation(linear(states.rows, where), where), states.layout};
   }
   void members(Members& m) { m("linear", linear); }

@@ -103,7 +103,8 @@ void carry_over(std::span<const Var> from, std::span<const Var> to) {
   });
 }
 
-// All views are made at once, before the steps: what a step reads of them is in memory then, and not waited for.
+// All views are made at once, before the steps: what a step reads of them is in memory then, and not waited
+// for.
 Steps::Steps(Var projected, std::size_t values_before, const Layout& layout, Index begin, Index end)
     : layout_(layout), begin_(begin) {
   Tape& tape = projected.tape();
@@ -115,7 +116,8 @@ Steps::Steps(Var projected, std::size_t values_before, const Layout& layout, Ind
   const auto count = static_cast<std::size_t>(end - begin);
   Var* rows = tape.arena().allocate_array<Var>(count);
   for (Index t = begin; t < end; ++t)
-    new (&rows[t - begin]) Var(tape.rows(projected, layout.offset(t) - layout.offset(begin), layout.alive(t)));
+    new (&rows[t - begin])
+        Var(tape.rows(projected, layout.offset(t) - layout.offset(begin), layout.alive(t)));
   rows_ = {rows, count};
 }
 

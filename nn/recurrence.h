@@ -107,8 +107,8 @@ class Collage {
   std::size_t count_ = 0;
 };
 
-/// Gives a cell its time steps [begin, end), in the memory of `projected` if project() made it and nobody else
-/// has seen it.
+/// Gives a cell its time steps [begin, end), in the memory of `projected` if project() made it and nobody
+/// else has seen it.
 class Steps {
  public:
   Steps(Var projected, std::size_t values_before, const Layout& layout, Index begin, Index end);
@@ -348,6 +348,7 @@ Scanned<StateOf<C>> scan(const C& cell, const Sequence& xs, Order order = Order:
   detail::check_sequence(xs, where);
   Tape& tape = xs.rows.tape();
   const Layout& layout = *xs.layout;
+  const auto scope = enter(tape, cell);
   return detail::called_from(where, [&]() -> Scanned<StateOf<C>> {
     const auto first = detail::first_state(cell, xs, initial);
     if (!tape.records_gradients()) return detail::scan_forward(cell, xs, order, first);
@@ -369,6 +370,7 @@ Scanned<StateOf<C>> scan_recomputed(const C& cell, const Sequence& xs, Index seg
                                     const std::optional<StateOf<C>>& initial = {},
                                     Where where = Where::here()) {
   detail::check_sequence(xs, where);
+  const auto scope = enter(xs.rows.tape(), cell);
   return detail::called_from(where, [&] {
     const auto first = detail::first_state(cell, xs, initial);
     return detail::scan_segments(cell, xs, segment, true, order, first, where);
@@ -380,6 +382,7 @@ StateOf<C> last_state_recomputed(const C& cell, const Sequence& xs, Index segmen
                                  Order order = Order::forward, const std::optional<StateOf<C>>& initial = {},
                                  Where where = Where::here()) {
   detail::check_sequence(xs, where);
+  const auto scope = enter(xs.rows.tape(), cell);
   return detail::called_from(where, [&] {
     const auto first = detail::first_state(cell, xs, initial);
     return detail::scan_segments(cell, xs, segment, false, order, first, where).last;
@@ -394,7 +397,7 @@ ScannedBoth<StateOf<F>, StateOf<R>> scan_both(const F& forward, const R& reverse
                                               Where where = Where::here()) {
   Tape& tape = xs.rows.tape();
   auto run_in = [&](const char* name, const auto& cell, Order order, const auto& initial) {
-    const auto scope = tape.scope(name);
+    const auto scope = enter(tape, cell, name);
     return scan(cell, xs, order, initial, where);
   };
   const auto there = run_in("forward", forward, Order::forward, initial_forward);

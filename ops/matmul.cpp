@@ -53,8 +53,8 @@ struct Product {
   }
 };
 
-// Chooses for a right operand whose numbers b are those of value `id`, and packs it where that is kept for the
-// pass. A product with a transposed is left to OpenBLAS.
+// Chooses for a right operand whose numbers b are those of value `id`, and packs it where that is kept for
+// the pass. A product with a transposed is left to OpenBLAS.
 template <class T>
 void choose(Product<T>& p, Tape& tape, std::uint32_t id) {
   using By = typename Product<T>::By;
@@ -66,13 +66,14 @@ void choose(Product<T>& p, Tape& tape, std::uint32_t id) {
   const bool single = uses <= 1 && !factor.forms[which];
   p.sweep = uses % 2 == 0 ? Sweep::forth : Sweep::back;
   p.by = By::matrix;
-  if (p.tb == Transpose::no && p.c.cols() % direct_columns<T>() == 0 && (single || bytes <= kCachedMatrix)) return;
+  if (p.tb == Transpose::no && p.c.cols() % direct_columns<T>() == 0 && (single || bytes <= kCachedMatrix))
+    return;
   p.by = By::packed;
   p.packed = {nullptr, p.a.cols(), p.c.cols()};
   if (single && tape.consumed()) return;  // the caller packs it for this once
   const auto size = static_cast<std::size_t>(packed_size<T>(p.a.cols(), p.c.cols())) * sizeof(T);
-  p.packed.data = reinterpret_cast<const T*>(tape.form(
-      id, which, size, [&](std::byte* memory) { pack(p.tb, p.b, reinterpret_cast<T*>(memory)); }));
+  p.packed.data = reinterpret_cast<const T*>(
+      tape.form(id, which, size, [&](std::byte* memory) { pack(p.tb, p.b, reinterpret_cast<T*>(memory)); }));
 }
 
 // -- Deferred products: d_b += sum of left' right over all uses of b.

@@ -13,7 +13,8 @@
 //   pow, whole y   4     for a constant y with |y| <= 4: multiplications
 // log, log1p, sqrt, sin, cos come from xsimd; exp, tanh, sigmoid and expm1 share one reduction (expm1_core).
 // sigmoid below -87 (f32) or -708 (f64) stays at exp(-87) or exp(-708), just above the smallest normal
-// number, so that a closed gate makes no denormals; exp is 0 below -86.9 or -708. Infinities and NaN give their limits and NaN.
+// number, so that a closed gate makes no denormals; exp is 0 below -86.9 or -708. Infinities and NaN give
+// their limits and NaN.
 #pragma once
 #include <algorithm>
 #include <bit>
@@ -149,8 +150,8 @@ struct Expm1<double> {
   static constexpr double limit = 708, tanh_limit = 20, zero = -708.6, overflow = 710;
 };
 
-// The polynomial with coefficients [Begin, Begin + Count), highest first; powers[i] is r^(2^(i + 1)). In halves
-// (Estrin), which wait less for each other than one chain of additions.
+// The polynomial with coefficients [Begin, Begin + Count), highest first; powers[i] is r^(2^(i + 1)). In
+// halves (Estrin), which wait less for each other than one chain of additions.
 template <std::size_t Begin, std::size_t Count, class T>
 [[gnu::always_inline]] inline Pack<T> by_halves(Pack<T> r, const Pack<T>* powers) {
   constexpr const auto& c = Expm1<T>::coefficients;
@@ -177,8 +178,10 @@ template <int halvings = 0, class T>
 [[gnu::always_inline]] inline void expm1_core(Pack<T> x, Pack<T>& scale, Pack<T>& p) {
   using C = Expm1<T>;
   // Added to a number, it leaves the nearest integer in the low bits, with the exponent's bias.
-  constexpr double magic = 1.5 * static_cast<double>(std::int64_t{1} << C::mantissa_bits) + C::bias - halvings;
-  const Pack<T> shifted = fma(x, Pack<T>(1.4426950408889634074), Pack<T>(magic)), k = shifted - Pack<T>(magic);
+  constexpr double magic =
+      1.5 * static_cast<double>(std::int64_t{1} << C::mantissa_bits) + C::bias - halvings;
+  const Pack<T> shifted = fma(x, Pack<T>(1.4426950408889634074), Pack<T>(magic)),
+                k = shifted - Pack<T>(magic);
   const Pack<T> r = fma(k, Pack<T>(-C::ln2_low), fma(k, Pack<T>(-C::ln2_high), x));
   constexpr std::size_t count = std::size(C::coefficients);
   Pack<T> powers[std::bit_width(count - 1) - 1];

@@ -107,7 +107,9 @@ struct Stream {
   [[gnu::noinline]] static void put(const Number* pack, T* p, Index count, bool fresh) {
     for (Index i = 0; i < count; ++i) p[i] = fresh ? pack[i] : p[i] + pack[i];
   }
-  [[gnu::noinline]] static Number sum_of(const Number* pack) { return PackOf<Number, Arch>::load(pack).sum(); }
+  [[gnu::noinline]] static Number sum_of(const Number* pack) {
+    return PackOf<Number, Arch>::load(pack).sum();
+  }
 };
 
 }  // namespace detail
@@ -223,8 +225,11 @@ struct Pointwise {
     const Index rows = flat ? 1 : d_out[0].rows(), cols = flat ? size : d_out[0].cols();
     const detail::Stream<const T> x[] = {{in[I].data, in[I], rows, size}...};
     const detail::Stream<const T> dy[] = {{d_out[O].data, d_out[O], rows, size}...};
-    Target<T> target[] = {
-        {{reinterpret_cast<T*>(memory[I]), in[I], rows, size}, nullptr, nullptr, (wanted >> I & 1) != 0, (fresh >> I & 1) != 0}...};
+    Target<T> target[] = {{{reinterpret_cast<T*>(memory[I]), in[I], rows, size},
+                           nullptr,
+                           nullptr,
+                           (wanted >> I & 1) != 0,
+                           (fresh >> I & 1) != 0}...};
     detail::Staged<T> staged[N], seeds[outputs], sums[N], parts[N];
     constexpr Index lanes = Pack<T>::lanes;
     for (Index r = 0; r < rows; ++r) {
@@ -236,14 +241,16 @@ struct Pointwise {
         if (count < lanes) {
           ((from[I] = x[I].partial(from[I], count, staged[I])), ...);
           ((seed[O] = dy[O].partial(seed[O], count, seeds[O])), ...);
-          ((target[I].whole = target[I].to, target[I].to = target[I].sum.filled(parts[I].numbers, T(0))), ...);
+          ((target[I].whole = target[I].to, target[I].to = target[I].sum.filled(parts[I].numbers, T(0))),
+           ...);
         }
         const auto result = f(Dual<Pack<T>, 1u << I>{Pack<T>::load(from[I]), {Pack<T>(1.0)}}...);
         const Pack<T> slopes[] = {Pack<T>::load(seed[O])...};
         (add_slopes<I>(target[I], result, slopes, std::index_sequence<O...>{}), ...);
         if (count < lanes)
           for (std::size_t i = 0; i < N; ++i)
-            if (const Target<T>& t = target[i]; t.wanted) t.sum.put(parts[i].numbers, t.whole, count, t.fresh);
+            if (const Target<T>& t = target[i]; t.wanted)
+              t.sum.put(parts[i].numbers, t.whole, count, t.fresh);
         ((from[I] += x[I].step), ...);
         ((seed[O] += lanes), ...);
         ((target[I].to += target[I].sum.step), ...);

@@ -42,7 +42,7 @@ struct Recompute {
 
   template <class T>
   void forward(Forward<T>& context) const {
-    Tape& inner = context.tape().inner();
+    Tape& inner = context.inner();
     inner.clear();
     const auto silent = inner.no_gradient();
     std::array<Var, kMost> in, out;
@@ -62,7 +62,7 @@ struct Recompute {
   // The inner tape writes right into the outer gradients, so that its sums go on where the outer ones stand.
   template <class T>
   void backward(Backward<T>& context) const {
-    Tape& inner = context.tape().inner();
+    Tape& inner = context.inner();
     inner.clear();
     std::array<Var, kMost> in, out;
     const int count = context.inputs();
