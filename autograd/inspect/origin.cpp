@@ -300,7 +300,7 @@ void OriginWatch::end_deferred(Tape& tape, std::uint32_t node) {
   const DeferredPair* culprit = nullptr;
   double largest = -1;
   autograd::dispatch(tape.dtype(), [&]<class T>() {
-    for (std::uint32_t p = tape.value(id).first_pair; p != kNone; p = tape.pair(p).next) {
+    for (std::uint32_t p = tape.operand(id).first_pair; p != kNone; p = tape.pair(p).next) {
       const DeferredPair& pair = tape.pair(p);
       const T* left = reinterpret_cast<const T*>(pair.left) + element[0];
       const T* right = reinterpret_cast<const T*>(pair.right) + element[1];
