@@ -1,8 +1,11 @@
 #include "autograd/arena.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <new>
 
 namespace unroll::autograd {
 
@@ -18,12 +21,28 @@ void Arena::next_block(std::size_t bytes) {
   while (next < blocks_.size() && blocks_[next].size < bytes) ++next;
   if (next == blocks_.size()) {
     const std::size_t size = std::max({kFirstBlock, reserved(), round_up(bytes, kAlignment)});
-    auto memory = std::unique_ptr<std::byte[]>(new std::byte[size + kAlignment]);
+    Memory memory = take_block(size + kAlignment);
     auto address = reinterpret_cast<std::uintptr_t>(memory.get());
     std::byte* begin = memory.get() + (round_up(address, kAlignment) - address);
     blocks_.push_back({std::move(memory), begin, size});
   }
   use(next);
+}
+
+// For a dry arena, address space. Huge pages would make a record of a few bytes take two megabytes.
+Arena::Memory Arena::take_block(std::size_t bytes) const {
+  if (dry_ == Dry::no) return Memory(new std::byte[bytes], Free{0});
+  void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (p == MAP_FAILED) throw std::bad_alloc();
+  madvise(p, bytes, MADV_NOHUGEPAGE);
+  return Memory(static_cast<std::byte*>(p), Free{bytes});
+}
+
+void Arena::Free::operator()(std::byte* memory) const {
+  if (mapped)
+    munmap(memory, mapped);
+  else
+    delete[] memory;
 }
 
 void Arena::clear() {

@@ -8,13 +8,17 @@
 
 namespace unroll::autograd {
 
+/// Whether memory is only counted: its addresses are given out, but nobody will touch what lies there.
+enum class Dry : bool { no, yes };
+
 /// Bump allocator of 64-byte-aligned memory. clear() keeps the blocks, so that passes of one shape allocate
 /// from the heap only the first time. Nothing in it is destroyed: it holds trivially destructible things.
 class Arena {
  public:
   static constexpr std::size_t kAlignment = 64;
 
-  Arena() = default;
+  /// The blocks of a dry one may be larger than the machine's memory; only pages that are touched take any.
+  explicit Arena(Dry dry = Dry::no) : dry_(dry) {}
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
@@ -54,11 +58,17 @@ class Arena {
   void poison(bool on) { poison_ = on; }
 
  private:
+  struct Free {
+    std::size_t mapped;  // bytes of a dry arena's block; 0 if it is from the heap
+    void operator()(std::byte* memory) const;
+  };
+  using Memory = std::unique_ptr<std::byte[], Free>;
   struct Block {
-    std::unique_ptr<std::byte[]> memory;
+    Memory memory;
     std::byte* begin;
     std::size_t size;
   };
+  Memory take_block(std::size_t bytes) const;
   std::byte* bump(std::size_t bytes, std::size_t alignment) {
     std::size_t start = (offset_ + alignment - 1) & ~(alignment - 1);
     if (start + bytes > size_) [[unlikely]] {
@@ -76,6 +86,7 @@ class Arena {
     offset_ = 0;
   }
 
+  Dry dry_;
   std::vector<Block> blocks_;
   std::size_t current_ = 0;  // index of the block in use
   std::byte* begin_ = nullptr;

@@ -18,6 +18,7 @@ namespace unroll::autograd {
 
 void Tape::complete(Root& root, Index begin, Index end) {
   auto zero = [&](Index from, Index to) {
+    if (dry_) return;
     std::memset(root.gradient + from, 0, static_cast<std::size_t>(to - from));
   };
   if (begin >= end) return;
@@ -112,6 +113,12 @@ unsigned Tape::gradient_memory(std::span<const std::uint32_t> ids, unsigned want
   return fresh;
 }
 
+void Tape::take_gradients(const Node& node) {
+  bool fresh = false;
+  for (std::uint32_t i = 0; i < node.input_count; ++i)
+    if (values_[node.inputs[i]].wants_gradient) (void)gradient_memory(node.inputs[i], fresh);
+}
+
 Gradients::Entry* Tape::sparse_entry(std::uint32_t id) {
   Root& root = roots_[values_[id].root];
   if (!root.parameter || values_[id].view) return nullptr;
@@ -161,7 +168,7 @@ void Tape::settle(std::uint32_t node) {
 // -- Passes within this one.
 
 Tape& Tape::inner(const Node& node) {
-  if (!inner_) inner_ = std::make_unique<Tape>(dtype_);
+  if (!inner_) inner_ = std::make_unique<Tape>(dtype_, dry_ ? Dry::yes : Dry::no);
   inner_->scopes_ = scopes_;
   inner_->scope_ = static_cast<std::int32_t>(node.scope);
   inner_->poison(poisoned_);
@@ -199,6 +206,28 @@ void Tape::backward(Var output, const Tensor& seed, Gradients& gradients, Where 
   run_backward(output, &seed, gradients, where);
 }
 
+// Without a seed, 1.
+void Tape::add_seed(std::uint32_t id, const Tensor* seed) {
+  bool fresh = false;
+  std::byte* memory = gradient_memory(id, fresh);
+  const Value& v = values_[id];
+  if (dry_) return;
+  dispatch(dtype_, [&]<class T>() {
+    const View<T> target{reinterpret_cast<T*>(memory), v.shape, v.stride};
+    if (!seed) {
+      target(0, 0) = (fresh ? T(0) : target(0, 0)) + T(1);
+      return;
+    }
+    dispatch(seed->dtype(), [&]<class S>() {
+      const View<const S> from = seed->view<S>();
+      if (fresh) return copy(from, target);
+      for (Index r = 0; r < target.rows(); ++r)
+        for (Index c = 0; c < target.cols(); ++c)
+          target(r, c) += static_cast<T>(from.data[r * target.cols() + c]);
+    });
+  });
+}
+
 void Tape::run_backward(Var output, const Tensor* seed, Gradients& gradients, Where where) {
   const std::uint32_t id = check(output, "backward", where);
   if (consumed())
@@ -222,23 +251,7 @@ void Tape::run_backward(Var output, const Tensor* seed, Gradients& gradients, Wh
   } running{gradients_};
   gradients_ = &gradients;
 
-  bool fresh = false;
-  std::byte* memory = gradient_memory(id, fresh);
-  const Value& v = values_[id];
-  dispatch(dtype_, [&]<class T>() {
-    const View<T> target{reinterpret_cast<T*>(memory), v.shape, v.stride};
-    if (!seed) {
-      target(0, 0) = (fresh ? T(0) : target(0, 0)) + T(1);
-      return;
-    }
-    dispatch(seed->dtype(), [&]<class S>() {
-      const View<const S> from = seed->view<S>();
-      if (fresh) return copy(from, target);
-      for (Index r = 0; r < target.rows(); ++r)
-        for (Index c = 0; c < target.cols(); ++c)
-          target(r, c) += static_cast<T>(from.data[r * target.cols() + c]);
-    });
-  });
+  add_seed(id, seed);
   for (auto n = static_cast<std::uint32_t>(nodes_.size()); n-- > 0;) backward_node(n);
   (void)running_gradients();
   call_hooks(kNone);
@@ -292,6 +305,7 @@ void Tape::on_gradient(Var x, std::function<void(const Tensor&)> hook, Where whe
 }
 
 void Tape::call_hooks(std::uint32_t node) {
+  if (dry_) return;
   for (std::size_t i = 0; i < hooks_.size(); ++i)
     if (values_[hooks_[i].var.index_].node == node) hooks_[i].call(gradient_tensor(hooks_[i].var.index_));
 }
@@ -310,6 +324,7 @@ Tensor Tape::gradient_tensor(std::uint32_t id) {
 Tensor Tape::gradient(Var x, Where where) {
   const std::uint32_t id = check(x, "gradient", where);
   if (!consumed()) fail("gradient", "no backward has run on this tape; call backward first", where);
+  if (dry_) fail("gradient", "a value of a dry tape came; needed one of a tape that computes", where);
   const Root& root = roots_[values_[id].root];
   if (root.parameter) reject_parameter("gradient", where);
   if (!root.keeps_gradient)

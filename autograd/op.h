@@ -13,7 +13,14 @@
 //
 //   int aliased() const     the input whose memory the output overwrites and shares, or -1 (see Tape::open)
 //   int deferred() const    the input whose gradient backward defers, or -1 (see Backward::defer)
+//   void watch(const Tape&, const Node&, Index elements, std::vector<Saturation>& found) const
+//                           says how often it is saturated, for OpTable::watch
 //   static constexpr bool has_parameters = true     it has a derivative even where no input wants one
+//   static constexpr bool takes_memory = true     it takes other memory than for its outputs and, in their
+//                           order, the gradients of its inputs: its forward and backward are then called on
+//                           dry tapes too, where they take their memory and compute nothing (Tape::dry)
+//   Work work(const Application&, Phase, Work usual) const
+//                           where its work is not the usual (below)
 //
 // In place of forward it may have
 //
@@ -53,6 +60,32 @@ class Inputs {
   Where where_;
 };
 
+/// What a phase of a node does: arithmetic operations, and bytes of numbers that it reads and writes, each
+/// counted once. The usual is one operation for each element of the outputs in forward, and of the wanted
+/// inputs in backward; the bytes are those of inputs and outputs in forward, of their gradients and of the
+/// numbers that backward claims to read in backward.
+struct Work {
+  double operations = 0, bytes = 0;
+};
+
+/// What an op may know of a node to say its work: shapes, and which gradients are wanted.
+class Application {
+ public:
+  Application(const Tape& tape, const Node& node) : tape_(tape), node_(node) {}
+  int inputs() const { return static_cast<int>(node_.input_count); }
+  const Shape& in(int i) const { return tape_.value(node_.inputs[i]).shape; }
+  const Shape& out(int o = 0) const {
+    return tape_.value(node_.first_output + static_cast<std::uint32_t>(o)).shape;
+  }
+  bool wants(int i) const { return tape_.value(node_.inputs[i]).wants_gradient; }
+  /// Bytes of so many numbers.
+  double bytes(double numbers) const { return numbers * static_cast<double>(size_of(tape_.dtype())); }
+
+ private:
+  const Tape& tape_;
+  const Node& node_;
+};
+
 /// Where a derivative is to be added. If `fresh`, the memory is undefined and every element must be assigned;
 /// otherwise it holds a sum that must be added to.
 template <class T>
@@ -70,6 +103,8 @@ class Forward {
   View<const T> in(int i) const { return view(node_.inputs[i]); }
   View<T> out(int o = 0) const { return view(node_.first_output + static_cast<std::uint32_t>(o)); }
   bool wants_gradient() const { return node_.wants_gradient; }
+  /// Whether there is nothing to compute: see Tape::dry.
+  bool dry() const { return tape_.dry(); }
   /// Memory that lives as long as the pass.
   template <class U>
   U* keep(Index count) const {
@@ -98,6 +133,8 @@ class Backward {
       : tape_(tape), node_(node), reads_inputs_(reads_inputs), reads_outputs_(reads_outputs) {}
 
   int inputs() const { return static_cast<int>(node_.input_count); }
+  /// Whether there is nothing to compute: see Tape::dry.
+  bool dry() const { return tape_.dry(); }
   const Shape& in_shape(int i) const { return tape_.value(node_.inputs[i]).shape; }
   View<const T> in(int i) const { return number_view(node_.inputs[i], reads_inputs_ >> std::min(i, 31) & 1); }
   View<const T> out(int o = 0) const {
@@ -118,7 +155,7 @@ class Backward {
   /// The same, zeroed if it was fresh: always to be added to.
   View<T> add_to(int i) const {
     Into<T> d = d_in(i);
-    if (d.fresh) std::fill_n(d.view.data, d.view.size(), T(0));  // fresh memory is contiguous
+    if (d.fresh && !dry()) std::fill_n(d.view.data, d.view.size(), T(0));  // fresh memory is contiguous
     return d.view;
   }
   /// d_in of all inputs in `wanted` at once, a bit each; returns the bits of those that are fresh. Blocks of
@@ -161,14 +198,26 @@ class Backward {
   unsigned reads_inputs_, reads_outputs_;
 };
 
+/// How often a function with two ends, called by an op's own function, was near one of them.
+struct Saturation {
+  const char* function;    // "sigmoid", "tanh", "relu"
+  const char* name;        // that the author gave to what it returns, or nullptr
+  unsigned operands;       // bit i: it depends on input i
+  std::int64_t count;      // of elements that were looked at
+  std::int64_t low, high;  // sigmoid: below 0.1, above 0.9; tanh: below -0.9, above 0.9; relu: at 0, none
+};
+
 /// One static table of functions an op type.
 struct OpTable {
   const char* (*name)(const void* op);
   void (*forward)(Tape&, const Node&);
   void (*backward)(Tape&, const Node&);
   Tape::Replay::Call (*prepare)(Tape&, const Node&);
-  bool reads_output;  // backward needs the numbers that forward wrote
-  const char* type;   // C++ type of the op, for the test that no op goes untested
+  /// Looks at about so many elements of what forward has computed. nullptr for most ops.
+  void (*watch)(const Tape&, const Node&, Index elements, std::vector<Saturation>& found);
+  Work (*work)(const void* op, const Application&, Phase, Work usual);
+  unsigned reads_inputs, reads_outputs;  // whose numbers backward needs
+  const char* type;                      // C++ type of the op, for the test that no op goes untested
 };
 
 /// All op types that this program can record.
@@ -184,14 +233,22 @@ const char* op_name(const void* op) {
     return O::name;
 }
 template <class O>
+inline constexpr bool takes_memory = requires {
+  O::takes_memory;
+};
+
+template <class O>
 void op_forward(Tape& tape, const Node& node) {
+  if (!takes_memory<O> && tape.dry()) return;
   const O& op = *static_cast<const O*>(node.op);
   dispatch(tape.dtype(), [&]<class T>() {
     Forward<T> context(tape, node);
-    if constexpr (requires { op.prepare(context); })
-      op.prepare(context)();
-    else
+    if constexpr (requires { op.prepare(context); }) {
+      const auto ready = op.prepare(context);
+      if (!tape.dry()) ready();
+    } else {
       op.forward(context);
+    }
   });
 }
 template <class O>
@@ -214,11 +271,24 @@ Tape::Replay::Call op_prepare(Tape& tape, const Node& node) {
 }
 template <class O>
 void op_backward(Tape& tape, const Node& node) {
+  if (!takes_memory<O> && tape.dry()) return tape.take_gradients(node);
   const O& op = *static_cast<const O*>(node.op);
   dispatch(tape.dtype(), [&]<class T>() {
     Backward<T> context(tape, node, O::reads_inputs, O::reads_outputs);
     op.backward(context);
   });
+}
+template <class O>
+void op_watch(const Tape& tape, const Node& node, Index elements, std::vector<Saturation>& found) {
+  if constexpr (requires(const O& op) { op.watch(tape, node, elements, found); })
+    static_cast<const O*>(node.op)->watch(tape, node, elements, found);
+}
+template <class O>
+Work op_work(const void* op, const Application& at, Phase phase, Work usual) {
+  if constexpr (requires(const O& o) { o.work(at, phase, usual); })
+    return static_cast<const O*>(op)->work(at, phase, usual);
+  else
+    return usual;
 }
 template <class O>
 const char* type_name() {
@@ -229,7 +299,12 @@ OpTable register_op(const OpTable* table) {
   static_assert(std::is_trivially_destructible_v<O> && std::is_trivially_copyable_v<O>,
                 "an op is a plain struct: it lives in the arena and is never destroyed");
   all_ops().push_back(table);
-  return {op_name<O>, op_forward<O>, op_backward<O>, op_prepare<O>, O::reads_outputs != 0, type_name<O>()};
+  constexpr bool watched =
+      requires(const O& op, const Tape& tape, const Node& node, std::vector<Saturation>& f) {
+    op.watch(tape, node, Index{}, f);
+  };
+  return {op_name<O>, op_forward<O>,   op_backward<O>,   op_prepare<O>, watched ? op_watch<O> : nullptr,
+          op_work<O>, O::reads_inputs, O::reads_outputs, type_name<O>()};
 }
 
 }  // namespace detail

@@ -27,7 +27,7 @@ Tensor Var::tensor(Where where) const {
   Tape& t = tape(where);
   t.observed_ = true;
   Tensor result(shape(where), t.dtype());
-  dispatch(t.dtype(), [&]<class T>() { copy(view<T>(where), result.view<T>()); });
+  if (!t.dry()) dispatch(t.dtype(), [&]<class T>() { copy(view<T>(where), result.view<T>()); });
   return result;
 }
 
@@ -35,6 +35,7 @@ double Var::item(Where where) const {
   Tape& t = tape(where);
   if (shape(where).size() != 1)
     fail("item", fmt::format("a value of shape {} came; needed one element", to_string(shape(where))), where);
+  if (t.dry()) return 0;
   return dispatch(t.dtype(), [&]<class T>() { return static_cast<double>(*view<T>(where).data); });
 }
 
@@ -77,11 +78,12 @@ std::uint32_t Tape::add_root(const Shape& shape, std::byte* data, bool wants) {
 Var Tape::constant(const Tensor& tensor, Where where) {
   if (tensor.empty()) fail("constant", "an empty tensor came; needed one with memory", where);
   std::byte* data = arena_.allocate(static_cast<std::size_t>(tensor.size()) * size_of(dtype_));
-  dispatch(tensor.dtype(), [&]<class From>() {
-    dispatch(dtype_, [&]<class To>() {
-      copy(tensor.view<From>(), view_of(reinterpret_cast<To*>(data), tensor.shape()));
+  if (!dry_)
+    dispatch(tensor.dtype(), [&]<class From>() {
+      dispatch(dtype_, [&]<class To>() {
+        copy(tensor.view<From>(), view_of(reinterpret_cast<To*>(data), tensor.shape()));
+      });
     });
-  });
   return handle(add_root(tensor.shape(), data, false));
 }
 
@@ -92,16 +94,19 @@ Var Tape::constant(const Shape& shape, std::span<const float> values, Where wher
         fmt::format("{} numbers came for shape {}; needed {}", values.size(), to_string(shape), shape.size()),
         where);
   std::byte* data = arena_.allocate(values.size() * size_of(dtype_));
-  dispatch(dtype_, [&]<class T>() {
-    copy(view_of(values.data(), shape), view_of(reinterpret_cast<T*>(data), shape));
-  });
+  if (!dry_)
+    dispatch(dtype_, [&]<class T>() {
+      copy(view_of(values.data(), shape), view_of(reinterpret_cast<T*>(data), shape));
+    });
   return handle(add_root(shape, data, false));
 }
 
 Var Tape::full(const Shape& shape, double value) {
   const auto count = static_cast<std::size_t>(shape.size());
   std::byte* data = arena_.allocate(count * size_of(dtype_));
-  dispatch(dtype_, [&]<class T>() { std::fill_n(reinterpret_cast<T*>(data), count, static_cast<T>(value)); });
+  if (!dry_)
+    dispatch(dtype_,
+             [&]<class T>() { std::fill_n(reinterpret_cast<T*>(data), count, static_cast<T>(value)); });
   const std::uint32_t id = add_root(shape, data, false);
   values_[id].zero = value == 0;
   return handle(id);
@@ -262,7 +267,7 @@ Var Tape::stop_gradient(Var x, Where where) {
 Var Tape::open(Var x, Where where) {
   const std::uint32_t id = check(x, "open", where);
   const Value v = values_[id];
-  if (v.node == kNone || v.view || nodes_[v.node].table->reads_output || nodes_[v.node].hooked) return {};
+  if (v.node == kNone || v.view || nodes_[v.node].table->reads_outputs != 0 || nodes_[v.node].hooked) return {};
   if (roots_[v.root].read || roots_[v.root].keeps_gradient) return {};
   for (std::size_t i = id; i < values_.size(); ++i)
     if (values_[i].root == v.root) values_[i].closed = true;
@@ -297,7 +302,7 @@ Var Tape::join(std::span<const Var> pieces, Where where) {
   for (Var piece : pieces) {
     Value& v = values_[piece.index_];
     const Index bytes = roots_[v.root].bytes;
-    std::memcpy(to, v.data, static_cast<std::size_t>(bytes));
+    if (!dry_) std::memcpy(to, v.data, static_cast<std::size_t>(bytes));
     v.data = to;
     v.root = root;
     v.view = true;

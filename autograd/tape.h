@@ -95,11 +95,16 @@ struct DeferredPair {
 
 class Tape {
  public:
-  explicit Tape(DType dtype = DType::f32) : dtype_(dtype) {}
+  explicit Tape(DType dtype = DType::f32, Dry dry = Dry::no)
+      : dtype_(dtype), dry_(dry == Dry::yes), arena_(dry), lasting_(dry) {}
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
   DType dtype() const { return dtype_; }
+  /// A dry tape records and walks back as always, and takes the same memory to the byte, but computes nothing
+  /// and touches none of it: what a pass will take can be known without room for it. item() and tensor() give
+  /// zeros, view() and gradient() throw Error, hooks are not called.
+  bool dry() const { return dry_; }
 
   // -- Leaves. Tensors are copied, and converted to the tape's dtype.
 
@@ -170,12 +175,22 @@ class Tape {
   Tape& inner(const Node& node);
   Gradients& running_gradients();
 
+  /// The derivative of `outputs`, weighted by `seeds` of their shapes, by each of `inputs`, through nodes
+  /// [begin, end) alone; all else that these depend on is taken as constant. Changes nothing of the pass, and
+  /// can be asked before, during and after its backward.
+  std::vector<Tensor> pull_back(std::uint32_t begin, std::uint32_t end, std::span<const Var> outputs,
+                                std::span<const Tensor> seeds, std::span<const Var> inputs);
+
   // -- Passes without backward, and passes that are run again.
 
   class Scope;
   /// What is recorded while the result lives wants no gradient.
   [[nodiscard]] Scope no_gradient();
   bool records_gradients() const { return silent_ == 0; }
+  /// From now on, the gradient of a recurrence goes back at most so many time steps (truncated backpropagation
+  /// through time); 0 for all of them.
+  void truncate(Index steps) { truncation_ = steps; }
+  Index truncation() const { return truncation_; }
   /// What is recorded while it lives, without gradients, is thrown away at its end: its handles are void, and
   /// its memory is used again.
   class Frame {
@@ -273,6 +288,7 @@ class Tape {
   std::span<const Value> values() const { return values_; }
   std::span<const Node> nodes() const { return nodes_; }
   const Value& value(std::uint32_t id) const { return values_[id]; }
+  std::span<const Root> roots() const { return roots_; }
   const Root& root(const Value& value) const { return roots_[value.root]; }
   const Root& root(std::uint32_t id) const { return root(values_[id]); }
   /// Where the gradient of a value lies inside that of its root.
@@ -281,6 +297,9 @@ class Tape {
     return root.gradient + (v.data - root.data);
   }
   /// What is known of a value as a factor of products; made when missing.
+  const Operand* find_operand(std::uint32_t id) const {
+    return values_[id].operand > 0 ? &operands_[values_[id].operand - 1] : nullptr;
+  }
   Operand& operand(std::uint32_t id) {
     const std::uint32_t known = values_[id].operand;
     return known > 0 ? operands_[known - 1] : add_operand(id);
@@ -299,6 +318,15 @@ class Tape {
   }
   Pool& pool() { return pool_; }
   const Pool& pool() const { return pool_; }
+  /// Bytes of numbers in use now, without those of the inner tape: what the arena gave out, forms, and what
+  /// is taken of the pool, which is gradients and scratch.
+  struct Usage {
+    std::size_t arena, forms, pool;
+    std::size_t total() const { return arena + forms + pool; }
+  };
+  Usage usage() const { return {arena_.used(), lasting_.used() - pool_.held(), pool_.used()}; }
+  /// Passes begun so far: one more with each clear().
+  std::uint32_t pass() const { return pass_; }
   /// New memory is filled with NaN, and derivatives are given NaN for what their op does not claim to read.
   void poison(bool on);
   bool poisoned() const { return poisoned_; }
@@ -309,6 +337,8 @@ class Tape {
   /// or shares memory in another way, is zeroed where it would be fresh.
   unsigned gradient_memory(std::span<const std::uint32_t> ids, unsigned wanted, unsigned summed,
                            std::byte** memory);
+  /// What backward of most nodes takes: the gradient memory of each wanted input.
+  void take_gradients(const Node& node);
   /// The numbers of a value in a layout of an op's own, kept for the rest of the pass; make(memory) is called
   /// when it is first asked for. The numbers of a value never change once something has read them.
   template <class Make>
@@ -316,7 +346,7 @@ class Tape {
     const std::byte*& form = operand(id).forms[which];
     if (!form) {
       std::byte* memory = lasting_.allocate(bytes);
-      make(memory);
+      if (!dry_) make(memory);
       form = memory;
     }
     return form;
@@ -367,8 +397,9 @@ class Tape {
     return begin_of(v) + elements * static_cast<Index>(size_of(dtype_));
   }
   Root& with_gradient(std::uint32_t root);
-  static bool claim(Root& root, Index begin, Index end);
-  static void complete(Root& root, Index begin, Index end);
+  bool claim(Root& root, Index begin, Index end);
+  void complete(Root& root, Index begin, Index end);
+  void add_seed(std::uint32_t id, const Tensor* seed);
   bool reached(const Value& output) const;
   void settle(std::uint32_t node);  // one node less may defer a product for an input of it
   void release(Root& root);
@@ -378,6 +409,7 @@ class Tape {
   Tensor gradient_tensor(std::uint32_t id);
 
   DType dtype_;
+  bool dry_;
   std::uint32_t pass_ = 1;
   Arena arena_;    // values, nodes and what ops keep
   Arena lasting_;  // what a Frame does not take back: blocks of the pool, and forms
@@ -394,6 +426,7 @@ class Tape {
   Scopes* scopes_ = &own_scopes_;  // an inner tape's are those of the outermost
   std::int64_t scope_ = -1;
   std::int64_t step_ = -1;
+  Index truncation_ = 0;
   std::int64_t silent_ = 0;
   Gradients* gradients_ = nullptr;  // of the running backward
   void (*flush_)(Tape&, std::uint32_t) = nullptr;
@@ -420,6 +453,7 @@ template <class T>
 View<const T> Var::view(Where where) const {
   Tape& t = tape(where);
   t.observed_ = true;
+  if (t.dry()) fail("view", "a value of a dry tape came; needed one of a tape that computes", where);
   if (t.dtype() != dtype_of<T>) fail("view", std::string("the tape is of ") + name_of(t.dtype()), where);
   const Value& v = t.value(t.check(*this, "view", where));
   return {reinterpret_cast<const T*>(v.data), v.shape, v.stride};

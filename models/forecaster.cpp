@@ -10,7 +10,6 @@ namespace unroll::models {
 
 namespace {
 constexpr const char* kKind = "forecaster";
-constexpr Index kLongest = Index{1} << 20;  // rows beyond this come from a damaged file
 }  // namespace
 
 Forecaster::Forecaster(const ForecasterOptions& options, Generator& generator)
@@ -39,11 +38,9 @@ ModelCard card_of(const SavedForecaster& f) {
   ModelCard card{.kind = kKind,
                  .configuration = {},
                  .lists = {{"inputs", f.options.inputs}, {"targets", f.options.targets}}};
-  card.configuration["window"] = f.options.window;
-  card.configuration["horizon"] = f.options.horizon;
   card.configuration["means"] = f.scaling.means;
   card.configuration["deviations"] = f.scaling.deviations;
-  describe(f.options.net, card.configuration);
+  describe(card.configuration, f.options, f.options.net);
   return card;
 }
 
@@ -53,11 +50,8 @@ void save_forecaster(const std::string& path, SavedForecaster& forecaster) {
 
 SavedForecaster load_forecaster(const std::string& path) {
   const SavedModel saved(path, kKind);
-  const ForecasterOptions options{.inputs = saved.list("inputs"),
-                                  .targets = saved.list("targets"),
-                                  .window = saved.integer("window", 1, kLongest),
-                                  .horizon = saved.integer("horizon", 1, kLongest),
-                                  .net = read_net(saved)};
+  ForecasterOptions options{.inputs = saved.list("inputs"), .targets = saved.list("targets")};
+  read_settings(saved, options, options.net);
   const Scaling scaling{saved.numbers("means"), saved.numbers("deviations")};
   if (options.targets.empty() || scaling.means.size() != options.inputs.size() ||
       scaling.deviations.size() != options.inputs.size())

@@ -51,16 +51,6 @@ Var LanguageModel::loss(Var rows, std::span<const int> targets) const {
              : ops::linear_cross_entropy(rows, tokens.weight, bias, targets, {}, ops::WeightLayout::out_in);
 }
 
-double LanguageModel::total_loss(Var rows, std::span<const int> targets) const {
-  Tape& tape = rows.tape();
-  const auto scope = enter(tape, *this, "");
-  auto still = [&](const Parameter& p) { return tape.stop_gradient(tape.parameter(p)); };
-  return ops::linear_cross_entropy(tape.stop_gradient(rows), still(weight ? *weight : tokens.weight),
-                                   still(bias), targets, {.reduction = ops::Reduction::sum},
-                                   weight ? ops::WeightLayout::in_out : ops::WeightLayout::out_in)
-      .item();
-}
-
 Var LanguageModel::logits(Var rows) const {
   const auto scope = enter(rows.tape(), *this, "");
   if (weight) return ops::affine(rows, *weight, bias);
@@ -68,12 +58,8 @@ Var LanguageModel::logits(Var rows) const {
 }
 
 ModelCard card_of(const LanguageModelOptions& options, const Vocabulary& vocabulary) {
-  ModelCard card{.kind = kKind,
-                 .configuration = {{"level", options.tokens.level == Level::word ? "word" : "char"},
-                                   {"eos", options.tokens.eos},
-                                   {"tied", options.tied}},
-                 .lists = {{"vocabulary", vocabulary.tokens()}}};
-  describe(options.net, card.configuration);
+  ModelCard card{.kind = kKind, .configuration = {}, .lists = {{"vocabulary", vocabulary.tokens()}}};
+  describe(card.configuration, options.tokens, options, options.net);
   return card;
 }
 
@@ -83,13 +69,8 @@ void save_language_model(const std::string& path, SavedLanguageModel& saved) {
 
 SavedLanguageModel load_language_model(const std::string& path) {
   const SavedModel file(path, kKind);
-  const std::string& level = file.text("level");
-  if (level != "word" && level != "char")
-    file.reject(fmt::format("has a bad setting 'level'; needed word or char"));
-  const LanguageModelOptions options{
-      .tokens = {level == "word" ? Level::word : Level::character, file.flag("eos")},
-      .net = read_net(file),
-      .tied = file.flag("tied")};
+  LanguageModelOptions options;
+  read_settings(file, options.tokens, options, options.net);
   Generator unused;
   const Vocabulary vocabulary = file.vocabulary();
   SavedLanguageModel saved{options, vocabulary, LanguageModel(vocabulary.size(), options, unused)};

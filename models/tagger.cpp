@@ -90,10 +90,7 @@ ModelCard card_of(const SavedTagger& t) {
                  .lists = {{"tags", t.tags.names()},
                            {"vocabulary", t.vocabulary.tokens()},
                            {"alphabet", t.alphabet.tokens()}}};
-  card.configuration["char_embed"] = t.options.char_embed;
-  card.configuration["char_hidden"] = t.options.char_hidden;
-  card.configuration["lower"] = t.options.lower;
-  describe(t.options.net, card.configuration);
+  describe(card.configuration, t.options, t.options.net);
   return card;
 }
 
@@ -103,11 +100,8 @@ void save_tagger(const std::string& path, SavedTagger& tagger) {
 
 SavedTagger load_tagger(const std::string& path) {
   const SavedModel saved(path, kKind);
-  const TaggerOptions options{.tags = 0,
-                              .char_embed = saved.integer("char_embed", 1, kLargestExtent),
-                              .char_hidden = saved.integer("char_hidden", 0, kLargestExtent),
-                              .lower = saved.flag("lower"),
-                              .net = read_net(saved)};
+  TaggerOptions options;
+  read_settings(saved, options, options.net);
   const LabelSet tags(saved.list("tags"));
   if (tags.size() == 0) saved.reject("has no tag; needed some");
   Generator unused;

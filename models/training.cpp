@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "autograd/inspect/origin.h"
 #include "models/checkpoint.h"
 #include "models/learning_curves.h"
 #include "nn/gradients.h"
@@ -60,18 +61,22 @@ bool is_better(const Measure& a, const Measure& b) {
 class Run {
  public:
   Run(const TaskCalls& task, const TrainingOptions& options, Workers& workers,
-      const Progress::Settings& settings)
+      const Progress::Settings& settings, TrainingObserver* observer)
       : task_(task),
         options_(options),
         workers_(workers),
         settings_(settings),
+        observer_(observer),
         optimiser_(task.parameters, rule_named(options.optimizer, options.lr, options.weight_decay)),
         schedule_(options.schedule),
         order_(options.seed),
         tallies_(static_cast<std::size_t>(workers.size())) {
     options_.threads = workers.size();
     Generator noise = order_.split();
-    for (int i = 0; i < workers.size(); ++i) noise_.push_back(noise.split());
+    for (int i = 0; i < workers.size(); ++i) {
+      noise_.push_back(noise.split());
+      workers[i].tape.truncate(options.bptt);
+    }
   }
 
   TrainingRecord run();
@@ -81,7 +86,10 @@ class Run {
   void step();
   void end_epoch();
   bool improved();
-  void check_finite(double value, const std::string& what) const;
+  // Throws Error if it is not; if a batch gave it, with the operation that made it.
+  enum class By { validation, batch };
+  void check_finite(double value, const std::string& what, By by);
+  std::string origin();
   void save(bool finished);
   bool load();
   void fill(std::span<const NamedTensor> tensors);
@@ -95,13 +103,15 @@ class Run {
   TrainingOptions options_;
   Workers& workers_;
   Progress::Settings settings_;
+  TrainingObserver* observer_;
   std::optional<Progress> progress_;
   Optimiser optimiser_;
   EpochSchedule schedule_;
   Generator order_;
-  std::vector<Generator> noise_;  // of each worker
-  std::vector<Tally> tallies_;    // of each worker, of the last batch
-  std::vector<Tensor> best_;      // parameters after the best epoch
+  std::vector<Generator> noise_, noise_before_;  // of each worker, now and before the last batch
+  std::vector<NamedTensor> task_before_;
+  std::vector<Tally> tallies_;  // of each worker, of the last batch
+  std::vector<Tensor> best_;    // parameters after the best epoch
   TrainingRecord record_;
 
   int epoch_ = 1;
@@ -179,32 +189,57 @@ void Run::begin_epoch() {
   if (batch_ > 0) task_.load_state(task_state_);
 }
 
-void Run::check_finite(double value, const std::string& what) const {
+void Run::check_finite(double value, const std::string& what, By by) {
   if (std::isfinite(value)) return;
-  // Here the workers' tapes still hold the pass that made it.
   const std::string place =
-      batch_ < batches_ ? fmt::format(", batch {} of {}", batch_ + 1, batches_) : std::string();
+      by == By::batch ? fmt::format(", batch {} of {}", batch_ + 1, batches_) : std::string();
   const std::string kept =
       options_.out.empty() ? "" : fmt::format("; {} is as the last checkpoint left it", options_.out);
-  fail("training",
-       fmt::format("epoch {}{}: a {} of {} came; needed a finite one{}", epoch_, place, what, value, kept));
+  fail("training", fmt::format("epoch {}{}: a {} of {} came; needed a finite one{}{}", epoch_, place, what,
+                               value, by == By::batch ? "; " + origin() : "", kept));
+}
+
+// Where the last batch made its first number that is not finite. It is learned from once more, from the same
+// parameters with the same noise, under watch.
+std::string Run::origin() {
+  noise_ = noise_before_;
+  task_.load_state(task_before_);
+  std::vector<std::optional<inspect::Origin>> found(noise_.size());
+  workers_.run([&](Worker& worker) {
+    const auto i = static_cast<std::size_t>(worker.index);
+    found[i] = inspect::find_origin(worker.tape, [&] {
+      task_.learn(batch_, {worker.index, workers_.size()}, worker, noise_[i]);
+    });
+  });
+  for (const auto& origin : found)
+    if (origin) return origin->describe();
+  return "every operation made finite numbers, but not their sum";
 }
 
 void Run::step() {
+  noise_before_ = noise_;
+  task_before_ = task_.state();
+  if (observer_) observer_->before_step(optimiser_.steps(), workers_);
   Gradients& gradients = workers_.run([&](Worker& worker) {
     const auto i = static_cast<std::size_t>(worker.index);
     tallies_[i] = task_.learn(batch_, {worker.index, workers_.size()}, worker, noise_[i]);
   });
+  Tally batch;
   for (const Tally& tally : tallies_) {
-    check_finite(tally.loss, "loss");
+    check_finite(tally.loss, "loss", By::batch);
+    batch.add(tally);
     sums_.tally.add(tally);
   }
   const double norm =
       options_.clip > 0 ? clip_by_global_norm(gradients, options_.clip, Where{}) : global_norm(gradients);
-  check_finite(norm, "gradient norm");
+  check_finite(norm, "gradient norm", By::batch);
   sums_.gradient += norm;
   optimiser_.set_factor(schedule_.factor(epoch_, options_.epochs, batch_, batches_));
+  if (observer_)
+    observer_->before_update({optimiser_.steps(), batch.mean_loss(), norm, options_.clip, gradients},
+                             workers_);
   optimiser_.step(gradients);
+  if (observer_) observer_->after_update(workers_);
   ++batch_;
   progress_->update(title(), (epoch_ - 1) * task_.units + sums_.tally.units, sums_.tally.mean_loss(),
                     sums_.tally.accuracy());
@@ -225,7 +260,7 @@ void Run::end_epoch() {
               .accuracy = sums_.tally.accuracy(),
               .validation = task_.validate(workers_),
               .seconds = 0};
-  for (const Measure& m : epoch.validation) check_finite(m.value, "validation " + m.name);
+  for (const Measure& m : epoch.validation) check_finite(m.value, "validation " + m.name, By::validation);
   epoch.seconds = seconds();
   record_.epochs.push_back(std::move(epoch));
   const Epoch& last = record_.epochs.back();
@@ -283,8 +318,8 @@ TrainingRecord Run::run() {
 }  // namespace
 
 TrainingRecord train(const TaskCalls& task, const TrainingOptions& options, Workers& workers,
-                     const Progress::Settings& progress) {
-  return Run(task, options, workers, progress).run();
+                     const Progress::Settings& progress, TrainingObserver* observer) {
+  return Run(task, options, workers, progress, observer).run();
 }
 
 }  // namespace detail

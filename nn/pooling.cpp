@@ -8,14 +8,6 @@
 
 namespace unroll::nn {
 
-Pool pool_named(std::string_view name) {
-  if (name == "last") return Pool::last;
-  if (name == "mean") return Pool::mean;
-  if (name == "max") return Pool::max;
-  if (name == "attention") return Pool::attention;
-  autograd::fail("pooling", fmt::format("'{}' came; needed last, mean, max or attention", name));
-}
-
 Pooling::Pooling(Pool pool, Index width, Generator& generator, Index attention) : kind(pool) {
   if (kind != Pool::attention) return;
   projection.emplace(width, attention, generator);

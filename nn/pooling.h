@@ -1,7 +1,6 @@
 // From a sequence to one row: last state, mean, maximum, attention; and the heads on top.
 #pragma once
 #include <optional>
-#include <string_view>
 #include <vector>
 
 #include "nn/cells.h"
@@ -11,9 +10,6 @@
 namespace unroll::nn {
 
 enum class Pool { last, mean, max, attention };
-
-/// "last", "mean", "max" or "attention"; throws Error for anything else.
-Pool pool_named(std::string_view name);
 
 /// [N, H] ragged rows to [B, H], in the caller's order of sequences.
 struct Pooling {

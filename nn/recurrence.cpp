@@ -97,7 +97,7 @@ void carry_over(std::span<const Var> from, std::span<const Var> to) {
       for (std::size_t j = 0; j < i; ++j)  // what an earlier one will overwrite is put aside
         if (root(from[i]) == root(to[j]) && source[i] == from[i]) source[i] = copied(from[i]);
     }
-    for (std::size_t i = 0; i < from.size(); ++i)
+    for (std::size_t i = 0; i < from.size() && !tape.dry(); ++i)
       if (numbers(source[i]).data != numbers(to[i]).data)
         ops::copy_rows(View<const T>(numbers(source[i])), numbers(to[i]));
   });

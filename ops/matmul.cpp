@@ -54,15 +54,15 @@ struct Product {
 };
 
 // Chooses for a right operand whose numbers b are those of value `id`, and packs it where that is kept for
-// the pass. A product with a transposed is left to OpenBLAS.
+// the pass. `uses` are those so far, or in backward those to come. A product with a transposed is left to
+// OpenBLAS. What is to be packed for this one use is left to the caller.
 template <class T>
-void choose(Product<T>& p, Tape& tape, std::uint32_t id) {
+void choose(Product<T>& p, Tape& tape, std::uint32_t id, std::uint32_t uses, bool may_pack_once) {
   using By = typename Product<T>::By;
   const std::size_t bytes = static_cast<std::size_t>(p.b.size()) * sizeof(T);
   if (!kPackedPays || p.ta == Transpose::yes || (p.c.rows() > kPackedRows && bytes > kSmallMatrix)) return;
   const autograd::Operand& factor = tape.operand(id);
   const int which = p.tb == Transpose::yes;
-  const std::uint32_t uses = tape.consumed() ? factor.pending : factor.uses;  // in forward: so far
   const bool single = uses <= 1 && !factor.forms[which];
   p.sweep = uses % 2 == 0 ? Sweep::forth : Sweep::back;
   p.by = By::matrix;
@@ -70,7 +70,7 @@ void choose(Product<T>& p, Tape& tape, std::uint32_t id) {
     return;
   p.by = By::packed;
   p.packed = {nullptr, p.a.cols(), p.c.cols()};
-  if (single && tape.consumed()) return;  // the caller packs it for this once
+  if (single && may_pack_once) return;
   const auto size = static_cast<std::size_t>(packed_size<T>(p.a.cols(), p.c.cols())) * sizeof(T);
   p.packed.data = reinterpret_cast<const T*>(
       tape.form(id, which, size, [&](std::byte* memory) { pack(p.tb, p.b, reinterpret_cast<T*>(memory)); }));
@@ -106,7 +106,7 @@ class OuterSum {
     else
       take_run();
     multiply_gathered();
-    if (into_.fresh)
+    if (into_.fresh && !tape_.dry())
       for (Index r = 0; r < into_.view.rows(); ++r) std::fill_n(into_.view.row(r), into_.view.cols(), T(0));
   }
 
@@ -133,6 +133,10 @@ class OuterSum {
     }
     for (Index r = 0; r < left.rows(); ++r) {
       if (gathered_ == kGatherRows) multiply_gathered();
+      if (tape_.dry()) {
+        ++gathered_;
+        continue;
+      }
       std::copy_n(left.row(r), left.cols(), left_.row(gathered_));
       std::copy_n(right.row(r), right.cols(), right_.row(gathered_++));
     }
@@ -154,6 +158,7 @@ class OuterSum {
     gathered_ = 0;
   }
   void multiply_rows(View<const T> left, View<const T> right) {
+    if (tape_.dry()) return;
     if (!kPackedPays)
       gemm(Transpose::yes, Transpose::no, left, right, into_.fresh ? T(0) : T(1), into_.view);
     else
@@ -191,6 +196,7 @@ struct MatMul {
   static constexpr const char* name = "matmul";
   static constexpr int outputs = 1;
   static constexpr unsigned reads_inputs = 0b011, reads_outputs = 0;
+  static constexpr bool takes_memory = true;
 
   Transpose ta, tb;
   Addend addend;
@@ -230,7 +236,7 @@ struct MatMul {
       const View<const T> from = context.in(2);
       p.addend = {from.data, p.c.shape, addend == Addend::row ? 0 : from.stride};
     }
-    choose(p, context.tape(), context.id(1));
+    choose(p, context.tape(), context.id(1), context.tape().operand(context.id(1)).uses, false);
     return p;
   }
 
@@ -242,14 +248,14 @@ struct MatMul {
       if (ta == Transpose::no) {
         Product<T> p{.ta = ta, .tb = !tb, .a = d_out, .b = b, .c = d_a.view};
         if (!d_a.fresh) p.addend = d_a.view;
-        choose(p, context.tape(), context.id(1));
+        choose(p, context.tape(), context.id(1), context.tape().operand(context.id(1)).pending, true);
         std::optional<autograd::Scratch<T>> packed_once;
         if (p.by == Product<T>::By::packed && !p.packed.data) {
           packed_once.emplace(context.tape().pool(), packed_size<T>(p.packed.rows, p.packed.cols));
-          p.packed = pack(!tb, b, packed_once->data());
+          if (!context.dry()) p.packed = pack(!tb, b, packed_once->data());
         }
-        p();
-      } else
+        if (!context.dry()) p();
+      } else if (!context.dry())
         gemm(tb, Transpose::yes, b, d_out, d_a.fresh ? T(0) : T(1), d_a.view);
     }
     if (context.wants(1)) {
@@ -258,14 +264,32 @@ struct MatMul {
       } else {
         const Into<T> d_b = context.d_in(1);
         const T beta = d_b.fresh ? T(0) : T(1);
-        if (tb == Transpose::no)
-          gemm(Transpose::no, Transpose::no, a, d_out, beta, d_b.view);
-        else
-          gemm(Transpose::yes, Transpose::yes, d_out, a, beta, d_b.view);
+        const bool swapped = tb == Transpose::yes;
+        if (!context.dry()) gemm(tb, tb, swapped ? d_out : a, swapped ? a : d_out, beta, d_b.view);
       }
     }
-    if (addend == Addend::row && context.wants(2)) sum_rows(d_out, context.add_to(2).data);
-    if (addend == Addend::full && context.wants(2)) put_rows(d_out, context.d_in(2));
+    if (addend == Addend::none || addend == Addend::in_place || !context.wants(2)) return;
+    const Into<T> d_addend = addend == Addend::row ? Into<T>{context.add_to(2), false} : context.d_in(2);
+    if (context.dry()) return;
+    if (addend == Addend::row)
+      sum_rows(d_out, d_addend.view.data);
+    else
+      put_rows(d_out, d_addend);
+  }
+
+  /// 2 M N K for each product, and the sum for the addend's gradient. Those that are put off are the work of
+  /// another phase.
+  autograd::Work work(const autograd::Application& at, autograd::Phase phase, autograd::Work usual) const {
+    auto size = [](const Shape& s) { return static_cast<double>(s.size()); };
+    const double a = size(at.in(0)), b = size(at.in(1)), out = size(at.out());
+    const double product =
+        2 * out * static_cast<double>(ta == Transpose::yes ? at.in(0).rows() : at.in(0).cols());
+    if (phase == autograd::Phase::forward) return {product, usual.bytes};
+    const bool left = at.wants(0), right = at.wants(1) && ta == Transpose::yes;
+    const bool added = (addend == Addend::row || addend == Addend::full) && at.wants(2);
+    const double numbers = (left + right) * (a + b) + (added ? size(at.in(2)) : 0);
+    return {(left + right) * product + (added ? out : 0),
+            at.bytes(numbers + (left || right || added ? out : 0))};
   }
 };
 

@@ -9,6 +9,9 @@
 //
 // The vocabulary: + - * / with constants on either side, comparisons, select, min, max, clamp, exp, expm1,
 // log, log1p, sqrt, square, abs, tanh, sigmoid, relu, leaky_relu, elu, gelu, softplus, erf, sin, cos, pow.
+// tanh, sigmoid and relu take a name for what they give, sigmoid(x, "forget"), under which it is seen by
+// those who look how often it is saturated.
+//
 // Only the inputs are kept for backward; everything else is computed again in registers.
 //
 // One result has the shape of the full operand; the others may be rows (a bias: one row, as many columns),
@@ -19,7 +22,7 @@
 #include <tuple>
 
 #include "autograd/tape.h"
-#include "ops/vocabulary.h"
+#include "ops/watched.h"
 
 namespace unroll::ops {
 
@@ -144,6 +147,14 @@ struct Pointwise {
   template <class T>
   void backward(Backward<T>& context) const {
     run_backward(context, Operands{}, Results{});
+  }
+  void watch(const autograd::Tape& tape, const autograd::Node& node, Index elements,
+             std::vector<autograd::Saturation>& found) const {
+    Watch watch(tape, node, elements, found);
+    while (watch.next()) [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (void)f(watch.operand(I)...);
+      }
+    (std::make_index_sequence<N>{});
   }
 
  private:

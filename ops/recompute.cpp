@@ -26,7 +26,7 @@ struct Recompute {
   static constexpr const char* name = "recompute";
   static constexpr int outputs = 1;
   static constexpr unsigned reads_inputs = autograd::kAll, reads_outputs = 0;
-  static constexpr bool has_parameters = true;
+  static constexpr bool has_parameters = true, takes_memory = true;
 
   detail::PartFunction call;
   const void* f;
@@ -52,7 +52,7 @@ struct Recompute {
     }
     run(inner, in, static_cast<std::size_t>(context.inputs()), out);
     T* to = context.out().data;
-    for (std::size_t o = 0; o < results; ++o) {
+    for (std::size_t o = 0; o < results && !context.dry(); ++o) {
       copy_rows(out[o].view<T>(), view_of(to, shapes[o]));
       to += shapes[o].size();
     }
@@ -89,6 +89,9 @@ struct Recompute {
     if (loss.defined()) inner.backward(loss, context.tape().running_gradients());
     inner.clear();
   }
+
+  /// The nodes of the inner tape are told of themselves.
+  autograd::Work work(const autograd::Application&, autograd::Phase, autograd::Work) const { return {}; }
 
  private:
   template <class T>

@@ -338,7 +338,7 @@ void OriginWatch::end_deferred(Tape& tape, std::uint32_t node) {
 
 namespace {
 
-std::string_view name_of(Phase phase) {
+std::string_view text_of(Phase phase) {
   return phase == Phase::forward    ? "forward"
          : phase == Phase::backward ? "backward"
                                     : "backward, weight product";
@@ -361,7 +361,7 @@ std::string text_of(const Operand& operand) {
 }  // namespace
 
 std::string Origin::describe() const {
-  std::string at = std::string(name_of(phase));
+  std::string at = std::string(text_of(phase));
   if (step >= 0) at += fmt::format(", step {}", step);
   if (!module.empty()) at += fmt::format(" of {}", module);
   at += fmt::format(" ({})", line_of(where));
@@ -385,7 +385,7 @@ void to_json(nlohmann::json& json, const Origin& origin) {
           {"element", element_text(origin)},
           {"count", origin.count},
           {"op", origin.op},
-          {"phase", name_of(origin.phase)},
+          {"phase", text_of(origin.phase)},
           {"module", origin.module},
           {"step", origin.step},
           {"where", line_of(origin.where)},
