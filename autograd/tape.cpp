@@ -267,7 +267,8 @@ Var Tape::stop_gradient(Var x, Where where) {
 Var Tape::open(Var x, Where where) {
   const std::uint32_t id = check(x, "open", where);
   const Value v = values_[id];
-  if (v.node == kNone || v.view || nodes_[v.node].table->reads_outputs != 0 || nodes_[v.node].hooked) return {};
+  if (v.node == kNone || v.view || nodes_[v.node].table->reads_outputs != 0 || nodes_[v.node].hooked)
+    return {};
   if (roots_[v.root].read || roots_[v.root].keeps_gradient) return {};
   for (std::size_t i = id; i < values_.size(); ++i)
     if (values_[i].root == v.root) values_[i].closed = true;

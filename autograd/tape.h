@@ -187,8 +187,8 @@ class Tape {
   /// What is recorded while the result lives wants no gradient.
   [[nodiscard]] Scope no_gradient();
   bool records_gradients() const { return silent_ == 0; }
-  /// From now on, the gradient of a recurrence goes back at most so many time steps (truncated backpropagation
-  /// through time); 0 for all of them.
+  /// From now on, the gradient of a recurrence goes back at most so many time steps (truncated
+  /// backpropagation through time); 0 for all of them.
   void truncate(Index steps) { truncation_ = steps; }
   Index truncation() const { return truncation_; }
   /// What is recorded while it lives, without gradients, is thrown away at its end: its handles are void, and
