@@ -158,8 +158,8 @@ std::string signature(const Tape& tape, const Piece& piece) {
       text += fmt::format(" {}", tape.value(node.first_output + o).shape.cols());
     for (std::uint32_t i = 0; i < node.input_count; ++i) {
       const Value& in = tape.value(node.inputs[i]);
-      if (in.parameter)
-        text += fmt::format(" '{}'", static_cast<const void*>(in.parameter));
+      if (const auto* parameter = tape.root(in).parameter)
+        text += fmt::format(" '{}'", static_cast<const void*>(parameter));
       else if (in.node != kNothing && in.node >= piece.nodes.front())
         text += fmt::format(" {}", in.node - piece.nodes.front());
       else

@@ -75,11 +75,9 @@ Summary summary_of(const Tape& tape, std::uint32_t id) {
 
 Summary summary_of_gradient(const Tape& tape, std::uint32_t id) {
   const Value& v = tape.value(id);
-  const Value& root = tape.value(v.root);
-  if (!root.gradient) return {};
+  if (!tape.root(v).gradient) return {};
   return autograd::dispatch(tape.dtype(), [&]<class T>() {
-    const T* gradient = reinterpret_cast<const T*>(root.gradient) + v.offset;
-    return summary_of(View<const T>{gradient, v.shape, v.stride});
+    return summary_of(View<const T>{reinterpret_cast<const T*>(tape.gradient_of(v)), v.shape, v.stride});
   });
 }
 
