@@ -28,7 +28,7 @@ std::vector<Tensor> Tape::pull_back(std::uint32_t begin, std::uint32_t end, std:
   // All that backward notes is put aside, and put back at the end; packed forms of numbers may stay.
   struct Noted {
     bool wants_gradient;
-    std::uint32_t first_pair;
+    std::uint32_t first_pair, last_pair;
   };
   struct Aside {
     Tape& tape;
@@ -44,7 +44,9 @@ std::vector<Tensor> Tape::pull_back(std::uint32_t begin, std::uint32_t end, std:
       for (std::size_t i = 0; i < ids.size(); ++i) {
         Value& v = tape.values_[ids[i]];
         v.wants_gradient = values[i].wants_gradient;
-        if (v.operand > 0) tape.operands_[v.operand - 1].first_pair = values[i].first_pair;
+        if (v.operand == 0) continue;
+        tape.operand(ids[i]).first_pair = values[i].first_pair;
+        tape.operand(ids[i]).last_pair = values[i].last_pair;
       }
       for (std::size_t i = 0; i < memories.size(); ++i) {
         Root& root = tape.roots_[memories[i]];
@@ -58,9 +60,10 @@ std::vector<Tensor> Tape::pull_back(std::uint32_t begin, std::uint32_t end, std:
   } aside{*this, touched, memories};
   for (const std::uint32_t id : touched) {
     Value& v = values_[id];
-    std::uint32_t none = kNone;
-    std::uint32_t& first_pair = v.operand > 0 ? operands_[v.operand - 1].first_pair : none;
-    aside.values.push_back({v.wants_gradient, std::exchange(first_pair, kNone)});
+    const Operand* factor = find_operand(id);
+    aside.values.push_back(
+        {v.wants_gradient, factor ? factor->first_pair : kNone, factor ? factor->last_pair : 0});
+    if (factor) operand(id).first_pair = kNone;
     v.wants_gradient = false;
   }
   for (const std::uint32_t id : memories) {
