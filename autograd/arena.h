@@ -1,6 +1,7 @@
 // Memory of one pass.
 #pragma once
 #include <cstddef>
+#include <cstring>
 #include <memory>
 #include <type_traits>
 #include <vector>
@@ -22,14 +23,19 @@ class Arena {
   Arena& operator=(const Arena&) = delete;
 
   /// `bytes` of uninitialised memory, rounded up to a multiple of 64.
-  std::byte* allocate(std::size_t bytes);
+  std::byte* allocate(std::size_t bytes) {
+    bytes = bytes == 0 ? kAlignment : (bytes + kAlignment - 1) & ~(kAlignment - 1);
+    std::byte* p = bump(bytes, kAlignment);
+    if (poison_) std::memset(p, 0xFF, bytes);  // all ones is a NaN in f32 and in f64
+    return p;
+  }
   template <class T>
   T* allocate_array(std::size_t count) {
     static_assert(std::is_trivially_destructible_v<T>);
     return reinterpret_cast<T*>(allocate(count * sizeof(T)));
   }
   /// Small records without the 64-byte rounding.
-  void* allocate_record(std::size_t bytes, std::size_t alignment);
+  void* allocate_record(std::size_t bytes, std::size_t alignment) { return bump(bytes, alignment); }
 
   void clear();
 
@@ -38,10 +44,14 @@ class Arena {
     std::size_t block, offset, used;
   };
   Mark mark() const { return {current_, offset_, used_}; }
-  void rewind(const Mark& mark) { current_ = mark.block, offset_ = mark.offset, used_ = mark.used; }
+  void rewind(const Mark& mark) {
+    use(mark.block);
+    offset_ = mark.offset;
+    used_ = mark.used;
+  }
 
   /// Bytes handed out since the last clear().
-  std::size_t used() const { return used_; }
+  std::size_t used() const { return used_ + offset_; }
   /// Bytes held from the heap.
   std::size_t reserved() const;
   /// Fills new memory with this byte pattern of NaN, to catch reads of what nobody wrote. For tests.
@@ -59,14 +69,30 @@ class Arena {
     std::size_t size;
   };
   Memory take_block(std::size_t bytes) const;
-  std::byte* bump(std::size_t bytes, std::size_t alignment);
+  std::byte* bump(std::size_t bytes, std::size_t alignment) {
+    std::size_t start = (offset_ + alignment - 1) & ~(alignment - 1);
+    if (start + bytes > size_) [[unlikely]] {
+      next_block(bytes);
+      start = 0;
+    }
+    offset_ = start + bytes;
+    return begin_ + start;
+  }
   void next_block(std::size_t bytes);
+  void use(std::size_t block) {
+    current_ = block;
+    begin_ = block < blocks_.size() ? blocks_[block].begin : nullptr;
+    size_ = block < blocks_.size() ? blocks_[block].size : 0;
+    offset_ = 0;
+  }
 
   Dry dry_;
   std::vector<Block> blocks_;
   std::size_t current_ = 0;  // index of the block in use
-  std::size_t offset_ = 0;   // of its first free byte
-  std::size_t used_ = 0;
+  std::byte* begin_ = nullptr;
+  std::size_t size_ = 0;
+  std::size_t offset_ = 0;  // of its first free byte
+  std::size_t used_ = 0;    // in the blocks before
   bool poison_ = false;
 };
 

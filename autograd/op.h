@@ -21,6 +21,13 @@
 //                           dry tapes too, where they take their memory and compute nothing (Tape::dry)
 //   Work work(const Application&, Phase, Work usual) const
 //                           where its work is not the usual (below)
+//
+// In place of forward it may have
+//
+//   template <class T> auto prepare(const Forward<T>&) const
+//
+// which finds out where things lie and returns a plain struct whose operator() does what forward does, as
+// often as it is called (Tape::replay), and keeps nothing.
 #pragma once
 #include <algorithm>
 #include <cstring>
@@ -103,7 +110,7 @@ class Forward {
   U* keep(Index count) const {
     return tape_.arena().template allocate_array<U>(static_cast<std::size_t>(count));
   }
-  /// The tape and the position of input i there, for what a value keeps: Tape::form, Value::pending.
+  /// The tape and the position of input i there, for what a value keeps: Tape::form, Tape::operand.
   Tape& tape() const { return tape_; }
   Tape& inner() const { return tape_.inner(node_); }
   std::uint32_t id(int i) const { return node_.inputs[i]; }
@@ -136,8 +143,7 @@ class Backward {
   /// Zero where no gradient reached an output.
   View<const T> d_out(int o = 0) const {
     const Value& v = tape_.value(node_.first_output + static_cast<std::uint32_t>(o));
-    const T* gradient = reinterpret_cast<const T*>(tape_.value(v.root).gradient);
-    return {gradient + v.offset, v.shape, v.stride};
+    return {reinterpret_cast<const T*>(tape_.gradient_of(v)), v.shape, v.stride};
   }
   bool wants(int i) const { return tape_.value(node_.inputs[i]).wants_gradient; }
   Into<T> d_in(int i) const {
@@ -154,12 +160,8 @@ class Backward {
   }
   /// d_in of all inputs in `wanted` at once, a bit each; returns the bits of those that are fresh. Blocks of
   /// columns side by side are fresh together. Those in `summed` never are: they are zeroed instead.
-  unsigned d_in(unsigned wanted, unsigned summed, T** memory) const {
-    std::byte* bytes[32];
-    const unsigned fresh = tape_.gradient_memory({node_.inputs, node_.input_count}, wanted, summed, bytes);
-    for (std::uint32_t i = 0; i < node_.input_count; ++i)
-      if (wanted >> i & 1) memory[i] = reinterpret_cast<T*>(bytes[i]);
-    return fresh;
+  unsigned d_in(unsigned wanted, unsigned summed, std::byte** memory) const {
+    return tape_.gradient_memory({node_.inputs, node_.input_count}, wanted, summed, memory);
   }
   /// For an input that is a whole parameter: where single rows of its gradient are added. Else nullptr.
   Gradients::Entry* sparse(int i) const { return tape_.sparse_entry(node_.inputs[i]); }
@@ -167,13 +169,16 @@ class Backward {
   /// Puts left' * right off: it will be added to the gradient of input i, together with all others of that
   /// input, by `flush`. `left` or `right` is d_out(), which is kept until then; the other is a forward value.
   void defer(int i, View<const T> left, View<const T> right, void (*flush)(Tape&, std::uint32_t)) const {
-    tape_.defer(node_.inputs[i],
-                {reinterpret_cast<const std::byte*>(left.data),
-                 reinterpret_cast<const std::byte*>(right.data), left.rows(), left.cols(), right.cols(),
-                 left.stride, right.stride, tape_.value(node_.first_output).root, kNone},
-                flush);
+    DeferredPair& pair = tape_.defer(node_.inputs[i], tape_.value(node_.first_output).root, flush);
+    pair.left = reinterpret_cast<const std::byte*>(left.data);
+    pair.right = reinterpret_cast<const std::byte*>(right.data);
+    pair.rows = left.rows();
+    pair.left_cols = left.cols();
+    pair.right_cols = right.cols();
+    pair.left_stride = left.stride;
+    pair.right_stride = right.stride;
   }
-  /// The tape and the position of input i there, for what a value keeps: Tape::form, Value::pending.
+  /// The tape and the position of input i there, for what a value keeps: Tape::form, Tape::operand.
   Tape& tape() const { return tape_; }
   Tape& inner() const { return tape_.inner(node_); }
   std::uint32_t id(int i) const { return node_.inputs[i]; }
@@ -207,6 +212,7 @@ struct OpTable {
   const char* (*name)(const void* op);
   void (*forward)(Tape&, const Node&);
   void (*backward)(Tape&, const Node&);
+  Tape::Replay::Call (*prepare)(Tape&, const Node&);
   /// Looks at about so many elements of what forward has computed. nullptr for most ops.
   void (*watch)(const Tape&, const Node&, Index elements, std::vector<Saturation>& found);
   Work (*work)(const void* op, const Application&, Phase, Work usual);
@@ -237,7 +243,30 @@ void op_forward(Tape& tape, const Node& node) {
   const O& op = *static_cast<const O*>(node.op);
   dispatch(tape.dtype(), [&]<class T>() {
     Forward<T> context(tape, node);
-    op.forward(context);
+    if constexpr (requires { op.prepare(context); }) {
+      const auto ready = op.prepare(context);
+      if (!tape.dry()) ready();
+    } else {
+      op.forward(context);
+    }
+  });
+}
+template <class O>
+Tape::Replay::Call op_prepare(Tape& tape, const Node& node) {
+  const O& op = *static_cast<const O*>(node.op);
+  return dispatch(tape.dtype(), [&]<class T>() -> Tape::Replay::Call {
+    Forward<T> context(tape, node);
+    auto keep = [&]<class F>(const F& f) -> Tape::Replay::Call {
+      static_assert(std::is_trivially_destructible_v<F>, "it lies in the arena and is never destroyed");
+      return {[](const void* state) { (*static_cast<const F*>(state))(); },
+              new (tape.arena().allocate_record(sizeof(F), alignof(F))) F(f)};
+    };
+    if constexpr (requires { op.prepare(context); })
+      return keep(op.prepare(context));
+    else
+      return keep([&tape, index = &node - tape.nodes().data()] {
+        op_forward<O>(tape, tape.nodes()[static_cast<std::size_t>(index)]);
+      });
   });
 }
 template <class O>
@@ -274,7 +303,7 @@ OpTable register_op(const OpTable* table) {
       requires(const O& op, const Tape& tape, const Node& node, std::vector<Saturation>& f) {
     op.watch(tape, node, Index{}, f);
   };
-  return {op_name<O>, op_forward<O>,   op_backward<O>,   watched ? op_watch<O> : nullptr,
+  return {op_name<O>, op_forward<O>,   op_backward<O>,   op_prepare<O>, watched ? op_watch<O> : nullptr,
           op_work<O>, O::reads_inputs, O::reads_outputs, type_name<O>()};
 }
 
@@ -293,11 +322,7 @@ std::array<Var, O::outputs> Tape::record(const O& op, std::span<const Var> input
   const char* name = detail::op_name<O>(&op);
   for (Var x : inputs) check(x, name, where);
   const Inputs shapes(*this, name, inputs, where);
-  std::array<Shape, O::outputs> outputs;
-  if constexpr (O::outputs == 1)
-    outputs[0] = op.shape(shapes);
-  else
-    outputs = op.shape(shapes);
+  const std::array<Shape, O::outputs> outputs{op.shape(shapes)};
   int aliased = -1, deferred = -1;
   if constexpr (requires { op.aliased(); }) aliased = op.aliased();
   if constexpr (requires { op.deferred(); }) deferred = op.deferred();

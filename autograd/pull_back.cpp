@@ -8,22 +8,33 @@ namespace unroll::autograd {
 
 std::vector<Tensor> Tape::pull_back(std::uint32_t begin, std::uint32_t end, std::span<const Var> outputs,
                                     std::span<const Tensor> seeds, std::span<const Var> inputs) {
-  std::vector<std::uint32_t> touched;
-  auto touch = [&](std::uint32_t id) { touched.insert(touched.end(), {id, values_[id].root}); };
+  std::vector<std::uint32_t> touched, memories;
+  auto owner = [&](std::uint32_t id) { return root(id).value; };
+  auto touch = [&](std::uint32_t id) {
+    touched.insert(touched.end(), {id, owner(id)});
+    memories.push_back(values_[id].root);
+  };
   for (std::uint32_t n = begin; n < end; ++n) {
     for (std::uint32_t i = 0; i < nodes_[n].input_count; ++i) touch(nodes_[n].inputs[i]);
     for (std::uint32_t o = 0; o < nodes_[n].output_count; ++o) touch(nodes_[n].first_output + o);
   }
   for (const Var x : outputs) touch(x.index_);
   for (const Var x : inputs) touch(x.index_);
-  std::ranges::sort(touched);
-  touched.erase(std::ranges::unique(touched).begin(), touched.end());
+  for (auto* list : {&touched, &memories}) {
+    std::ranges::sort(*list);
+    list->erase(std::ranges::unique(*list).begin(), list->end());
+  }
 
   // All that backward notes is put aside, and put back at the end; packed forms of numbers may stay.
+  struct Noted {
+    bool wants_gradient;
+    std::uint32_t first_pair, last_pair;
+  };
   struct Aside {
     Tape& tape;
-    std::span<const std::uint32_t> ids;
-    std::vector<Value> values{};
+    std::span<const std::uint32_t> ids, memories;
+    std::vector<Noted> values{};
+    std::vector<Root> roots{};
     Gradients unused{};
     Gradients* gradients = std::exchange(tape.gradients_, &unused);
     std::vector<Observer*> observers = std::exchange(tape.observers_, {});
@@ -32,28 +43,40 @@ std::vector<Tensor> Tape::pull_back(std::uint32_t begin, std::uint32_t end, std:
     ~Aside() {
       for (std::size_t i = 0; i < values.size(); ++i) {
         Value& v = tape.values_[ids[i]];
-        if (v.gradient) tape.pool_.give(v.gradient, tape.gradient_bytes(v));
-        std::ranges::copy(v.forms, values[i].forms);
-        v = values[i];
+        v.wants_gradient = values[i].wants_gradient;
+        if (v.operand == 0) continue;
+        tape.operand(ids[i]).first_pair = values[i].first_pair;
+        tape.operand(ids[i]).last_pair = values[i].last_pair;
+      }
+      for (std::size_t i = 0; i < memories.size(); ++i) {
+        Root& root = tape.roots_[memories[i]];
+        if (root.gradient) tape.pool_.give(root.gradient, static_cast<std::size_t>(root.bytes));
+        root = roots[i];
       }
       tape.gradients_ = gradients;
       tape.observers_ = std::move(observers);
       tape.pairs_.resize(pairs);
     }
-  } aside{*this, touched};
+  } aside{*this, touched, memories};
   for (const std::uint32_t id : touched) {
     Value& v = values_[id];
-    aside.values.push_back(v);
-    v.gradient = nullptr;
-    v.valid_begin = v.valid_end = 0;
-    v.parameter = nullptr;
-    v.pins = 0;
-    v.first_pair = kNone;
+    const Operand* factor = find_operand(id);
+    aside.values.push_back(
+        {v.wants_gradient, factor ? factor->first_pair : kNone, factor ? factor->last_pair : 0});
+    if (factor) operand(id).first_pair = kNone;
     v.wants_gradient = false;
+  }
+  for (const std::uint32_t id : memories) {
+    Root& root = roots_[id];
+    aside.roots.push_back(root);
+    root.gradient = nullptr;
+    root.valid_begin = root.valid_end = 0;
+    root.parameter = nullptr;
+    root.pins = 0;
   }
 
   // A value wants a gradient if memory that it shares depends on an input.
-  auto wants = [&](std::uint32_t id) -> bool& { return values_[values_[id].root].wants_gradient; };
+  auto wants = [&](std::uint32_t id) -> bool& { return values_[owner(id)].wants_gradient; };
   for (const Var x : inputs) wants(x.index_) = true;
   for (std::uint32_t n = begin; n < end; ++n) {
     bool any = false;
@@ -71,12 +94,15 @@ std::vector<Tensor> Tape::pull_back(std::uint32_t begin, std::uint32_t end, std:
     for (std::uint32_t o = 0; o < node.output_count; ++o)
       any = any || reached(values_[node.first_output + o]);
     if (!any || !node.wants_gradient) continue;
-    for (std::uint32_t o = 0; o < node.output_count; ++o) complete_gradient(node.first_output + o);
+    for (std::uint32_t o = 0; o < node.output_count; ++o) {
+      const Value& output = values_[node.first_output + o];
+      complete(with_gradient(output.root), begin_of(output), end_of(output));
+    }
     node.table->backward(*this, node);
     if (node.deferred < 0) continue;
     const std::uint32_t id = node.inputs[node.deferred];
-    if (values_[id].first_pair != kNone) flush_(*this, id);
-    values_[id].first_pair = kNone;
+    if (operand(id).first_pair != kNone) flush_(*this, id);
+    operand(id).first_pair = kNone;
   }
   std::vector<Tensor> result;
   for (const Var x : inputs) result.push_back(gradient_tensor(x.index_));

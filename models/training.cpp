@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
+#include <limits>
+#include <list>
 
 #include "autograd/inspect/origin.h"
 #include "models/checkpoint.h"
@@ -89,10 +93,10 @@ class Run {
   void step();
   void end_epoch();
   bool improved();
-  // Throws Error if it is not; if a batch gave it, with the operation that made it.
-  enum class By { validation, batch };
-  void check_finite(double value, const std::string& what, By by);
-  std::string origin();
+  Gradients& learn();
+  // Throws Error if `value` is not finite, with the operation that made the first such number in again():
+  // what gave it, done once more.
+  void check_finite(double value, const std::string& what, const std::function<void()>& again);
   void save(bool finished);
   bool load();
   void fill(std::span<const NamedTensor> tensors);
@@ -112,10 +116,9 @@ class Run {
   Optimiser optimiser_;
   EpochSchedule schedule_;
   Generator order_;
-  std::vector<Generator> noise_, noise_before_;  // of each worker, now and before the last batch
-  std::vector<NamedTensor> task_before_;
-  std::vector<Tally> tallies_;  // of each worker, of the last batch
-  std::vector<Tensor> best_;    // parameters after the best epoch
+  std::vector<Generator> noise_;  // of each worker
+  std::vector<Tally> tallies_;    // of each worker, of the last batch
+  std::vector<Tensor> best_;      // parameters after the best epoch
   TrainingRecord record_;
 
   int epoch_ = 1;
@@ -193,53 +196,55 @@ void Run::begin_epoch() {
   if (batch_ > 0) task_.load_state(task_state_);
 }
 
-void Run::check_finite(double value, const std::string& what, By by) {
+void Run::check_finite(double value, const std::string& what, const std::function<void()>& again) {
   if (std::isfinite(value)) return;
-  const std::string place =
-      by == By::batch ? fmt::format(", batch {} of {}", batch_ + 1, batches_) : std::string();
+  std::vector<inspect::OriginWatch> watches(tallies_.size());
+  std::list<Tape::Attachment> attached;
+  for (std::size_t i = 0; i < watches.size(); ++i)
+    attached.emplace_back(workers_[static_cast<int>(i)].tape, watches[i]);
+  again();
+  const bool by_batch = batch_ < batches_;  // otherwise by the validation
+  std::string origin = "every operation made finite numbers, but not their sum";
+  for (std::size_t i = 0; i < watches.size(); ++i) {
+    if (!watches[i].origin()) continue;
+    origin = watches[i].origin()->describe();
+    if (inspection_ && by_batch) inspection_->failed(*watches[i].origin(), workers_[static_cast<int>(i)]);
+    break;
+  }
+  const std::string place = by_batch ? fmt::format(", batch {} of {}", batch_ + 1, batches_) : "";
   const std::string kept =
       options_.out.empty() ? "" : fmt::format("; {} is as the last checkpoint left it", options_.out);
-  fail("training", fmt::format("epoch {}{}: a {} of {} came; needed a finite one{}{}", epoch_, place, what,
-                               value, by == By::batch ? "; " + origin() : "", kept));
+  fail("training",
+       fmt::format("epoch {}{}: a {} of {} came; needed a finite one; {}{}", epoch_, place, what,
+                   std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value, origin, kept));
 }
 
-// Where the last batch made its first number that is not finite. It is learned from once more, from the same
-// parameters with the same noise, under watch.
-std::string Run::origin() {
-  noise_ = noise_before_;
-  task_.load_state(task_before_);
-  std::vector<std::optional<inspect::Origin>> found(noise_.size());
-  workers_.run([&](Worker& worker) {
-    const auto i = static_cast<std::size_t>(worker.index);
-    found[i] = inspect::find_origin(worker.tape, [&] {
-      task_.learn(batch_, {worker.index, workers_.size()}, worker, noise_[i]);
-    });
-  });
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    if (!found[i]) continue;
-    if (inspection_) inspection_->failed(*found[i], workers_[static_cast<int>(i)]);
-    return found[i]->describe();
-  }
-  return "every operation made finite numbers, but not their sum";
-}
-
-void Run::step() {
-  noise_before_ = noise_;
-  task_before_ = task_.state();
-  for (TrainingObserver* o : observers_) o->before_step(optimiser_.steps(), workers_);
-  Gradients& gradients = workers_.run([&](Worker& worker) {
+Gradients& Run::learn() {
+  return workers_.run([&](Worker& worker) {
     const auto i = static_cast<std::size_t>(worker.index);
     tallies_[i] = task_.learn(batch_, {worker.index, workers_.size()}, worker, noise_[i]);
   });
+}
+
+void Run::step() {
+  const auto noise_before = noise_;
+  const auto state_before = task_.state();
+  const auto again = [&] {
+    noise_ = noise_before;
+    task_.load_state(state_before);
+    learn();
+  };
+  for (TrainingObserver* o : observers_) o->before_step(optimiser_.steps(), workers_);
+  Gradients& gradients = learn();
   Tally batch;
   for (const Tally& tally : tallies_) {
-    check_finite(tally.loss, "loss", By::batch);
+    check_finite(tally.loss, "loss", again);
     batch.add(tally);
     sums_.tally.add(tally);
   }
   const double norm =
       options_.clip > 0 ? clip_by_global_norm(gradients, options_.clip, Where{}) : global_norm(gradients);
-  check_finite(norm, "gradient norm", By::batch);
+  check_finite(norm, "gradient norm", again);
   sums_.gradient += norm;
   optimiser_.set_factor(schedule_.factor(epoch_, options_.epochs, batch_, batches_));
   const Update update{optimiser_.steps(), batch.mean_loss(), norm, options_.clip, gradients};
@@ -266,7 +271,8 @@ void Run::end_epoch() {
               .accuracy = sums_.tally.accuracy(),
               .validation = task_.validate(workers_),
               .seconds = 0};
-  for (const Measure& m : epoch.validation) check_finite(m.value, "validation " + m.name, By::validation);
+  for (const Measure& m : epoch.validation)
+    check_finite(m.value, "validation " + m.name, [&] { task_.validate(workers_); });
   epoch.seconds = seconds();
   record_.epochs.push_back(std::move(epoch));
   const Epoch& last = record_.epochs.back();

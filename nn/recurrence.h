@@ -107,16 +107,16 @@ class Collage {
   std::size_t count_ = 0;
 };
 
-/// Gives a cell its time steps from `begin` on, in the memory of `projected` if project() made it and nobody
+/// Gives a cell its time steps [begin, end), in the memory of `projected` if project() made it and nobody
 /// else has seen it.
 class Steps {
  public:
-  Steps(Var projected, std::size_t values_before, const Layout& layout, Index begin = 0);
+  Steps(Var projected, std::size_t values_before, const Layout& layout, Index begin, Index end);
   Projected operator()(Index t) const;
 
  private:
-  Var rows_;
-  bool in_place_;
+  std::span<const Var> rows_;  // of each step
+  bool in_place_ = false;
   const Layout& layout_;
   Index begin_;
 };
@@ -171,7 +171,7 @@ std::span<const StateOf<C>> run(const C& cell, Var xs, const Layout& layout, Seg
   using State = StateOf<C>;
   Tape& tape = xs.tape();
   const std::size_t before = tape.values().size();
-  const Steps steps(cell.project(xs), before, layout, segment.begin);
+  const Steps steps(cell.project(xs), before, layout, segment.begin, segment.end);
   const auto count = static_cast<std::size_t>(segment.size());
   State* states = tape.arena().template allocate_array<State>(count);
   State state = initial;
@@ -256,7 +256,7 @@ Scanned<StateOf<C>> scan_forward(const C& cell, const Sequence& xs, Order order,
   const Layout& layout = *xs.layout;
   const Segment all{0, layout.steps(), order, a_place(tape)};
   const std::size_t before = tape.values().size();
-  const Steps steps(cell.project(xs.rows), before, layout);
+  const Steps steps(cell.project(xs.rows), before, layout, 0, layout.steps());
   const StateOf<C> memory = map_state(initial, [](Var v) { return copied(v); });
   const Var out = unwritten(tape, layout.rows(), fields(initial)[0]->cols());
   const std::size_t count = fields(initial).size();

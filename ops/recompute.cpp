@@ -68,12 +68,12 @@ struct Recompute {
     const int count = context.inputs();
     unsigned wanted = 0;
     for (int i = 0; i < count; ++i) wanted |= context.wants(i) ? 1u << i : 0u;
-    std::array<T*, kMost> gradients;
+    std::array<std::byte*, kMost> gradients;
     (void)context.d_in(wanted, wanted, gradients.data());  // none is fresh
     for (int i = 0; i < count; ++i) {
       const auto n = static_cast<std::size_t>(i);
       const View<const T> x = context.in(i);
-      in[n] = wanted >> i & 1 ? inner.borrow(bytes(x.data), x.shape, x.stride, bytes(gradients[n]))
+      in[n] = wanted >> i & 1 ? inner.borrow(bytes(x.data), x.shape, x.stride, gradients[n])
                               : inner.borrow(bytes(x.data), x.shape, x.stride);
     }
     run(inner, in, static_cast<std::size_t>(count), out);

@@ -28,7 +28,7 @@ class Makers {
         if (is_joined(root)) pieces_[root].push_back(tape.nodes()[n].first_output + o);
       }
     for (auto& [root, pieces] : pieces_)
-      std::ranges::sort(pieces, {}, [&](std::uint32_t id) { return tape.value(id).offset; });
+      std::ranges::sort(pieces, {}, [&](std::uint32_t id) { return tape.value(id).data; });
   }
   // Calls f(node) for each node that made some of the numbers of a value.
   template <class F>
@@ -37,20 +37,22 @@ class Makers {
     if (v.node == kNothing) return;
     const auto pieces = pieces_.find(v.root);
     if (pieces == pieces_.end()) return f(v.node);
-    const Index end = v.offset + (v.shape.rows() - 1) * v.stride + v.shape.cols();
-    auto piece = std::ranges::upper_bound(pieces->second, v.offset, {},
-                                          [&](std::uint32_t p) { return tape_.value(p).offset; });
-    for (--piece; piece != pieces->second.end() && tape_.value(*piece).offset < end; ++piece)
+    const Index elements = (v.shape.rows() - 1) * v.stride + v.shape.cols();
+    const std::byte* end = v.data + elements * static_cast<Index>(size_of(tape_.dtype()));
+    auto piece = std::ranges::upper_bound(pieces->second, v.data, {},
+                                          [&](std::uint32_t p) { return tape_.value(p).data; });
+    for (--piece; piece != pieces->second.end() && tape_.value(*piece).data < end; ++piece)
       f(tape_.value(*piece).node);
   }
 
  private:
   // Tape::join gives the pieces a root that no node made.
   bool is_joined(std::uint32_t root) const {
-    const Value& v = tape_.value(root);
+    const std::uint32_t id = tape_.roots()[root].value;
+    const Value& v = tape_.value(id);
     if (v.node == kNothing) return false;
     const Node& maker = tape_.nodes()[v.node];
-    return root < maker.first_output || root >= maker.first_output + maker.output_count;
+    return id < maker.first_output || id >= maker.first_output + maker.output_count;
   }
   const Tape& tape_;
   std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> pieces_;
@@ -158,8 +160,8 @@ std::string signature(const Tape& tape, const Piece& piece) {
       text += fmt::format(" {}", tape.value(node.first_output + o).shape.cols());
     for (std::uint32_t i = 0; i < node.input_count; ++i) {
       const Value& in = tape.value(node.inputs[i]);
-      if (in.parameter)
-        text += fmt::format(" '{}'", static_cast<const void*>(in.parameter));
+      if (const auto* parameter = tape.root(in).parameter)
+        text += fmt::format(" '{}'", static_cast<const void*>(parameter));
       else if (in.node != kNothing && in.node >= piece.nodes.front())
         text += fmt::format(" {}", in.node - piece.nodes.front());
       else

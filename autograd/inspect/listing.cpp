@@ -16,7 +16,7 @@ namespace {
 
 std::string input_name(const Tape& tape, std::uint32_t id) {
   const Value& v = tape.value(id);
-  if (v.node == kNone) return leaf_name(v);
+  if (v.node == kNone) return leaf_name(tape.root(v));
   const Node& maker = tape.nodes()[v.node];
   for (std::uint32_t o = 1; o < maker.output_count; ++o)
     if (v.root == tape.value(maker.first_output + o).root) return fmt::format("%{}.{}", v.node, o);
@@ -41,7 +41,7 @@ std::string line_of(const Tape& tape, const Node& node) {
   return caller.line == 0 || called == line ? line : line + " from " + called;
 }
 
-std::string leaf_name(const Value& leaf) {
+std::string leaf_name(const autograd::Root& leaf) {
   if (leaf.parameter) return fmt::format("'{}'", leaf.parameter->name);
   return leaf.keeps_gradient ? "a variable" : "a constant";
 }

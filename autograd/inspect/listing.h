@@ -49,7 +49,7 @@ std::string line_of(autograd::Where where);
 /// The line that called the op, and the one that called its module, if that is another and known.
 std::string line_of(const Tape& tape, const autograd::Node& node);
 /// What a value without a node is: "'bias'", "a variable", "a constant".
-std::string leaf_name(const autograd::Value& leaf);
+std::string leaf_name(const autograd::Root& leaf);
 
 /// The lines of a tape, or some of them; a picture of the moment. Each filter gives a Listing of what is
 /// left.

@@ -131,14 +131,14 @@ void Memory::find_values(Level& level, const Tape& tape, Entry node) {
 
 void Memory::find_gradient(Level& level, const Tape& tape, std::uint32_t value) {
   const std::uint32_t root = tape.value(value).root;
-  const Value& v = tape.value(root);
-  const bool borrowed = v.node == kNone && !open_.empty();  // a leaf of an inner tape: in memory of the outer
-  if (!v.gradient || v.parameter || borrowed || level.gradients.contains(root)) return;
+  const autograd::Root& r = tape.roots()[root];
+  const std::uint32_t maker = tape.value(r.value).node;
+  const bool borrowed = maker == kNone && !open_.empty();  // a leaf of an inner tape: in memory of the outer
+  if (!r.gradient || r.parameter || borrowed || level.gradients.contains(root)) return;
   Entry entry =
-      v.node == kNone ? Entry{kNone, places_.named("variable", ""), -1, {}, 0} : entry_of(tape, v.node);
+      maker == kNone ? Entry{kNone, places_.named("variable", ""), -1, {}, 0} : entry_of(tape, maker);
   entry.kind = Kind::gradients;
-  entry.bytes = static_cast<std::int64_t>(
-      Pool::block_size(static_cast<std::size_t>(v.shape.size()) * autograd::size_of(tape.dtype())));
+  entry.bytes = static_cast<std::int64_t>(Pool::block_size(static_cast<std::size_t>(r.bytes)));
   level.gradients.emplace(root, entry);
   level.gradient_bytes += entry.bytes;
   log_.push_back(entry);
@@ -154,7 +154,7 @@ void Memory::find_gradients(Level& level, const Tape& tape, const Entry& entry, 
 
 void Memory::drop_gradient(Level& level, const Tape& tape, std::uint32_t root) {
   const auto found = level.gradients.find(root);
-  if (found == level.gradients.end() || (root < tape.values().size() && tape.value(root).gradient)) return;
+  if (found == level.gradients.end() || (root < tape.roots().size() && tape.roots()[root].gradient)) return;
   Entry entry = found->second;
   level.gradients.erase(found);
   level.gradient_bytes -= entry.bytes;

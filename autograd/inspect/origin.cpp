@@ -92,14 +92,15 @@ Numbers numbers_of(const Tape& tape, std::uint32_t id) {
 // What has been added to the gradient of a value so far.
 Numbers gradient_of(const Tape& tape, std::uint32_t id) {
   const Value& v = tape.value(id);
-  const Value& root = tape.value(v.root);
+  const autograd::Root& root = tape.root(v);
   if (!root.gradient) return {tape.dtype(), nullptr, Shape{0}, 0};
+  const Index before = v.data - root.data, scalar = static_cast<Index>(size_of(tape.dtype()));
   return {tape.dtype(),
-          root.gradient + v.offset * static_cast<Index>(size_of(tape.dtype())),
+          tape.gradient_of(v),
           v.shape,
           v.stride,
-          root.valid_begin - v.offset,
-          root.valid_end - v.offset};
+          (root.valid_begin - before) / scalar,
+          (root.valid_end - before) / scalar};
 }
 
 // Position of an element that lies `at` in memory.
@@ -123,7 +124,9 @@ bool holds(const Numbers& numbers, const std::byte* at) {
   return at >= numbers.data && at < numbers.data + elements * static_cast<Index>(size_of(numbers.dtype));
 }
 
-std::string source_of(const Value& leaf) { return (leaf.parameter ? "parameter " : "") + leaf_name(leaf); }
+std::string source_of(const autograd::Root& leaf) {
+  return (leaf.parameter ? "parameter " : "") + leaf_name(leaf);
+}
 
 std::string op_of(const Node& node) { return node.table->name(node.op); }
 
@@ -146,7 +149,7 @@ void place(Origin& origin, std::string name, const Numbers& numbers, const Surve
 // -- The walk.
 
 void OriginWatch::begin(Tape& tape, std::uint32_t node, Phase phase) {
-  if (origin_) return;
+  if (origin_ || tape.dry()) return;
   Running now{&tape, node, {}, nullptr};
   const Node& n = tape.nodes()[node];
   if (phase == Phase::forward)
@@ -162,7 +165,7 @@ void OriginWatch::begin(Tape& tape, std::uint32_t node, Phase phase) {
 }
 
 void OriginWatch::end(Tape& tape, std::uint32_t node, Phase phase) {
-  if (origin_) return;
+  if (origin_ || tape.dry()) return;
   while (running_.back().tape != &tape || running_.back().node != node)
     running_.pop_back();  // those that threw
   if (phase == Phase::forward) end_forward(tape, node);
@@ -221,8 +224,8 @@ void OriginWatch::blame_input(Tape& tape, std::uint32_t input, const std::byte* 
     const auto values = r.tape->values();
     for (std::uint32_t id = 0; id < values.size(); ++id) {
       const Numbers leaf = numbers_of(*r.tape, id);
-      if (values[id].node != kNone || values[id].root != id || !holds(leaf, number)) continue;
-      origin.source = source_of(values[id]);
+      if (values[id].node != kNone || values[id].view || !holds(leaf, number)) continue;
+      origin.source = source_of(r.tape->root(id));
       return place(origin, "", leaf, survey(leaf, bad_));
     }
   }
@@ -235,7 +238,7 @@ void OriginWatch::blame_input(Tape& tape, std::uint32_t input, const std::byte* 
 
 // Sums go on over passes: what a parameter's gradient held before this one is not this one's fault.
 bool OriginWatch::check_old_gradient(Tape& tape, std::uint32_t node, Phase phase, std::uint32_t id) {
-  const Value& root = tape.value(tape.value(id).root);
+  const autograd::Root& root = tape.root(id);
   if (!root.parameter || !seen_.insert(root.parameter).second) return false;
   const autograd::Gradients::Entry* entry = tape.gradients()->find(root.parameter);
   if (!entry) return false;
@@ -267,8 +270,8 @@ void OriginWatch::end_backward(Tape& tape, std::uint32_t node) {
     const std::uint32_t id = n.inputs[i];
     if (!tape.value(id).wants_gradient || static_cast<std::int32_t>(i) == n.deferred) continue;
     Numbers d_in = gradient_of(tape, id);
-    if (!d_in.data && tape.value(id).parameter) {  // rows of a table
-      const autograd::Gradients::Entry* entry = tape.gradients()->find(tape.value(id).parameter);
+    if (!d_in.data && tape.root(id).parameter) {  // rows of a table
+      const autograd::Gradients::Entry* entry = tape.gradients()->find(tape.root(id).parameter);
       if (!entry || entry->state() == autograd::Gradients::Entry::State::none) continue;
       d_in = {entry->buffer().dtype(), entry->buffer().raw(), entry->buffer().shape(),
               entry->buffer().shape().cols()};
@@ -296,7 +299,7 @@ void OriginWatch::end_deferred(Tape& tape, std::uint32_t node) {
   const DeferredPair* culprit = nullptr;
   double largest = -1;
   autograd::dispatch(tape.dtype(), [&]<class T>() {
-    for (std::uint32_t p = tape.value(id).first_pair; p != kNone; p = tape.pair(p).next) {
+    for (std::uint32_t p = tape.operand(id).first_pair; p != kNone; p = tape.pair(p).next) {
       const DeferredPair& pair = tape.pair(p);
       const T* left = reinterpret_cast<const T*>(pair.left) + element[0];
       const T* right = reinterpret_cast<const T*>(pair.right) + element[1];

@@ -69,7 +69,7 @@ struct Origin {
 void to_json(nlohmann::json& json, const Origin& origin);
 
 /// The watch itself, for a tape that others run: attach it (Tape::attach). The first find stays. A pass that
-/// is watched from its middle on can blame a node from before.
+/// is watched from its middle on can blame a node from before; a dry tape has no numbers.
 class OriginWatch : public Observer {
  public:
   explicit OriginWatch(Bad bad = Bad::nan_or_infinity) : bad_(bad) {}

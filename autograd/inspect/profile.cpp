@@ -51,9 +51,10 @@ Work usual_work(const Tape& tape, const Node& node, Phase phase) {
 }
 
 Work deferred_work(const Tape& tape, const Node& node) {
-  const Value& sum = tape.value(node.inputs[node.deferred]);
-  double operations = 0, numbers = size(sum);
-  for (std::uint32_t p = sum.first_pair; p != kNone; p = tape.pair(p).next) {
+  const std::uint32_t sum = node.inputs[node.deferred];
+  double operations = 0, numbers = size(tape.value(sum));
+  const autograd::Operand* factor = tape.find_operand(sum);
+  for (std::uint32_t p = factor ? factor->first_pair : kNone; p != kNone; p = tape.pair(p).next) {
     const autograd::DeferredPair& pair = tape.pair(p);
     operations += 2 * static_cast<double>(pair.rows * pair.left_cols * pair.right_cols);
     numbers += static_cast<double>(pair.rows * (pair.left_cols + pair.right_cols));

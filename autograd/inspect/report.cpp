@@ -28,8 +28,8 @@ namespace {
 std::vector<const Parameter::Leaf*> read_by(const Tape& tape) {
   std::vector<const Parameter::Leaf*> list;
   std::unordered_set<const Parameter::Leaf*> seen;
-  for (const Value& v : tape.values())
-    if (v.parameter && seen.insert(v.parameter).second) list.push_back(v.parameter);
+  for (const autograd::Root& root : tape.roots())
+    if (root.parameter && seen.insert(root.parameter).second) list.push_back(root.parameter);
   return list;
 }
 
@@ -136,14 +136,13 @@ json finished(json report) {
 }
 
 json begun(const Tape& tape, const About& about) {
-  return {
-    {"title", about.title}, {"dtype", name_of(tape.dtype())}, {"summary", summary_json(tape, about)},
-        {"graph", graph_json(graph_of(tape, Detail::full))},
-        {"parameters", parameters_json(tape, about)},
-        {"history", about.history ? json(*about.history) : json()}, {
-      "origin", about.origin ? json(*about.origin) : json()
-    }
-  };
+  return {{"title", about.title},
+          {"dtype", name_of(tape.dtype())},
+          {"summary", summary_json(tape, about)},
+          {"graph", graph_json(graph_of(tape, Detail::full))},
+          {"parameters", parameters_json(tape, about)},
+          {"history", about.history ? json(*about.history) : json()},
+          {"origin", about.origin ? json(*about.origin) : json()}};
 }
 
 }  // namespace

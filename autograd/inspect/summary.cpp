@@ -13,55 +13,54 @@ using autograd::View;
 namespace {
 
 // As many sums side by side as fill the registers of any processor.
-constexpr Index kLanes = 16;
+constexpr std::size_t kLanes = 16;
 
-class Sums {
- public:
-  template <class T>
-  void add(const T* x, Index count) {
-    Index i = 0;
-    for (; i + kLanes <= count; i += kLanes)
-      for (Index l = 0; l < kLanes; ++l) add(static_cast<double>(x[i + l]), l);
-    for (Index l = 0; i < count; ++i, ++l) add(static_cast<double>(x[i]), l);
-    count_ += count;
+struct Sums {
+  double squares[kLanes] = {}, absolute[kLanes] = {}, largest[kLanes] = {}, zeros[kLanes] = {};
+
+  void add(double x, std::size_t lane) {
+    const double a = std::abs(x);
+    squares[lane] += x * x;
+    absolute[lane] += a;
+    largest[lane] = a > largest[lane] ? a : largest[lane];
+    zeros[lane] += a == 0 ? 1.0 : 0.0;
   }
-  Summary summary() const {
+  Summary over(Index count) const {
     Summary s;
-    if (count_ == 0) return s;
-    double zeros = 0;
-    for (Index l = 0; l < kLanes; ++l) {
-      s.norm += squares_[l];
-      s.mean += absolute_[l];
-      s.largest = std::max(s.largest, largest_[l]);
-      zeros += zeros_[l];
+    if (count == 0) return s;
+    for (std::size_t l = 0; l < kLanes; ++l) {
+      s.norm += squares[l];
+      s.mean += absolute[l];
+      s.largest = std::max(s.largest, largest[l]);
+      s.zeros += zeros[l];
     }
     if (std::isnan(s.mean)) s.largest = s.mean;
     s.norm = std::sqrt(s.norm);
-    s.mean /= static_cast<double>(count_);
-    s.zeros = zeros / static_cast<double>(count_);
+    s.mean /= static_cast<double>(count);
+    s.zeros /= static_cast<double>(count);
     return s;
   }
-
- private:
-  void add(double x, Index lane) {
-    const double a = std::abs(x);
-    squares_[lane] += x * x;
-    absolute_[lane] += a;
-    largest_[lane] = a > largest_[lane] ? a : largest_[lane];
-    zeros_[lane] += a == 0 ? 1.0 : 0.0;
-  }
-  double squares_[kLanes] = {}, absolute_[kLanes] = {}, largest_[kLanes] = {}, zeros_[kLanes] = {};
-  Index count_ = 0;
 };
+
+// The sums are a copy of their own, so that they can stay in registers.
+template <class T>
+Sums added(Sums sums, const T* x, Index count) {
+  const auto n = static_cast<std::size_t>(count);
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (std::size_t l = 0; l < kLanes; ++l) sums.add(static_cast<double>(x[i + l]), l);
+  for (std::size_t l = 0; i < n; ++i, ++l) sums.add(static_cast<double>(x[i]), l);
+  return sums;
+}
 
 template <class T>
 Summary summary_of(const View<const T>& x) {
   Sums sums;
   if (x.contiguous())
-    sums.add(x.data, x.size());
+    sums = added(sums, x.data, x.size());
   else
-    for (Index r = 0; r < x.rows(); ++r) sums.add(x.row(r), x.cols());
-  return sums.summary();
+    for (Index r = 0; r < x.rows(); ++r) sums = added(sums, x.row(r), x.cols());
+  return sums.over(x.size());
 }
 
 }  // namespace
@@ -75,11 +74,9 @@ Summary summary_of(const Tape& tape, std::uint32_t id) {
 
 Summary summary_of_gradient(const Tape& tape, std::uint32_t id) {
   const Value& v = tape.value(id);
-  const Value& root = tape.value(v.root);
-  if (!root.gradient) return {};
+  if (!tape.root(v).gradient) return {};
   return autograd::dispatch(tape.dtype(), [&]<class T>() {
-    const T* gradient = reinterpret_cast<const T*>(root.gradient) + v.offset;
-    return summary_of(View<const T>{gradient, v.shape, v.stride});
+    return summary_of(View<const T>{reinterpret_cast<const T*>(tape.gradient_of(v)), v.shape, v.stride});
   });
 }
 
