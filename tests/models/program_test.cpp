@@ -60,7 +60,7 @@ TEST_CASE("program: wrong usage is one line and exit code 2") {
   const TemporaryFolder folder;
   check_complaint(run_program(folder, ""), 2, {"subcommand is required"});
   check_complaint(run_program(folder, "dance"), 2,
-                  {"'dance' came; needed one of demo, lm, classify, tag, forecast, info"});
+                  {"'dance' came; needed one of demo, lm, classify, tag, forecast, inspect, info"});
   check_complaint(run_program(folder, "lm"), 2, {"subcommand is required"});
   check_complaint(run_program(folder, "lm dance"), 2, {"'dance' came; needed one of train, eval, sample"});
   check_complaint(run_program(folder, "lm train --data x"), 2, {"--out is required"});
