@@ -78,9 +78,18 @@ template <class T>
 Mask<T> is_nan(Pack<T> x) {
   return {xsimd::isnan(x.v)};
 }
+/// a b + c, rounded once where the processor has such an instruction. For AVX-512, xsimd 8 writes a product
+/// and a sum, and whether a compiler makes one of the two depends on the code around them.
 template <class T>
-Pack<T> fma(Pack<T> a, Pack<T> b, Pack<T> c) {
+[[gnu::always_inline]] inline Pack<T> fma(Pack<T> a, Pack<T> b, Pack<T> c) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<T, float>)
+    return typename Pack<T>::Batch(_mm512_fmadd_ps(a.v, b.v, c.v));
+  else
+    return typename Pack<T>::Batch(_mm512_fmadd_pd(a.v, b.v, c.v));
+#else
   return xsimd::fma(a.v, b.v, c.v);
+#endif
 }
 template <class T>
 Pack<T> log(Pack<T> x) {
