@@ -186,9 +186,10 @@ void Tape::defer(std::uint32_t id, DeferredPair pair, void (*flush)(Tape&, std::
   flush_ = flush;
 }
 
-void Tape::settle(std::uint32_t id) {
+void Tape::settle(std::uint32_t node) {
+  const std::uint32_t id = nodes_[node].inputs[nodes_[node].deferred];
   if (--values_[id].pending > 0 || values_[id].first_pair == kNone) return;
-  flush_(*this, id);
+  run(node, Phase::deferred, [&] { flush_(*this, id); });
   for (std::uint32_t p = values_[id].first_pair; p != kNone; p = pairs_[p].next) {
     const std::uint32_t root = pairs_[p].pinned;
     if (--values_[root].pins == 0 && values_[root].done) release(root);
@@ -201,6 +202,7 @@ void Tape::settle(std::uint32_t id) {
 Tape& Tape::inner() {
   if (!inner_) inner_ = std::make_unique<Tape>(dtype_);
   inner_->poison(poisoned_);
+  inner_->observers_ = observers_;
   return *inner_;
 }
 
@@ -288,9 +290,9 @@ void Tape::backward_node(std::uint32_t index) {
   if (any) {
     for (std::uint32_t o = 0; o < node.output_count; ++o) complete_gradient(node.first_output + o);
     if (node.hooked) call_hooks(index);
-    node.table->backward(*this, node);
+    run(index, Phase::backward, [&] { node.table->backward(*this, node); });
   }
-  if (node.deferred >= 0) settle(node.inputs[node.deferred]);
+  if (node.deferred >= 0) settle(index);
   for (std::uint32_t o = 0; o < node.output_count; ++o)
     if (const std::uint32_t root = values_[node.first_output + o].root; values_[root].node == index)
       release(root);

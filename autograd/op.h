@@ -209,6 +209,10 @@ OpTable register_op(const OpTable* table) {
 template <class O>
 inline const OpTable op_table = detail::register_op<O>(&op_table<O>);
 
+inline void Tape::run_forward(std::uint32_t node) {
+  run(node, Phase::forward, [&] { nodes_[node].table->forward(*this, nodes_[node]); });
+}
+
 template <class O>
 std::array<Var, O::outputs> Tape::record(const O& op, std::span<const Var> inputs, Where where) {
   const char* name = detail::op_name<O>(&op);
@@ -225,7 +229,7 @@ std::array<Var, O::outputs> Tape::record(const O& op, std::span<const Var> input
   constexpr bool wants = requires { O::has_parameters; };
   const void* kept = new (arena_.allocate_record(sizeof(O), alignof(O))) O(op);
   const std::uint32_t node = begin_node(&op_table<O>, kept, inputs, outputs, aliased, deferred, wants, where);
-  nodes_[node].table->forward(*this, nodes_[node]);
+  run_forward(node);
   std::array<Var, O::outputs> result;
   for (std::uint32_t o = 0; o < O::outputs; ++o) result[o] = handle(nodes_[node].first_output + o);
   return result;

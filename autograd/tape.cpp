@@ -361,7 +361,7 @@ Tape::Frame::~Frame() {
 }
 
 void Tape::replay(std::size_t begin, std::size_t end) {
-  for (std::size_t n = begin; n < end; ++n) nodes_[n].table->forward(*this, nodes_[n]);
+  for (std::size_t n = begin; n < end; ++n) run_forward(static_cast<std::uint32_t>(n));
 }
 
 void Tape::clear() {

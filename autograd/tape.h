@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "autograd/arena.h"
+#include "autograd/observer.h"
 #include "autograd/parameter.h"
 #include "autograd/pool.h"
 #include "autograd/var.h"
@@ -195,8 +196,36 @@ class Tape {
   /// Everything recorded while the result lives belongs to this module, inside the enclosing one.
   [[nodiscard]] Scope scope(std::string_view name);
   [[nodiscard]] Scope at_step(Index t) { return Scope(step_, t); }
+  Index time_step() const { return step_; }
+  std::uint32_t current_scope() const { return static_cast<std::uint32_t>(scope_); }
   /// "encoder.forward.lstm"; "" for the outermost scope.
   std::string scope_path(std::uint32_t scope) const;
+
+  // -- Observers.
+
+  /// Keeps an observer told of what runs; the observer must outlive it.
+  class Attachment {
+   public:
+    Attachment(Tape& tape, Observer& observer) : tape_(tape), observer_(observer) {
+      tape.observers_.push_back(&observer);
+    }
+    Attachment(const Attachment&) = delete;
+    Attachment& operator=(const Attachment&) = delete;
+    ~Attachment() { std::erase(tape_.observers_, &observer_); }
+
+   private:
+    Tape& tape_;
+    Observer& observer_;
+  };
+  [[nodiscard]] Attachment attach(Observer& observer) { return Attachment(*this, observer); }
+  /// For recurrences: tells the observers of a step, and of the state after it.
+  void announce_step(const Step& step) {
+    for (Observer* o : observers_) o->step(*this, step);
+  }
+  void announce_state(std::span<const Var> fields) {
+    for (Observer* o : observers_) o->state(*this, fields);
+  }
+  bool attended() const { return !observers_.empty(); }
 
   // -- For ops, inspection and tests.
 
@@ -266,11 +295,20 @@ class Tape {
                            Where where);
   void run_backward(Var output, const Tensor* seed, Gradients& gradients, Where where);
   void backward_node(std::uint32_t index);
+  /// f(), of which the observers are told.
+  template <class F>
+  void run(std::uint32_t node, Phase phase, F f) {
+    if (observers_.empty()) return f();
+    for (Observer* o : observers_) o->begin(*this, node, phase);
+    f();
+    for (Observer* o : observers_) o->end(*this, node, phase);
+  }
+  void run_forward(std::uint32_t node);
   bool claim(Value& root, Index begin, Index end);
   bool side_by_side(std::span<const std::uint32_t> ids, unsigned group, Index begin) const;
   bool reached(const Value& output) const;
   void allocate_gradient(std::uint32_t root);
-  void settle(std::uint32_t id);  // one node less may defer a product for this value
+  void settle(std::uint32_t node);  // one node less may defer a product for an input of it
   void unpin(std::uint32_t root);
   void release(std::uint32_t root);
   void call_hooks(std::uint32_t node);
@@ -297,6 +335,7 @@ class Tape {
   Where consumed_;
   bool poisoned_ = false;
   bool observed_ = false;
+  std::vector<Observer*> observers_;
   std::unique_ptr<Tape> inner_;
 };
 

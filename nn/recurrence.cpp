@@ -64,6 +64,8 @@ Var Collage::join(const Shape& result) const {
   return paste(result);
 }
 
+const void* a_place(Tape& tape) { return tape.arena().allocate_record(1, 1); }
+
 void check_segment(Index steps, Where where) {
   if (steps < 1)
     autograd::fail("scan", fmt::format("a segment of {} steps came; needed at least 1", steps), where);

@@ -77,6 +77,8 @@ auto called_from(Where where, F f) {
 
 /// Throws unless one field of a given state has a row for each sequence.
 void check_state(Var field, Index batch);
+/// An address that is nobody else's in this pass.
+const void* a_place(Tape& tape);
 /// Throws unless `steps` >= 1.
 void check_segment(Index steps, Where where);
 /// Throws unless xs are the rows of its layout.
@@ -123,6 +125,7 @@ class Steps {
 struct Segment {
   Index begin, end;
   Order order;
+  const void* scan;  // an address of its own for each scan of a pass
   Index size() const { return end - begin; }
   /// The step that is the s-th in order.
   Index step(Index s) const { return order == Order::forward ? begin + s : end - 1 - s; }
@@ -135,6 +138,28 @@ StateOf<C> first_state(const C& cell, const Sequence& xs, const std::optional<St
   if (!given) return cell.initial(xs.rows.tape(), layout.batch());
   for (const Var* field : fields(*given)) check_state(*field, layout.batch());
   return map_state(*given, [&](Var v) { return permuted(v, layout.sequences(), layout.sorted()); });
+}
+
+template <class State>
+std::array<Var, 4> list(const State& state) {
+  std::array<Var, 4> vars;
+  std::size_t i = 0;
+  for (const Var* v : fields(state)) vars[i++] = *v;
+  return vars;
+}
+
+/// One step of the cell, of which those who watch the tape are told.
+template <Cell C>
+StateOf<C> take_step(const C& cell, Projected x, const StateOf<C>& state, const Segment& segment) {
+  Tape& tape = fields(state)[0]->tape();
+  if (!tape.attended()) return cell.step(std::move(x), state);
+  const std::size_t count = fields(state).size();
+  const auto before = list(state);
+  tape.announce_step({segment.scan, segment.order == Order::reverse, std::span(before).first(count)});
+  const StateOf<C> next = cell.step(std::move(x), state);
+  const auto after = list(next);
+  tape.announce_state(std::span(after).first(count));
+  return next;
 }
 
 /// Runs the cell over the rows `xs` of a segment; returns the state after each of its steps, with rows for
@@ -163,7 +188,7 @@ std::span<const StateOf<C>> run(const C& cell, Var xs, const Layout& layout, Seg
           map_state(state, [&](Var v) { return rows_after(v, tape.rows(*first[f++], alive, now - alive)); });
     }
     alive = now;
-    state = cell.step(steps(t), state);
+    state = take_step(cell, steps(t), state, segment);
     new (&states[t - segment.begin]) State(state);
   }
   return {states, count};
@@ -219,21 +244,13 @@ Var copied(Var x);
 /// its Vars on to another.
 void carry_over(std::span<const Var> from, std::span<const Var> to);
 
-template <class State>
-std::array<Var, 4> list(const State& state) {
-  std::array<Var, 4> vars;
-  std::size_t i = 0;
-  for (const Var* v : fields(state)) vars[i++] = *v;
-  return vars;
-}
-
 /// The scan on a tape that records no gradients: every step in the memory of the one before. The first is
 /// outside of a frame, so that what later steps share, such as packed weights, is kept.
 template <Cell C>
 Scanned<StateOf<C>> scan_forward(const C& cell, const Sequence& xs, Order order, const StateOf<C>& initial) {
   Tape& tape = xs.rows.tape();
   const Layout& layout = *xs.layout;
-  const Segment all{0, layout.steps(), order};
+  const Segment all{0, layout.steps(), order, a_place(tape)};
   const std::size_t before = tape.values().size();
   const Steps steps(cell.project(xs.rows), before, layout);
   const StateOf<C> memory = map_state(initial, [](Var v) { return copied(v); });
@@ -247,7 +264,8 @@ Scanned<StateOf<C>> scan_forward(const C& cell, const Sequence& xs, Order order,
     // Rows that are not alive hold the first state of sequences to come, or the last of those that have
     // ended.
     const StateOf<C> state = map_state(memory, [&](Var v) { return tape.rows(v, 0, now); });
-    const auto next = list<StateOf<C>>(cell.step(steps(t), state)), place = list(state);
+    const StateOf<C> after = take_step(cell, steps(t), state, all);
+    const auto next = list(after), place = list(state);
     carry_over(std::span(next).first(1), std::array{tape.rows(out, layout.offset(t), now)});
     carry_over(std::span(next).first(count), std::span(place).first(count));
   }
@@ -288,10 +306,11 @@ Scanned<StateOf<C>> scan_segments(const C& cell, const Sequence& xs, Index steps
   // gradient is added up in the same order as without segments.
   const bool output_is_state = wants_outputs && layout.alive(layout.steps() - 1) == layout.batch();
   StateOf<C> state = initial;
+  const void* scan = a_place(tape);
   Collage rows(tape, pieces);
   for (Index p = 0; p < pieces; ++p) {
     const Index k = order == Order::forward ? p : pieces - 1 - p;
-    const Segment segment{k * steps, std::min(layout.steps(), (k + 1) * steps), order};
+    const Segment segment{k * steps, std::min(layout.steps(), (k + 1) * steps), order, scan};
     const Index begin = layout.offset(segment.begin), count = layout.offset(segment.end) - begin;
     const RecomputedSegment<C> f{&cell, &layout, segment, wants_outputs, output_is_state ? 1u : 0u};
     std::array<Var, 5> in{tape.rows(xs.rows, begin, count)}, out;
@@ -332,7 +351,7 @@ Scanned<StateOf<C>> scan(const C& cell, const Sequence& xs, Order order = Order:
   return detail::called_from(where, [&]() -> Scanned<StateOf<C>> {
     const auto first = detail::first_state(cell, xs, initial);
     if (!tape.records_gradients()) return detail::scan_forward(cell, xs, order, first);
-    const detail::Segment all{0, layout.steps(), order};
+    const detail::Segment all{0, layout.steps(), order, detail::a_place(tape)};
     const auto states = detail::run(cell, xs.rows, layout, all, first);
     const Var rows = detail::outputs(tape, states, layout);
     return {{rows, &layout},
