@@ -168,11 +168,15 @@ def spread(numbers):
     return f"{100 * (high - low) / statistics.median(numbers):.0f} %"
 
 
-def ratio(theirs, ours):
+def ratios(theirs, ours):
     """Round by round."""
-    ratios = [t / o for t, o in zip(theirs, ours)]
-    text = f"{statistics.median(ratios):.2f}"
-    return text if len(ratios) == 1 else f"{text} ({min(ratios):.2f} to {max(ratios):.2f})"
+    return [t / o for t, o in zip(theirs, ours)]
+
+
+def ratio(theirs, ours):
+    all = ratios(theirs, ours)
+    text = f"{statistics.median(all):.2f}"
+    return text if len(all) == 1 else f"{text} ({min(all):.2f} to {max(all):.2f})"
 
 
 def quantity(number, job):
@@ -260,4 +264,5 @@ def main():
     print_own(record["jobs"])
 
 
-main()
+if __name__ == "__main__":
+    main()
