@@ -69,7 +69,9 @@ class Contestant:
         self.process.stdin.flush()
         answer = self.process.stdout.readline().split()
         if not answer:
-            sys.exit(f"compare.py: {self.name} stopped at '{line}'")
+            print(f"compare.py: {self.name} stopped at '{line}'", file=sys.stderr)
+            self.stop()
+            return None
         return None if answer == ["-"] else answer
 
     def run(self, job, threads):
@@ -131,11 +133,12 @@ def group(job):
     return (kind, *sizes) if job in LAYERS else job
 
 
-def measure(contestants, jobs, rounds):
-    results = {job: {} for job in jobs}
+def measure(contestants, jobs, rounds, keep):
+    """Calls keep(results) for each group of jobs that is done."""
     for _, some in itertools.groupby(jobs, group):
         some = list(some)
         print(*some, sep=", ", file=sys.stderr)
+        results = {job: {} for job in some}
         for _ in range(1 if some[0].startswith("memory") else rounds):
             for job, threads, contestant in itertools.product(some, THREADS, contestants):
                 key = f"{contestant.name} {threads}"
@@ -149,7 +152,7 @@ def measure(contestants, jobs, rounds):
         for contestant in contestants:
             if contestant.process is not None:
                 contestant.ask("forget")
-    return {job: {key: value for key, value in times.items() if value} for job, times in results.items()}
+        keep({job: {key: value for key, value in times.items() if value} for job, times in results.items()})
 
 
 # -- The table.
@@ -253,12 +256,15 @@ def main():
         contestants = contestants_of(options.build, options.python)
         if options.peers:
             contestants = contestants[:1] + [c for c in contestants[1:] if c.name in options.peers]
-        results = measure(contestants, jobs, options.rounds)
-        record["jobs"].update(results)
-        record["jobs"] = {job: record["jobs"][job] for job in JOBS if job in record["jobs"]}
-        if options.json:
-            pathlib.Path(options.json).write_text(json.dumps(record, indent=1))
-        record["jobs"] = results
+
+        def keep(results):
+            record["jobs"].update(results)
+            record["jobs"] = {job: record["jobs"][job] for job in JOBS if job in record["jobs"]}
+            if options.json:
+                pathlib.Path(options.json).write_text(json.dumps(record, indent=1))
+
+        measure(contestants, jobs, options.rounds, keep)
+        record["jobs"] = {job: times for job, times in record["jobs"].items() if job in jobs}
     print(f"{record['machine']}\n")
     print_table(record["jobs"])
     print_own(record["jobs"])

@@ -34,8 +34,13 @@ def resident(name):
         return next(1024 * int(line.split()[1]) for line in status if line.startswith(name + ":"))
 
 
+TRIALS = True  # not before memory is measured, as they leave some behind
+
+
 def fastest(variants):
     """Of several ways to do a job, {name: Job}, the one that takes the least time here."""
+    if not TRIALS:
+        return next(iter(variants.values()))
     best = None
     for name, job in variants.items():
         try:
@@ -53,6 +58,7 @@ def fastest(variants):
 
 def serve(make):
     """make(words) gives a Job, or None."""
+    global TRIALS
     jobs = {}
     for line in sys.stdin:
         words = line.split()
@@ -60,6 +66,7 @@ def serve(make):
             jobs.clear()
             answer = "ok"
         elif words[0] == "memory":
+            TRIALS = False
             job = make(words[1:])
             answer = str(job.growth()) if job else "-"
         else:

@@ -15,6 +15,7 @@ def layer(kind, cell, inputs, hidden, batch, steps, directions, threads):
     if cell not in BUILDERS or threads > 1:
         return None
     xs = np.random.default_rng(1).normal(size=(steps, inputs, batch)).astype(np.float32)
+    vectors = xs[:, :, 0].tolist()  # inputTensor takes no batch of one
 
     def variant(builder):
         model = dy.ParameterCollection()
@@ -23,7 +24,7 @@ def layer(kind, cell, inputs, hidden, batch, steps, directions, threads):
 
         def step():
             dy.renew_cg()
-            rows = [dy.inputTensor(x, batched=True) for x in xs]
+            rows = [dy.inputTensor(x, batched=True) for x in xs] if batch > 1 else [dy.inputVector(x) for x in vectors]
             result = builders[0].initial_state().transduce(rows)
             if directions == 2:
                 result += builders[1].initial_state().transduce(rows[::-1])
