@@ -14,25 +14,12 @@
 
 namespace unroll::autograd {
 
-namespace {
-struct Range {
-  Index begin, end;
-};
-
-// The elements of its root that a value spans; with gaps, if it is a slice of columns.
-Range range_of(const Value& v) {
-  const Index rows = v.shape.rows(), cols = v.shape.cols();
-  return {v.offset, rows == 0 || cols == 0 ? v.offset : v.offset + (rows - 1) * v.stride + cols};
-}
-bool contiguous(const Value& v) { return v.stride == v.shape.cols() || v.shape.rows() <= 1; }
-}  // namespace
-
 // -- Gradient memory.
 
-void Tape::complete(Value& root, Index begin, Index end) {
-  const Index scalar = static_cast<Index>(size_of(dtype_));
+void Tape::complete(Root& root, Index begin, Index end) {
   auto zero = [&](Index from, Index to) {
-    std::memset(root.gradient + from * scalar, 0, static_cast<std::size_t>((to - from) * scalar));
+    if (dry_) return;
+    std::memset(root.gradient + from, 0, static_cast<std::size_t>(to - from));
   };
   if (begin >= end) return;
   if (root.valid_begin == root.valid_end) {
@@ -51,30 +38,24 @@ void Tape::complete(Value& root, Index begin, Index end) {
   }
 }
 
-void Tape::complete_gradient(std::uint32_t id) {
-  Value& root = values_[values_[id].root];
-  if (!root.gradient) allocate_gradient(values_[id].root);
-  const auto [begin, end] = range_of(values_[id]);
-  complete(root, begin, end);
-}
-
-void Tape::allocate_gradient(std::uint32_t id) {
-  Value& root = values_[id];
-  if (root.gradient) return;
+Root& Tape::with_gradient(std::uint32_t id) {
+  Root& root = roots_[id];
+  if (root.gradient) return root;
   root.valid_begin = root.valid_end = 0;
   if (!root.parameter) {
-    root.gradient = pool_.take(static_cast<std::size_t>(root.shape.size()) * size_of(dtype_));
-    return;
+    root.gradient = pool_.take(static_cast<std::size_t>(root.bytes));
+    return root;
   }
   Gradients::Entry& entry = gradients_->of(*root.parameter, dtype_);
   const bool undefined = entry.touch_all();
   root.gradient = entry.buffer().raw();
-  if (!undefined) root.valid_end = root.shape.size();
+  if (!undefined) root.valid_end = root.bytes;
   if (undefined && poisoned_) std::memset(root.gradient, 0xFF, entry.buffer().bytes());
+  return root;
 }
 
 // Takes a range in which nothing has been added yet; the caller will assign all of it.
-bool Tape::claim(Value& root, Index begin, Index end) {
+bool Tape::claim(Root& root, Index begin, Index end) {
   if (begin >= end) return false;
   if (root.valid_begin == root.valid_end) {
     root.valid_begin = begin;
@@ -92,115 +73,104 @@ bool Tape::claim(Value& root, Index begin, Index end) {
 }
 
 std::byte* Tape::gradient_memory(std::uint32_t id, bool& fresh) {
-  const Value& v = values_[id];
-  allocate_gradient(v.root);
-  Value& root = values_[v.root];
-  const auto [begin, end] = range_of(v);
-  fresh = contiguous(v) && claim(root, begin, end);
-  if (!fresh) complete(root, begin, end);
-  return root.gradient + v.offset * static_cast<Index>(size_of(dtype_));
+  std::byte* memory;
+  fresh = gradient_memory({&id, 1}, 1, 0, &memory) != 0;
+  return memory;
 }
 
 unsigned Tape::gradient_memory(std::span<const std::uint32_t> ids, unsigned wanted, unsigned summed,
                                std::byte** memory) {
-  unsigned fresh = 0;
+  const Index scalar = static_cast<Index>(size_of(dtype_));
+  unsigned fresh = 0, seen = 0;  // inputs whose root a run before had
   for (unsigned rest = wanted; rest != 0;) {
+    // A run of inputs side by side.
     const auto first = static_cast<std::size_t>(std::countr_zero(rest));
-    const std::uint32_t id = values_[ids[first]].root;
-    allocate_gradient(id);
-    Value& root = values_[id];
-
-    // All that lies in this root: do they fill a range of it, each element once?
-    unsigned group = 0;
-    Index begin = root.shape.size(), filled = 0;
-    bool aligned = true;
-    Index end = 0;
     const Value& one = values_[ids[first]];
-    for (std::size_t i = first; i < ids.size(); ++i) {
+    const Index rows = one.shape.rows(), stride = one.stride;
+    Root& root = with_gradient(one.root);
+    const std::byte* end = one.data;
+    unsigned run = 0;
+    for (std::size_t i = first; i < ids.size() && (rest >> i & 1); ++i) {
       const Value& v = values_[ids[i]];
-      if (!(rest >> i & 1) || v.root != id) continue;
-      group |= 1u << i;
-      const Range range = range_of(v);
-      begin = std::min(begin, range.begin);
-      end = std::max(end, range.end);
-      filled += v.shape.size();
-      aligned = aligned && v.stride == one.stride && v.shape.rows() == one.shape.rows();
-      memory[i] = root.gradient + v.offset * static_cast<Index>(size_of(dtype_));
+      if (v.data != end || v.root != one.root || v.stride != stride || v.shape.rows() != rows) break;
+      memory[i] = root.gradient + (v.data - root.data);
+      end += v.shape.cols() * scalar;
+      run |= 1u << i;
     }
-    rest &= ~group;
-    bool whole = !(group & summed) && filled == end - begin;
-    if (whole && std::popcount(group) > 1) whole = aligned && side_by_side(ids, group, begin);
-    if (whole && claim(root, begin, end))
-      fresh |= group;
+    rest &= ~run;
+    for (unsigned others = rest & ~seen; others != 0; others &= others - 1)
+      if (const unsigned i = others & -others;
+          values_[ids[static_cast<std::size_t>(std::countr_zero(i))]].root == one.root)
+        seen |= i | run;
+    const Index begin = one.data - root.data, width = end - one.data;
+    const Index last = width == 0 || rows == 0 ? begin : begin + (rows - 1) * stride * scalar + width;
+    const bool whole = (width == stride * scalar || rows == 1) && !(run & (summed | seen));
+    if (whole && claim(root, begin, last))
+      fresh |= run;
     else
-      complete(root, begin, end);
+      complete(root, begin, last);
   }
   return fresh;
 }
 
-// Whether values of as many rows and the same stride are blocks of columns, one after the other.
-bool Tape::side_by_side(std::span<const std::uint32_t> ids, unsigned group, Index begin) const {
-  Index next = begin;
-  for (unsigned left = group; left != 0;) {
-    unsigned found = 0;
-    for (unsigned rest = left; rest != 0 && !found; rest &= rest - 1)
-      if (values_[ids[static_cast<std::size_t>(std::countr_zero(rest))]].offset == next) found = rest & -rest;
-    if (!found) return false;
-    next += values_[ids[static_cast<std::size_t>(std::countr_zero(found))]].shape.cols();
-    left &= ~found;
-  }
-  return true;
+void Tape::take_gradients(const Node& node) {
+  bool fresh = false;
+  for (std::uint32_t i = 0; i < node.input_count; ++i)
+    if (values_[node.inputs[i]].wants_gradient) (void)gradient_memory(node.inputs[i], fresh);
 }
 
 Gradients::Entry* Tape::sparse_entry(std::uint32_t id) {
-  Value& v = values_[id];
-  if (!v.parameter) return nullptr;
-  if (v.gradient) complete(v, 0, v.shape.size());
-  return &gradients_->of(*v.parameter, dtype_);
+  Root& root = roots_[values_[id].root];
+  if (!root.parameter || values_[id].view) return nullptr;
+  if (root.gradient) complete(root, 0, root.bytes);
+  return &gradients_->of(*root.parameter, dtype_);
 }
 
-void Tape::release(std::uint32_t id) {
-  Value& root = values_[id];
+void Tape::release(Root& root) {
   root.done = true;
   if (!root.gradient || root.pins > 0 || root.keeps_gradient || root.parameter) return;
-  pool_.give(root.gradient, static_cast<std::size_t>(root.shape.size()) * size_of(dtype_));
+  pool_.give(root.gradient, static_cast<std::size_t>(root.bytes));
   root.gradient = nullptr;
 }
 
 bool Tape::reached(const Value& output) const {
-  const Value& root = values_[output.root];
-  const auto [begin, end] = range_of(output);
-  return root.gradient && begin < root.valid_end && end > root.valid_begin;
+  const Root& root = roots_[output.root];
+  if (!root.gradient) return false;
+  return begin_of(output) < root.valid_end && end_of(output) > root.valid_begin;
 }
 
 // -- Deferred products.
 
-void Tape::defer(std::uint32_t id, DeferredPair pair, void (*flush)(Tape&, std::uint32_t)) {
+DeferredPair& Tape::defer(std::uint32_t id, std::uint32_t pinned, void (*flush)(Tape&, std::uint32_t)) {
   const auto index = static_cast<std::uint32_t>(pairs_.size());
-  pair.next = kNone;
-  Value& v = values_[id];
-  (v.first_pair == kNone ? v.first_pair : pairs_[v.last_pair].next) = index;
-  v.last_pair = index;
-  ++values_[pair.pinned].pins;
-  pairs_.push_back(pair);
+  Operand& factor = operand(id);
+  (factor.first_pair == kNone ? factor.first_pair : pairs_[factor.last_pair].next) = index;
+  factor.last_pair = index;
+  ++roots_[pinned].pins;
   flush_ = flush;
+  DeferredPair& pair = pairs_.emplace_back();
+  pair.pinned = pinned;
+  pair.next = kNone;
+  return pair;
 }
 
 void Tape::settle(std::uint32_t node) {
   const std::uint32_t id = nodes_[node].inputs[nodes_[node].deferred];
-  if (--values_[id].pending > 0 || values_[id].first_pair == kNone) return;
+  if (--operand(id).pending > 0 || operand(id).first_pair == kNone) return;
   run(node, Phase::deferred, [&] { flush_(*this, id); });
-  for (std::uint32_t p = values_[id].first_pair; p != kNone; p = pairs_[p].next) {
-    const std::uint32_t root = pairs_[p].pinned;
-    if (--values_[root].pins == 0 && values_[root].done) release(root);
+  for (std::uint32_t p = operand(id).first_pair; p != kNone; p = pairs_[p].next) {
+    Root& root = roots_[pairs_[p].pinned];
+    if (--root.pins == 0 && root.done) release(root);
   }
-  values_[id].first_pair = kNone;
+  operand(id).first_pair = kNone;
 }
 
 // -- Passes within this one.
 
-Tape& Tape::inner() {
-  if (!inner_) inner_ = std::make_unique<Tape>(dtype_);
+Tape& Tape::inner(const Node& node) {
+  if (!inner_) inner_ = std::make_unique<Tape>(dtype_, dry_ ? Dry::yes : Dry::no);
+  inner_->scopes_ = scopes_;
+  inner_->scope_ = static_cast<std::int32_t>(node.scope);
   inner_->poison(poisoned_);
   inner_->observers_ = observers_;
   return *inner_;
@@ -208,7 +178,8 @@ Tape& Tape::inner() {
 
 Gradients& Tape::running_gradients() {
   for (const Bound& b : bound_)
-    if (lives(b) && values_[b.value].gradient) complete(values_[b.value], 0, values_[b.value].shape.size());
+    if (lives(b))
+      if (Root& root = roots_[values_[b.value].root]; root.gradient) complete(root, 0, root.bytes);
   return *gradients_;
 }
 
@@ -235,6 +206,28 @@ void Tape::backward(Var output, const Tensor& seed, Gradients& gradients, Where 
   run_backward(output, &seed, gradients, where);
 }
 
+// Without a seed, 1.
+void Tape::add_seed(std::uint32_t id, const Tensor* seed) {
+  bool fresh = false;
+  std::byte* memory = gradient_memory(id, fresh);
+  const Value& v = values_[id];
+  if (dry_) return;
+  dispatch(dtype_, [&]<class T>() {
+    const View<T> target{reinterpret_cast<T*>(memory), v.shape, v.stride};
+    if (!seed) {
+      target(0, 0) = (fresh ? T(0) : target(0, 0)) + T(1);
+      return;
+    }
+    dispatch(seed->dtype(), [&]<class S>() {
+      const View<const S> from = seed->view<S>();
+      if (fresh) return copy(from, target);
+      for (Index r = 0; r < target.rows(); ++r)
+        for (Index c = 0; c < target.cols(); ++c)
+          target(r, c) += static_cast<T>(from.data[r * target.cols() + c]);
+    });
+  });
+}
+
 void Tape::run_backward(Var output, const Tensor* seed, Gradients& gradients, Where where) {
   const std::uint32_t id = check(output, "backward", where);
   if (consumed())
@@ -258,23 +251,7 @@ void Tape::run_backward(Var output, const Tensor* seed, Gradients& gradients, Wh
   } running{gradients_};
   gradients_ = &gradients;
 
-  bool fresh = false;
-  std::byte* memory = gradient_memory(id, fresh);
-  const Value& v = values_[id];
-  dispatch(dtype_, [&]<class T>() {
-    const View<T> target{reinterpret_cast<T*>(memory), v.shape, v.stride};
-    if (!seed) {
-      target(0, 0) = (fresh ? T(0) : target(0, 0)) + T(1);
-      return;
-    }
-    dispatch(seed->dtype(), [&]<class S>() {
-      const View<const S> from = seed->view<S>();
-      if (fresh) return copy(from, target);
-      for (Index r = 0; r < target.rows(); ++r)
-        for (Index c = 0; c < target.cols(); ++c)
-          target(r, c) += static_cast<T>(from.data[r * target.cols() + c]);
-    });
-  });
+  add_seed(id, seed);
   for (auto n = static_cast<std::uint32_t>(nodes_.size()); n-- > 0;) backward_node(n);
   (void)running_gradients();
   call_hooks(kNone);
@@ -288,13 +265,16 @@ void Tape::backward_node(std::uint32_t index) {
     for (std::uint32_t o = 0; o < node.output_count; ++o)
       any = any || reached(values_[node.first_output + o]);
   if (any) {
-    for (std::uint32_t o = 0; o < node.output_count; ++o) complete_gradient(node.first_output + o);
+    for (std::uint32_t o = 0; o < node.output_count; ++o) {
+      const Value& output = values_[node.first_output + o];
+      complete(with_gradient(output.root), begin_of(output), end_of(output));
+    }
     if (node.hooked) call_hooks(index);
     run(index, Phase::backward, [&] { node.table->backward(*this, node); });
   }
   if (node.deferred >= 0) settle(index);
   for (std::uint32_t o = 0; o < node.output_count; ++o)
-    if (const std::uint32_t root = values_[node.first_output + o].root; values_[root].node == index)
+    if (Root& root = roots_[values_[node.first_output + o].root]; values_[root.value].node == index)
       release(root);
 }
 
@@ -312,8 +292,9 @@ void Tape::keep_gradient(Var x, Where where) {
   if (consumed()) fail("keep_gradient", "backward has already run; call it before backward", where);
   if (!values_[id].wants_gradient)
     fail("keep_gradient", "a value came that depends on no trainable parameter and no variable", where);
-  if (values_[values_[id].root].parameter) reject_parameter("keep_gradient", where);
-  values_[values_[id].root].keeps_gradient = true;
+  Root& root = roots_[values_[id].root];
+  if (root.parameter) reject_parameter("keep_gradient", where);
+  root.keeps_gradient = true;
 }
 
 void Tape::on_gradient(Var x, std::function<void(const Tensor&)> hook, Where where) {
@@ -324,6 +305,7 @@ void Tape::on_gradient(Var x, std::function<void(const Tensor&)> hook, Where whe
 }
 
 void Tape::call_hooks(std::uint32_t node) {
+  if (dry_) return;
   for (std::size_t i = 0; i < hooks_.size(); ++i)
     if (values_[hooks_[i].var.index_].node == node) hooks_[i].call(gradient_tensor(hooks_[i].var.index_));
 }
@@ -332,11 +314,9 @@ Tensor Tape::gradient_tensor(std::uint32_t id) {
   const Value& v = values_[id];
   Tensor result(v.shape, dtype_);
   if (!reached(v)) return result;
-  const auto [begin, end] = range_of(v);
-  complete(values_[v.root], begin, end);
+  complete(roots_[v.root], begin_of(v), end_of(v));
   dispatch(dtype_, [&]<class T>() {
-    const T* gradient = reinterpret_cast<const T*>(values_[v.root].gradient) + v.offset;
-    copy(View<const T>{gradient, v.shape, v.stride}, result.view<T>());
+    copy(View<const T>{reinterpret_cast<const T*>(gradient_of(v)), v.shape, v.stride}, result.view<T>());
   });
   return result;
 }
@@ -344,7 +324,8 @@ Tensor Tape::gradient_tensor(std::uint32_t id) {
 Tensor Tape::gradient(Var x, Where where) {
   const std::uint32_t id = check(x, "gradient", where);
   if (!consumed()) fail("gradient", "no backward has run on this tape; call backward first", where);
-  const Value& root = values_[values_[id].root];
+  if (dry_) fail("gradient", "a value of a dry tape came; needed one of a tape that computes", where);
+  const Root& root = roots_[values_[id].root];
   if (root.parameter) reject_parameter("gradient", where);
   if (!root.keeps_gradient)
     fail("gradient",

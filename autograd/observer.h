@@ -11,11 +11,15 @@ namespace unroll::autograd {
 /// being complete; or multiplying the products that were put off for the gradient of one of its inputs, with
 /// those of all nodes before it (Backward::defer).
 enum class Phase { forward, backward, deferred };
+constexpr const char* name_of(Phase phase) {
+  return phase == Phase::forward ? "forward" : phase == Phase::backward ? "backward" : "deferred";
+}
 
 /// A time step of a recurrence.
 struct Step {
   const void* recurrence;       // the same for all steps of one scan, another for every other of the pass
   bool reverse;                 // whether it goes from the last step to the first
+  bool first;                   // in this order
   std::span<const Var> before;  // the state that it begins with, field by field
 };
 

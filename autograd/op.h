@@ -13,7 +13,21 @@
 //
 //   int aliased() const     the input whose memory the output overwrites and shares, or -1 (see Tape::open)
 //   int deferred() const    the input whose gradient backward defers, or -1 (see Backward::defer)
+//   void watch(const Tape&, const Node&, Index elements, std::vector<Saturation>& found) const
+//                           says how often it is saturated, for OpTable::watch
 //   static constexpr bool has_parameters = true     it has a derivative even where no input wants one
+//   static constexpr bool takes_memory = true     it takes other memory than for its outputs and, in their
+//                           order, the gradients of its inputs: its forward and backward are then called on
+//                           dry tapes too, where they take their memory and compute nothing (Tape::dry)
+//   Work work(const Application&, Phase, Work usual) const
+//                           where its work is not the usual (below)
+//
+// In place of forward it may have
+//
+//   template <class T> auto prepare(const Forward<T>&) const
+//
+// which finds out where things lie and returns a plain struct whose operator() does what forward does, as
+// often as it is called (Tape::replay), and keeps nothing.
 #pragma once
 #include <algorithm>
 #include <cstring>
@@ -46,6 +60,32 @@ class Inputs {
   Where where_;
 };
 
+/// What a phase of a node does: arithmetic operations, and bytes of numbers that it reads and writes, each
+/// counted once. The usual is one operation for each element of the outputs in forward, and of the wanted
+/// inputs in backward; the bytes are those of inputs and outputs in forward, of their gradients and of the
+/// numbers that backward claims to read in backward.
+struct Work {
+  double operations = 0, bytes = 0;
+};
+
+/// What an op may know of a node to say its work: shapes, and which gradients are wanted.
+class Application {
+ public:
+  Application(const Tape& tape, const Node& node) : tape_(tape), node_(node) {}
+  int inputs() const { return static_cast<int>(node_.input_count); }
+  const Shape& in(int i) const { return tape_.value(node_.inputs[i]).shape; }
+  const Shape& out(int o = 0) const {
+    return tape_.value(node_.first_output + static_cast<std::uint32_t>(o)).shape;
+  }
+  bool wants(int i) const { return tape_.value(node_.inputs[i]).wants_gradient; }
+  /// Bytes of so many numbers.
+  double bytes(double numbers) const { return numbers * static_cast<double>(size_of(tape_.dtype())); }
+
+ private:
+  const Tape& tape_;
+  const Node& node_;
+};
+
 /// Where a derivative is to be added. If `fresh`, the memory is undefined and every element must be assigned;
 /// otherwise it holds a sum that must be added to.
 template <class T>
@@ -63,13 +103,16 @@ class Forward {
   View<const T> in(int i) const { return view(node_.inputs[i]); }
   View<T> out(int o = 0) const { return view(node_.first_output + static_cast<std::uint32_t>(o)); }
   bool wants_gradient() const { return node_.wants_gradient; }
+  /// Whether there is nothing to compute: see Tape::dry.
+  bool dry() const { return tape_.dry(); }
   /// Memory that lives as long as the pass.
   template <class U>
   U* keep(Index count) const {
     return tape_.arena().template allocate_array<U>(static_cast<std::size_t>(count));
   }
-  /// The tape and the position of input i there, for what a value keeps: Tape::form, Value::pending.
+  /// The tape and the position of input i there, for what a value keeps: Tape::form, Tape::operand.
   Tape& tape() const { return tape_; }
+  Tape& inner() const { return tape_.inner(node_); }
   std::uint32_t id(int i) const { return node_.inputs[i]; }
   Scratch<T> scratch(Index count) const { return Scratch<T>(tape_.pool(), count); }
 
@@ -90,6 +133,8 @@ class Backward {
       : tape_(tape), node_(node), reads_inputs_(reads_inputs), reads_outputs_(reads_outputs) {}
 
   int inputs() const { return static_cast<int>(node_.input_count); }
+  /// Whether there is nothing to compute: see Tape::dry.
+  bool dry() const { return tape_.dry(); }
   const Shape& in_shape(int i) const { return tape_.value(node_.inputs[i]).shape; }
   View<const T> in(int i) const { return number_view(node_.inputs[i], reads_inputs_ >> std::min(i, 31) & 1); }
   View<const T> out(int o = 0) const {
@@ -98,8 +143,7 @@ class Backward {
   /// Zero where no gradient reached an output.
   View<const T> d_out(int o = 0) const {
     const Value& v = tape_.value(node_.first_output + static_cast<std::uint32_t>(o));
-    const T* gradient = reinterpret_cast<const T*>(tape_.value(v.root).gradient);
-    return {gradient + v.offset, v.shape, v.stride};
+    return {reinterpret_cast<const T*>(tape_.gradient_of(v)), v.shape, v.stride};
   }
   bool wants(int i) const { return tape_.value(node_.inputs[i]).wants_gradient; }
   Into<T> d_in(int i) const {
@@ -111,17 +155,13 @@ class Backward {
   /// The same, zeroed if it was fresh: always to be added to.
   View<T> add_to(int i) const {
     Into<T> d = d_in(i);
-    if (d.fresh) std::fill_n(d.view.data, d.view.size(), T(0));  // fresh memory is contiguous
+    if (d.fresh && !dry()) std::fill_n(d.view.data, d.view.size(), T(0));  // fresh memory is contiguous
     return d.view;
   }
   /// d_in of all inputs in `wanted` at once, a bit each; returns the bits of those that are fresh. Blocks of
   /// columns side by side are fresh together. Those in `summed` never are: they are zeroed instead.
-  unsigned d_in(unsigned wanted, unsigned summed, T** memory) const {
-    std::byte* bytes[32];
-    const unsigned fresh = tape_.gradient_memory({node_.inputs, node_.input_count}, wanted, summed, bytes);
-    for (std::uint32_t i = 0; i < node_.input_count; ++i)
-      if (wanted >> i & 1) memory[i] = reinterpret_cast<T*>(bytes[i]);
-    return fresh;
+  unsigned d_in(unsigned wanted, unsigned summed, std::byte** memory) const {
+    return tape_.gradient_memory({node_.inputs, node_.input_count}, wanted, summed, memory);
   }
   /// For an input that is a whole parameter: where single rows of its gradient are added. Else nullptr.
   Gradients::Entry* sparse(int i) const { return tape_.sparse_entry(node_.inputs[i]); }
@@ -129,14 +169,18 @@ class Backward {
   /// Puts left' * right off: it will be added to the gradient of input i, together with all others of that
   /// input, by `flush`. `left` or `right` is d_out(), which is kept until then; the other is a forward value.
   void defer(int i, View<const T> left, View<const T> right, void (*flush)(Tape&, std::uint32_t)) const {
-    tape_.defer(node_.inputs[i],
-                {reinterpret_cast<const std::byte*>(left.data),
-                 reinterpret_cast<const std::byte*>(right.data), left.rows(), left.cols(), right.cols(),
-                 left.stride, right.stride, tape_.value(node_.first_output).root, kNone},
-                flush);
+    DeferredPair& pair = tape_.defer(node_.inputs[i], tape_.value(node_.first_output).root, flush);
+    pair.left = reinterpret_cast<const std::byte*>(left.data);
+    pair.right = reinterpret_cast<const std::byte*>(right.data);
+    pair.rows = left.rows();
+    pair.left_cols = left.cols();
+    pair.right_cols = right.cols();
+    pair.left_stride = left.stride;
+    pair.right_stride = right.stride;
   }
-  /// The tape and the position of input i there, for what a value keeps: Tape::form, Value::pending.
+  /// The tape and the position of input i there, for what a value keeps: Tape::form, Tape::operand.
   Tape& tape() const { return tape_; }
+  Tape& inner() const { return tape_.inner(node_); }
   std::uint32_t id(int i) const { return node_.inputs[i]; }
   Scratch<T> scratch(Index count) const { return Scratch<T>(tape_.pool(), count); }
 
@@ -154,13 +198,26 @@ class Backward {
   unsigned reads_inputs_, reads_outputs_;
 };
 
+/// How often a function with two ends, called by an op's own function, was near one of them.
+struct Saturation {
+  const char* function;    // "sigmoid", "tanh", "relu"
+  const char* name;        // that the author gave to what it returns, or nullptr
+  unsigned operands;       // bit i: it depends on input i
+  std::int64_t count;      // of elements that were looked at
+  std::int64_t low, high;  // sigmoid: below 0.1, above 0.9; tanh: below -0.9, above 0.9; relu: at 0, none
+};
+
 /// One static table of functions an op type.
 struct OpTable {
   const char* (*name)(const void* op);
   void (*forward)(Tape&, const Node&);
   void (*backward)(Tape&, const Node&);
-  bool reads_output;  // backward needs the numbers that forward wrote
-  const char* type;   // C++ type of the op, for the test that no op goes untested
+  Tape::Replay::Call (*prepare)(Tape&, const Node&);
+  /// Looks at about so many elements of what forward has computed. nullptr for most ops.
+  void (*watch)(const Tape&, const Node&, Index elements, std::vector<Saturation>& found);
+  Work (*work)(const void* op, const Application&, Phase, Work usual);
+  unsigned reads_inputs, reads_outputs;  // whose numbers backward needs
+  const char* type;                      // C++ type of the op, for the test that no op goes untested
 };
 
 /// All op types that this program can record.
@@ -176,20 +233,62 @@ const char* op_name(const void* op) {
     return O::name;
 }
 template <class O>
+inline constexpr bool takes_memory = requires {
+  O::takes_memory;
+};
+
+template <class O>
 void op_forward(Tape& tape, const Node& node) {
+  if (!takes_memory<O> && tape.dry()) return;
   const O& op = *static_cast<const O*>(node.op);
   dispatch(tape.dtype(), [&]<class T>() {
     Forward<T> context(tape, node);
-    op.forward(context);
+    if constexpr (requires { op.prepare(context); }) {
+      const auto ready = op.prepare(context);
+      if (!tape.dry()) ready();
+    } else {
+      op.forward(context);
+    }
+  });
+}
+template <class O>
+Tape::Replay::Call op_prepare(Tape& tape, const Node& node) {
+  const O& op = *static_cast<const O*>(node.op);
+  return dispatch(tape.dtype(), [&]<class T>() -> Tape::Replay::Call {
+    Forward<T> context(tape, node);
+    auto keep = [&]<class F>(const F& f) -> Tape::Replay::Call {
+      static_assert(std::is_trivially_destructible_v<F>, "it lies in the arena and is never destroyed");
+      return {[](const void* state) { (*static_cast<const F*>(state))(); },
+              new (tape.arena().allocate_record(sizeof(F), alignof(F))) F(f)};
+    };
+    if constexpr (requires { op.prepare(context); })
+      return keep(op.prepare(context));
+    else
+      return keep([&tape, index = &node - tape.nodes().data()] {
+        op_forward<O>(tape, tape.nodes()[static_cast<std::size_t>(index)]);
+      });
   });
 }
 template <class O>
 void op_backward(Tape& tape, const Node& node) {
+  if (!takes_memory<O> && tape.dry()) return tape.take_gradients(node);
   const O& op = *static_cast<const O*>(node.op);
   dispatch(tape.dtype(), [&]<class T>() {
     Backward<T> context(tape, node, O::reads_inputs, O::reads_outputs);
     op.backward(context);
   });
+}
+template <class O>
+void op_watch(const Tape& tape, const Node& node, Index elements, std::vector<Saturation>& found) {
+  if constexpr (requires(const O& op) { op.watch(tape, node, elements, found); })
+    static_cast<const O*>(node.op)->watch(tape, node, elements, found);
+}
+template <class O>
+Work op_work(const void* op, const Application& at, Phase phase, Work usual) {
+  if constexpr (requires(const O& o) { o.work(at, phase, usual); })
+    return static_cast<const O*>(op)->work(at, phase, usual);
+  else
+    return usual;
 }
 template <class O>
 const char* type_name() {
@@ -200,7 +299,12 @@ OpTable register_op(const OpTable* table) {
   static_assert(std::is_trivially_destructible_v<O> && std::is_trivially_copyable_v<O>,
                 "an op is a plain struct: it lives in the arena and is never destroyed");
   all_ops().push_back(table);
-  return {op_name<O>, op_forward<O>, op_backward<O>, O::reads_outputs != 0, type_name<O>()};
+  constexpr bool watched =
+      requires(const O& op, const Tape& tape, const Node& node, std::vector<Saturation>& f) {
+    op.watch(tape, node, Index{}, f);
+  };
+  return {op_name<O>, op_forward<O>,   op_backward<O>,   op_prepare<O>, watched ? op_watch<O> : nullptr,
+          op_work<O>, O::reads_inputs, O::reads_outputs, type_name<O>()};
 }
 
 }  // namespace detail
@@ -218,11 +322,7 @@ std::array<Var, O::outputs> Tape::record(const O& op, std::span<const Var> input
   const char* name = detail::op_name<O>(&op);
   for (Var x : inputs) check(x, name, where);
   const Inputs shapes(*this, name, inputs, where);
-  std::array<Shape, O::outputs> outputs;
-  if constexpr (O::outputs == 1)
-    outputs[0] = op.shape(shapes);
-  else
-    outputs = op.shape(shapes);
+  const std::array<Shape, O::outputs> outputs{op.shape(shapes)};
   int aliased = -1, deferred = -1;
   if constexpr (requires { op.aliased(); }) aliased = op.aliased();
   if constexpr (requires { op.deferred(); }) deferred = op.deferred();

@@ -29,13 +29,19 @@ std::byte* Pool::take(std::size_t bytes) {
   const auto [bin, size] = size_class(bytes);
   used_ += size;
   peak_ = std::max(peak_, used_);
+  highest_ = std::max(highest_, used_);
   auto& free = free_[bin];
-  if (free.empty()) return arena_.allocate(size);
+  if (free.empty()) {
+    held_ += size;
+    return arena_.allocate(size);
+  }
   std::byte* block = free.back();
   free.pop_back();
   if (poison_) std::memset(block, 0xFF, size);
   return block;
 }
+
+std::size_t Pool::block_size(std::size_t bytes) { return size_class(bytes).bytes; }
 
 void Pool::give(std::byte* block, std::size_t bytes) {
   const auto [bin, size] = size_class(bytes);
@@ -45,7 +51,7 @@ void Pool::give(std::byte* block, std::size_t bytes) {
 
 void Pool::clear() {
   for (auto& free : free_) free.clear();
-  used_ = peak_ = 0;
+  used_ = peak_ = highest_ = held_ = 0;
 }
 
 }  // namespace unroll::autograd

@@ -24,6 +24,13 @@ class Pool {
   /// Bytes in use now, and at most since clear().
   std::size_t used() const { return used_; }
   std::size_t peak() const { return peak_; }
+  /// At most since watch() was called last.
+  std::size_t highest() const { return highest_; }
+  void watch() { highest_ = used_; }
+  /// Bytes of its blocks, in use or not.
+  std::size_t held() const { return held_; }
+  /// What take(bytes) adds to used().
+  static std::size_t block_size(std::size_t bytes);
 
  private:
   static constexpr std::size_t kBins = 16 + 8 * 44;
@@ -31,7 +38,8 @@ class Pool {
   Arena& arena_;
   std::array<std::vector<std::byte*>, kBins> free_;
   std::size_t used_ = 0;
-  std::size_t peak_ = 0;
+  std::size_t peak_ = 0, highest_ = 0;
+  std::size_t held_ = 0;
   bool poison_ = false;
 };
 

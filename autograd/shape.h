@@ -1,7 +1,6 @@
 // The extents of a tensor. Everything is row-major; all axes but the last are "rows", the last is "columns".
 #pragma once
 #include <array>
-#include <bit>
 #include <initializer_list>
 #include <limits>
 #include <string>
@@ -34,22 +33,24 @@ class Shape {
   /// Product of all extents but the last.
   Index rows() const { return rows_; }
   /// The last extent; 1 for a scalar.
-  Index cols() const { return rank_ == 0 ? 1 : extents_[static_cast<std::size_t>(rank_ - 1)]; }
+  Index cols() const { return cols_; }
 
   /// The same shape with one extent replaced. Throws as the constructor does.
   Shape with(int axis, Index extent) const {
     Shape result = *this;
-    result.extents_[static_cast<std::size_t>(axis < 0 ? axis + rank_ : axis)] = checked(extent);
-    result.finish();
+    result.set(axis, extent);
     return result;
+  }
+  void set(int axis, Index extent) {
+    extents_[static_cast<std::size_t>(axis < 0 ? axis + rank_ : axis)] = checked(extent);
+    finish();
   }
   Shape without(int axis) const;
 
-  // Extents beyond the rank are 0, so that all of them can be compared as two words.
+  // Extents beyond the rank are 0; up to two of them are rows and columns.
   friend bool operator==(const Shape& a, const Shape& b) {
-    using Words = std::array<std::uint64_t, 2>;
-    const auto x = std::bit_cast<Words>(a.extents_), y = std::bit_cast<Words>(b.extents_);
-    return a.rank_ == b.rank_ && x[0] == y[0] && x[1] == y[1];
+    return a.rank_ == b.rank_ && a.rows_ == b.rows_ && a.cols_ == b.cols_ &&
+           (a.rank_ <= 2 || a.extents_ == b.extents_);
   }
 
  private:
@@ -63,12 +64,13 @@ class Shape {
   // Four extents below 2^14 have a product below 2^56.
   void finish() {
     if ((extents_[0] | extents_[1] | extents_[2] | extents_[3]) >> 14 != 0) check_size();
-    rows_ = 1;
+    rows_ = cols_ = 1;
     for (int i = 0; i + 1 < rank_; ++i) rows_ *= extents_[static_cast<std::size_t>(i)];
+    if (rank_ > 0) cols_ = extents_[static_cast<std::size_t>(rank_ - 1)];
   }
 
   std::array<std::int32_t, kMaxRank> extents_{};
-  std::int32_t rank_ = 0;
+  std::int32_t rank_ = 0, cols_ = 1;
   Index rows_ = 1;
 };
 

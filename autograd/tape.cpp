@@ -14,16 +14,12 @@ std::vector<const OpTable*>& all_ops() {
 
 // -- Handles.
 
-Tape& Var::tape(Where where) const {
+void Var::reject(Where where) const {
   if (!tape_) fail("value", "an empty handle came; needed one that an op or a tape gave", where);
-  if (pass_ != tape_->pass_)
-    fail("value",
-         "a handle of a cleared tape came; compute it again after clear(), or keep tensor() across passes",
-         where);
-  return *tape_;
+  fail("value",
+       "a handle of a cleared tape came; compute it again after clear(), or keep tensor() across passes",
+       where);
 }
-
-Shape Var::shape(Where where) const { return tape(where).value(index_).shape; }
 
 DType Var::dtype() const { return tape().dtype(); }
 
@@ -31,7 +27,7 @@ Tensor Var::tensor(Where where) const {
   Tape& t = tape(where);
   t.observed_ = true;
   Tensor result(shape(where), t.dtype());
-  dispatch(t.dtype(), [&]<class T>() { copy(view<T>(where), result.view<T>()); });
+  if (!t.dry()) dispatch(t.dtype(), [&]<class T>() { copy(view<T>(where), result.view<T>()); });
   return result;
 }
 
@@ -39,21 +35,24 @@ double Var::item(Where where) const {
   Tape& t = tape(where);
   if (shape(where).size() != 1)
     fail("item", fmt::format("a value of shape {} came; needed one element", to_string(shape(where))), where);
+  if (t.dry()) return 0;
   return dispatch(t.dtype(), [&]<class T>() { return static_cast<double>(*view<T>(where).data); });
 }
 
-std::uint32_t Tape::check(Var x, std::string_view op, Where where) const {
-  if (x.tape_ != this || x.pass_ != pass_) {
-    if (!x.tape_) fail(op, "an empty handle came; needed one that an op or a tape gave", where);
-    if (x.tape_ != this) fail(op, "a handle of another tape came; needed one tape for all operands", where);
+void Tape::reject(Var x, const char* op, Where where) const {
+  if (!x.tape_) fail(op, "an empty handle came; needed one that an op or a tape gave", where);
+  if (x.tape_ != this) fail(op, "a handle of another tape came; needed one tape for all operands", where);
+  if (x.pass_ != pass_)
     fail(
         op,
         "a handle of a cleared tape came; compute it again after clear(), or carry its numbers across passes "
         "with tensor() and constant()",
         where);
-  }
-  if (x.index_ < values_[values_[x.index_].root].opened_at) reject_opened(op, where);
-  return x.index_;
+  fail(
+      op,
+      "a value came whose memory was given to a recurrence for overwriting; needed its use inside the cell's "
+      "step, or a copy made before",
+      where);
 }
 
 // -- Leaves.
@@ -66,21 +65,25 @@ std::uint32_t Tape::add_root(const Shape& shape, std::byte* data, bool wants) {
   v.data = data;
   v.shape = shape;
   v.stride = static_cast<std::int32_t>(shape.cols());
-  v.root = id;
+  v.root = static_cast<std::uint32_t>(roots_.size());
   v.node = kNone;
-  v.first_pair = kNone;
   v.wants_gradient = wants;
+  Root& root = roots_.emplace_back();
+  root.data = data;
+  root.bytes = shape.size() * static_cast<Index>(size_of(dtype_));
+  root.value = id;
   return id;
 }
 
 Var Tape::constant(const Tensor& tensor, Where where) {
   if (tensor.empty()) fail("constant", "an empty tensor came; needed one with memory", where);
   std::byte* data = arena_.allocate(static_cast<std::size_t>(tensor.size()) * size_of(dtype_));
-  dispatch(tensor.dtype(), [&]<class From>() {
-    dispatch(dtype_, [&]<class To>() {
-      copy(tensor.view<From>(), view_of(reinterpret_cast<To*>(data), tensor.shape()));
+  if (!dry_)
+    dispatch(tensor.dtype(), [&]<class From>() {
+      dispatch(dtype_, [&]<class To>() {
+        copy(tensor.view<From>(), view_of(reinterpret_cast<To*>(data), tensor.shape()));
+      });
     });
-  });
   return handle(add_root(tensor.shape(), data, false));
 }
 
@@ -91,16 +94,19 @@ Var Tape::constant(const Shape& shape, std::span<const float> values, Where wher
         fmt::format("{} numbers came for shape {}; needed {}", values.size(), to_string(shape), shape.size()),
         where);
   std::byte* data = arena_.allocate(values.size() * size_of(dtype_));
-  dispatch(dtype_, [&]<class T>() {
-    copy(view_of(values.data(), shape), view_of(reinterpret_cast<T*>(data), shape));
-  });
+  if (!dry_)
+    dispatch(dtype_, [&]<class T>() {
+      copy(view_of(values.data(), shape), view_of(reinterpret_cast<T*>(data), shape));
+    });
   return handle(add_root(shape, data, false));
 }
 
 Var Tape::full(const Shape& shape, double value) {
   const auto count = static_cast<std::size_t>(shape.size());
   std::byte* data = arena_.allocate(count * size_of(dtype_));
-  dispatch(dtype_, [&]<class T>() { std::fill_n(reinterpret_cast<T*>(data), count, static_cast<T>(value)); });
+  if (!dry_)
+    dispatch(dtype_,
+             [&]<class T>() { std::fill_n(reinterpret_cast<T*>(data), count, static_cast<T>(value)); });
   const std::uint32_t id = add_root(shape, data, false);
   values_[id].zero = value == 0;
   return handle(id);
@@ -109,28 +115,29 @@ Var Tape::full(const Shape& shape, double value) {
 Var Tape::variable(const Tensor& tensor, Where where) {
   Var x = constant(tensor, where);
   values_[x.index_].wants_gradient = true;
-  values_[x.index_].keeps_gradient = true;
+  roots_.back().keeps_gradient = true;
   return x;
 }
 
 // Its value may have gone with a frame.
 bool Tape::lives(const Bound& b) const {
-  return b.pass == pass_ && b.value < values_.size() && values_[b.value].parameter == b.leaf;
+  return b.pass == pass_ && b.value < values_.size() && root(b.value).parameter == b.leaf;
 }
 
 Var Tape::borrow(std::byte* numbers, const Shape& shape, Index stride) {
   const std::uint32_t id = add_root(shape, numbers, false);
   values_[id].stride = static_cast<std::int32_t>(stride);
+  roots_.back().bytes = end_of(values_[id]);
   return handle(id);
 }
 
 Var Tape::borrow(std::byte* numbers, const Shape& shape, Index stride, std::byte* gradient) {
   const Var x = borrow(numbers, shape, stride);
-  Value& v = values_[x.index_];
-  v.wants_gradient = true;
-  v.keeps_gradient = true;
-  v.gradient = gradient;
-  v.valid_end = shape.size() == 0 ? 0 : (shape.rows() - 1) * stride + shape.cols();
+  values_[x.index_].wants_gradient = true;
+  Root& root = roots_.back();
+  root.keeps_gradient = true;
+  root.gradient = gradient;
+  root.valid_end = root.bytes;
   return x;
 }
 
@@ -160,7 +167,7 @@ Var Tape::parameter(const Parameter& parameter) {
     id = constant(leaf->value).index_;
     values_[id].wants_gradient = leaf->trainable;
   }
-  values_[id].parameter = leaf;
+  roots_.back().parameter = leaf;
   bound_[i] = {leaf, id, pass_};
   bound_count_ += !known;
   return handle(id);
@@ -168,20 +175,20 @@ Var Tape::parameter(const Parameter& parameter) {
 
 // -- Views.
 
-Var Tape::add_view(std::uint32_t of, const Shape& shape, Index stride, Index offset) {
-  const auto id = static_cast<std::uint32_t>(values_.size());
+// Of the shape of `of`; the caller changes it where it lies.
+Value& Tape::add_view(std::uint32_t of, Index stride, Index offset) {
   Value& v = values_.emplace_back();
   const Value& base = values_[of];
   v.data = base.data + offset * static_cast<Index>(size_of(dtype_));
-  v.shape = shape;
+  v.shape = base.shape;
   v.stride = static_cast<std::int32_t>(stride);
   v.root = base.root;
   v.node = base.node;
-  v.offset = base.offset + offset;
-  v.first_pair = kNone;
   v.wants_gradient = base.wants_gradient;
+  v.view = true;
   v.zero = base.zero;
-  return handle(id);
+  roots_[v.root].viewed = true;
+  return v;
 }
 
 Var Tape::rows(Var x, Index begin, Index count, Where where) {
@@ -194,9 +201,10 @@ Var Tape::rows(Var x, Index begin, Index count, Where where) {
              "{} rows from {} on of a value of shape {} came; needed 0 <= begin and begin + count <= {}",
              count, begin, to_string(v.shape), extent),
          where);
-  if (v.shape.rank() == 1) return add_view(id, Shape{count}, count, begin);
-  const Index rows_each = extent == 0 ? 0 : v.shape.rows() / extent;
-  return add_view(id, v.shape.with(0, count), v.stride, begin * rows_each * v.stride);
+  const bool flat = v.shape.rank() == 1;
+  const Index step = flat ? 1 : extent == 0 ? 0 : v.shape.rows() / extent * v.stride;
+  add_view(id, flat ? count : v.stride, begin * step).shape.set(0, count);
+  return last();
 }
 
 Var Tape::columns(Var x, Index begin, Index count, Where where) {
@@ -208,7 +216,24 @@ Var Tape::columns(Var x, Index begin, Index count, Where where) {
              "{} columns from {} on of a value of shape {} came; needed 0 <= begin and begin + count <= {}",
              count, begin, to_string(v.shape), v.shape.rank() == 0 ? 0 : v.shape.cols()),
          where);
-  return add_view(id, v.shape.with(-1, count), v.stride, begin);
+  add_view(id, v.stride, begin).shape.set(-1, count);
+  return last();
+}
+
+void Tape::split(Var x, std::span<Var> parts, Where where) {
+  const std::uint32_t id = check(x, "split", where);
+  const auto count = static_cast<Index>(parts.size());
+  const Shape& whole = values_[id].shape;
+  if (count == 0 || whole.rank() == 0 || whole.cols() % count != 0)
+    fail("split",
+         fmt::format("a value of shape {} came; needed a number of columns divisible by {}", to_string(whole),
+                     count),
+         where);
+  const Index each = whole.cols() / count, stride = values_[id].stride;
+  for (Index i = 0; i < count; ++i) {
+    add_view(id, stride, i * each).shape.set(-1, each);
+    parts[static_cast<std::size_t>(i)] = last();
+  }
 }
 
 Var Tape::reshape(Var x, const Shape& shape, Where where) {
@@ -219,8 +244,11 @@ Var Tape::reshape(Var x, const Shape& shape, Where where) {
          fmt::format("{} elements of shape {} came for shape {}; needed {}", v.shape.size(),
                      to_string(v.shape), to_string(shape), shape.size()),
          where);
-  if (v.stride == v.shape.cols() || v.shape.rows() <= 1) return add_view(id, shape, shape.cols(), 0);
-  if (shape.cols() == v.shape.cols()) return add_view(id, shape, v.stride, 0);
+  const bool contiguous = v.stride == v.shape.cols() || v.shape.rows() <= 1;
+  if (contiguous || shape.cols() == v.shape.cols()) {
+    add_view(id, contiguous ? shape.cols() : v.stride, 0).shape = shape;
+    return last();
+  }
   fail("reshape",
        fmt::format("a slice of columns of shape {} came for shape {}; needed the same number of columns, "
                    "or a copy (concat) first",
@@ -232,17 +260,20 @@ Var Tape::stop_gradient(Var x, Where where) {
   const Value v = values_[check(x, "stop_gradient", where)];
   const std::uint32_t id = add_root(v.shape, v.data, false);
   values_[id].stride = v.stride;
-  values_[v.root].read = true;
+  roots_[v.root].read = true;
   return handle(id);
 }
 
 Var Tape::open(Var x, Where where) {
   const std::uint32_t id = check(x, "open", where);
   const Value v = values_[id];
-  const bool own_numbers = v.node != kNone && v.root == id && !nodes_[v.node].table->reads_output;
-  if (!own_numbers || v.read || v.keeps_gradient || v.opened_at || nodes_[v.node].hooked) return {};
-  values_[id].opened_at = static_cast<std::uint32_t>(values_.size());
-  return add_view(id, v.shape, v.stride, 0);
+  if (v.node == kNone || v.view || nodes_[v.node].table->reads_outputs != 0 || nodes_[v.node].hooked)
+    return {};
+  if (roots_[v.root].read || roots_[v.root].keeps_gradient) return {};
+  for (std::size_t i = id; i < values_.size(); ++i)
+    if (values_[i].root == v.root) values_[i].closed = true;
+  add_view(id, v.stride, 0);
+  return last();
 }
 
 Var Tape::join(std::span<const Var> pieces, Where where) {
@@ -251,51 +282,43 @@ Var Tape::join(std::span<const Var> pieces, Where where) {
   const std::uint32_t last = check(pieces.back(), "join", where);
   const Index cols = values_[first].shape.cols();
   Index rows = 0;
-  bool wants = false, keeps = false;
+  bool wants = false, keeps = false, viewed = false;
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     const std::uint32_t id = check(pieces[i], "join", where);
     const Value& v = values_[id];
     const bool in_order = i == 0 || (first < last ? pieces[i - 1].index_ < id : pieces[i - 1].index_ > id);
-    if (!in_order || v.root != id || v.node == kNone || v.opened_at || v.shape.rank() != 2 ||
-        v.shape.cols() != cols)
-      return {};
+    if (!in_order || v.view || v.node == kNone || v.shape.rank() != 2 || v.shape.cols() != cols) return {};
     rows += v.shape.rows();
     wants = wants || v.wants_gradient;
-    keeps = keeps || v.keeps_gradient;
+    keeps = keeps || roots_[v.root].keeps_gradient;
+    viewed = viewed || roots_[v.root].viewed;
   }
-  std::byte* memory = arena_.allocate(static_cast<std::size_t>(rows * cols) * size_of(dtype_));
-  const std::uint32_t whole = add_root(Shape{rows, cols}, memory, wants);
-  values_[whole].keeps_gradient = keeps;
-  values_[whole].read = true;
+  const Shape shape{rows, cols};
+  std::byte* to = arena_.allocate(static_cast<std::size_t>(shape.size()) * size_of(dtype_));
+  const std::uint32_t whole = add_root(shape, to, wants), root = values_[whole].root;
   // Its gradient is complete when backward comes to the piece that was made first.
   values_[whole].node = values_[std::min(first, last)].node;
-  Index offset = 0;
-  auto move = [&](Value& v, Index to) {
-    v.root = whole;
-    v.offset = to;
-    v.data = memory + to * static_cast<Index>(size_of(dtype_));
-  };
+  roots_[root].keeps_gradient = keeps;
+  roots_[root].read = roots_[root].viewed = true;
   for (Var piece : pieces) {
     Value& v = values_[piece.index_];
-    const auto bytes = static_cast<std::size_t>(v.shape.size()) * size_of(dtype_);
-    const std::byte* from = v.data;
-    move(v, offset);
-    std::memcpy(v.data, from, bytes);
-    offset += v.shape.size();
+    const Index bytes = roots_[v.root].bytes;
+    if (!dry_) std::memcpy(to, v.data, static_cast<std::size_t>(bytes));
+    v.data = to;
+    v.root = root;
+    v.view = true;
+    to += bytes;
   }
-  for (std::uint32_t id = std::min(first, last); id < whole; ++id) {  // the views of pieces
-    const Value& old_root = values_[values_[id].root];
-    if (old_root.root != values_[id].root) move(values_[id], values_[id].offset + old_root.offset);
-  }
+  if (viewed)
+    for (std::uint32_t id = std::min(first, last); id < whole; ++id) {  // the views of pieces
+      Value& v = values_[id];
+      const Root& old = roots_[v.root];
+      const Value& owner = values_[old.value];
+      if (owner.root == v.root) continue;
+      v.data = owner.data + (v.data - old.data);
+      v.root = root;
+    }
   return handle(whole);
-}
-
-void Tape::reject_opened(std::string_view op, Where where) const {
-  fail(
-      op,
-      "a value came whose memory was given to a recurrence for overwriting; needed its use inside the cell's "
-      "step, or a copy made before",
-      where);
 }
 
 // -- Recording.
@@ -307,17 +330,18 @@ std::uint32_t Tape::begin_node(const OpTable* table, const void* op, std::span<c
   auto* ids = static_cast<std::uint32_t*>(
       arena_.allocate_record(inputs.size() * sizeof(std::uint32_t), alignof(std::uint32_t)));
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const std::uint32_t id = inputs[i].index_;
-    Value& root = values_[values_[id].root];
+    const std::uint32_t id = ids[i] = inputs[i].index_;
+    const Value& v = values_[id];
+    Root& root = roots_[v.root];
     root.read = root.read || static_cast<int>(i) != aliased;
-    wants = wants || values_[id].wants_gradient;
-    ids[i] = id;
+    wants = wants || v.wants_gradient;
   }
   wants = wants && records_gradients();
   if (deferred >= 0) {
-    ++values_[ids[deferred]].uses;
+    Operand& factor = operand(ids[deferred]);
+    ++factor.uses;
     if (wants)
-      ++values_[ids[deferred]].pending;
+      ++factor.pending;
     else
       deferred = -1;
   }
@@ -330,49 +354,75 @@ std::uint32_t Tape::begin_node(const OpTable* table, const void* op, std::span<c
   node.input_count = static_cast<std::uint32_t>(inputs.size());
   node.output_count = static_cast<std::uint32_t>(outputs.size());
   node.first_output = static_cast<std::uint32_t>(values_.size());
-  node.scope = static_cast<std::uint32_t>(scope_);
+  node.scope = current_scope();
   node.step = static_cast<std::int32_t>(step_);
   node.deferred = deferred;
   node.where = where;
   node.wants_gradient = wants;
   for (const Shape& shape : outputs) {
-    std::uint32_t id;
-    if (aliased >= 0) {
-      id = add_view(ids[aliased], shape, values_[ids[aliased]].stride, 0).index_;
-      values_[id].wants_gradient = wants;
-      values_[id].zero = false;
-    } else {
-      id = add_root(shape, arena_.allocate(static_cast<std::size_t>(shape.size()) * size_of(dtype_)), wants);
-    }
-    values_[id].node = index;
+    if (aliased >= 0)
+      add_view(ids[aliased], values_[ids[aliased]].stride, 0).shape = shape;
+    else
+      add_root(shape, arena_.allocate(static_cast<std::size_t>(shape.size()) * size_of(dtype_)), wants);
+    Value& v = values_.back();
+    v.node = index;
+    v.wants_gradient = wants;
+    v.zero = false;
   }
   return index;
+}
+
+Operand& Tape::add_operand(std::uint32_t id) {
+  Operand& factor = operands_.emplace_back();
+  factor.value = id;
+  factor.first_pair = kNone;
+  values_[id].operand = static_cast<std::uint32_t>(operands_.size());
+  return factor;
 }
 
 // -- Passes without backward, and passes that are run again.
 
 Tape::Frame::Frame(Tape& tape)
-    : tape_(tape), values_(tape.values_.size()), nodes_(tape.nodes_.size()), mark_(tape.arena_.mark()) {}
+    : tape_(tape),
+      values_(tape.values_.size()),
+      roots_(tape.roots_.size()),
+      nodes_(tape.nodes_.size()),
+      mark_(tape.arena_.mark()) {}
 
 Tape::Frame::~Frame() {
   tape_.values_.resize(values_);
+  tape_.roots_.resize(roots_);
   tape_.nodes_.resize(nodes_);
+  while (!tape_.operands_.empty() && tape_.operands_.back().value >= values_) tape_.operands_.pop_back();
   tape_.arena_.rewind(mark_);
 }
 
-void Tape::replay(std::size_t begin, std::size_t end) {
-  for (std::size_t n = begin; n < end; ++n) run_forward(static_cast<std::uint32_t>(n));
+Tape::Replay Tape::replay(std::size_t begin, std::size_t end) {
+  Replay replay;
+  replay.tape_ = this;
+  for (std::size_t n = begin; n < end; ++n)
+    replay.calls_.push_back(nodes_[n].table->prepare(*this, nodes_[n]));
+  return replay;
+}
+
+void Tape::Replay::operator()() const {
+  const Arena::Mark mark = tape_->arena_.mark();  // what ops keep is taken back
+  for (const Call& call : calls_) call.run(call.state);
+  tape_->arena_.rewind(mark);
 }
 
 void Tape::clear() {
   if (gradients_) fail("clear", "a call came while backward runs; needed it before or after");
   ++pass_;
+  own_scopes_.new_pass();
   observed_ = false;
   arena_.clear();
   lasting_.clear();
   pool_.clear();
   values_.clear();
+  roots_.clear();
   nodes_.clear();
+  operands_.clear();
   pairs_.clear();
   hooks_.clear();
   bound_count_ = 0;
@@ -384,25 +434,6 @@ void Tape::poison(bool on) {
   arena_.poison(on);
   lasting_.poison(on);
   pool_.poison(on);
-}
-
-// -- Scopes.
-
-Tape::Scope Tape::scope(std::string_view name) {
-  for (std::size_t i = 0; i < scopes_.size(); ++i)
-    if (scopes_[i].parent == scope_ && scopes_[i].name == name)
-      return Scope(scope_, static_cast<std::int64_t>(i));
-  scopes_.push_back({std::string(name), scope_});
-  return Scope(scope_, static_cast<std::int64_t>(scopes_.size() - 1));
-}
-
-std::string Tape::scope_path(std::uint32_t scope) const {
-  std::string path;
-  for (std::int64_t s = scope == kNone ? -1 : static_cast<std::int64_t>(scope); s >= 0;
-       s = scopes_[static_cast<std::size_t>(s)].parent)
-    path = path.empty() ? scopes_[static_cast<std::size_t>(s)].name
-                        : scopes_[static_cast<std::size_t>(s)].name + "." + path;
-  return path;
 }
 
 }  // namespace unroll::autograd

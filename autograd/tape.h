@@ -1,9 +1,9 @@
 // The tape: what was computed in one pass, and the walk back over it.
 //
-// A pass is two tables and an arena. A Value is a place in memory with a shape; a Node is one application of
-// an op, from input values to output values. A value that owns its memory is a root. A view (rows, columns, a
-// reshape) is a value of its own inside the memory of its root, without a node: its gradient lies at the same
-// place inside its root's gradient, so that slicing costs nothing in either direction.
+// A pass is a few tables and an arena. A Value is a place in memory with a shape; a Node is one application
+// of an op, from input values to output values. A Root is a piece of memory that came with a value. A view
+// (rows, columns, a reshape) is another value inside it, without a node: its gradient lies at the same place
+// inside the root's gradient, so that slicing costs nothing in either direction.
 //
 // record() appends a node and computes it (op.h). backward() walks the nodes from last to first
 // (backward.cpp); gradient memory is given out when first written and goes back to a pool when its root's
@@ -21,6 +21,7 @@
 #include "autograd/observer.h"
 #include "autograd/parameter.h"
 #include "autograd/pool.h"
+#include "autograd/scopes.h"
 #include "autograd/var.h"
 
 namespace unroll::autograd {
@@ -29,30 +30,43 @@ struct OpTable;
 
 inline constexpr std::uint32_t kNone = ~std::uint32_t{0};
 
-struct Value {
+/// One cache line, as a pass has many.
+struct alignas(64) Value {
   std::byte* data;
   Shape shape;
-  std::int32_t stride;  // elements from one row to the next
-  std::uint32_t root;   // the value that owns memory and gradient; itself, unless this is a view
-  std::uint32_t node;   // that made it; kNone for leaves
-  Index offset;         // of its first element, in elements of the root
-  // Of roots only:
+  std::int32_t stride;    // elements from one row to the next
+  std::uint32_t root;     // the memory that it is, or is a part of: Tape::root
+  std::uint32_t node;     // that made it; kNone for leaves
+  std::uint32_t operand;  // what products know of it: position + 1 in the table of operands, or 0
+  bool wants_gradient;
+  bool view;    // of memory that another value brought
+  bool closed;  // its memory was given away: see Tape::open
+  bool zero;    // a constant known to be zero everywhere
+};
+
+/// The memory of a value and of its views, and the gradient, which lies likewise.
+struct Root {
+  std::byte* data;
   std::byte* gradient;  // nullptr until something is to be added to it
-  Index valid_begin;    // gradient elements [valid_begin, valid_end) hold sums, the rest is undefined
-  Index valid_end;
+  Index bytes;
+  Index valid_begin, valid_end;  // bytes of the gradient that hold sums; the rest is undefined
   const Parameter::Leaf* parameter;
-  std::uint32_t pins;        // deferred products that still read the gradient
-  std::uint32_t uses;        // nodes recorded that may defer a product for this value
+  std::uint32_t value;  // that brought it
+  std::uint32_t pins;   // deferred products that still read the gradient
+  bool keeps_gradient;  // it stays readable after backward
+  bool done;            // backward has passed the node that made it
+  bool read;            // some node has it, or a view of it, as an input
+  bool viewed;          // it has views
+};
+
+/// A value that is a factor of products.
+struct Operand {
+  std::uint32_t value;
+  std::uint32_t uses;        // nodes recorded that may defer a product for it
   std::uint32_t pending;     // those of them that backward has not passed yet (see Backward::defer)
   std::uint32_t first_pair;  // of the list of deferred products, in the order of backward
   std::uint32_t last_pair;
   const std::byte* forms[2];  // the numbers in other layouts, see Tape::form
-  bool wants_gradient;
-  bool keeps_gradient;      // it stays readable after backward
-  bool done;                // backward has passed the node that made it
-  bool read;                // some node has it, or a view of it, as an input
-  bool zero;                // a constant known to be zero everywhere
-  std::uint32_t opened_at;  // handles older than this are void, see Tape::open; 0 if not opened
 };
 
 struct Node {
@@ -62,7 +76,7 @@ struct Node {
   std::uint32_t input_count;
   std::uint32_t output_count;
   std::uint32_t first_output;
-  std::uint32_t scope;    // module path, index for Tape::scope_path
+  std::uint32_t scope;    // in Tape::scopes(), or kNone
   std::int32_t step;      // time step, -1 outside of recurrences
   std::int32_t deferred;  // the input whose gradient it defers, or -1
   Where where;
@@ -81,11 +95,16 @@ struct DeferredPair {
 
 class Tape {
  public:
-  explicit Tape(DType dtype = DType::f32) : dtype_(dtype) {}
+  explicit Tape(DType dtype = DType::f32, Dry dry = Dry::no)
+      : dtype_(dtype), dry_(dry == Dry::yes), arena_(dry), lasting_(dry) {}
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
   DType dtype() const { return dtype_; }
+  /// A dry tape records and walks back as always, and takes the same memory to the byte, but computes nothing
+  /// and touches none of it: what a pass will take can be known without room for it. item() and tensor() give
+  /// zeros, view() and gradient() throw Error, hooks are not called.
+  bool dry() const { return dry_; }
 
   // -- Leaves. Tensors are copied, and converted to the tape's dtype.
 
@@ -108,6 +127,8 @@ class Tape {
   Var rows(Var x, Index begin, Index count, Where where = Where::here());
   /// Columns [begin, begin + count) of the last axis.
   Var columns(Var x, Index begin, Index count, Where where = Where::here());
+  /// As many equal blocks of columns as there are `parts`.
+  void split(Var x, std::span<Var> parts, Where where = Where::here());
   /// The same elements under another shape. Needs contiguous memory, or the same number of columns.
   Var reshape(Var x, const Shape& shape, Where where = Where::here());
   /// The same numbers, through which no gradient flows.
@@ -149,10 +170,16 @@ class Tape {
   /// Ends the pass: all handles become stale, all memory is kept for the next one.
   void clear();
   bool consumed() const { return consumed_.line > 0; }
-  /// For an op whose derivative is a pass of its own: a tape of the same dtype, kept, and the gradients of
-  /// the running backward, to which that pass may add.
-  Tape& inner();
+  /// For a node that is a pass of its own: a tape of the same dtype, kept, in the node's scope, and the
+  /// gradients of the running backward, to which that pass may add.
+  Tape& inner(const Node& node);
   Gradients& running_gradients();
+
+  /// The derivative of `outputs`, weighted by `seeds` of their shapes, by each of `inputs`, through nodes
+  /// [begin, end) alone; all else that these depend on is taken as constant. Changes nothing of the pass, and
+  /// can be asked before, during and after its backward.
+  std::vector<Tensor> pull_back(std::uint32_t begin, std::uint32_t end, std::span<const Var> outputs,
+                                std::span<const Tensor> seeds, std::span<const Var> inputs);
 
   // -- Passes without backward, and passes that are run again.
 
@@ -160,6 +187,10 @@ class Tape {
   /// What is recorded while the result lives wants no gradient.
   [[nodiscard]] Scope no_gradient();
   bool records_gradients() const { return silent_ == 0; }
+  /// From now on, the gradient of a recurrence goes back at most so many time steps (truncated
+  /// backpropagation through time); 0 for all of them.
+  void truncate(Index steps) { truncation_ = steps; }
+  Index truncation() const { return truncation_; }
   /// What is recorded while it lives, without gradients, is thrown away at its end: its handles are void, and
   /// its memory is used again.
   class Frame {
@@ -171,11 +202,26 @@ class Tape {
 
    private:
     Tape& tape_;
-    std::size_t values_, nodes_;
+    std::size_t values_, roots_, nodes_;
     Arena::Mark mark_;
   };
-  /// Computes nodes [begin, end) again from the numbers that their inputs hold now, into the same memory.
-  void replay(std::size_t begin, std::size_t end);
+  /// Nodes made ready to be computed again from the numbers that their inputs hold then, into the same
+  /// memory.
+  class Replay {
+   public:
+    void operator()() const;
+    struct Call {
+      void (*run)(const void* state);
+      const void* state;
+    };
+
+   private:
+    friend class Tape;
+    Tape* tape_ = nullptr;
+    std::vector<Call> calls_;
+  };
+  /// Of nodes [begin, end), for as long as they are on the tape.
+  Replay replay(std::size_t begin, std::size_t end);
   /// Whether somebody has looked at numbers (Var::tensor, item, view) since clear().
   bool observed() const { return observed_; }
 
@@ -193,13 +239,23 @@ class Tape {
     std::int64_t& slot_;
     std::int64_t before_;
   };
-  /// Everything recorded while the result lives belongs to this module, inside the enclosing one.
-  [[nodiscard]] Scope scope(std::string_view name);
+  /// Everything recorded while the result lives belongs to this part, inside the enclosing one.
+  [[nodiscard]] Scope scope(std::string_view name) {
+    return Scope(scope_, scopes_->enter(current_scope(), name));
+  }
+  /// The same for a module; nn::enter() is how one says it.
+  [[nodiscard]] Scope scope(const void* module, const ModuleType& type,
+                            std::optional<std::string_view> name = {}, Where where = {}) {
+    return Scope(scope_, scopes_->enter(current_scope(), module, type, name, where));
+  }
   [[nodiscard]] Scope at_step(Index t) { return Scope(step_, t); }
   Index time_step() const { return step_; }
   std::uint32_t current_scope() const { return static_cast<std::uint32_t>(scope_); }
-  /// "encoder.forward.lstm"; "" for the outermost scope.
-  std::string scope_path(std::uint32_t scope) const;
+  const Scopes& scopes() const { return *scopes_; }
+  /// Of a node's scope: "encoder.layers.0.forward"; "" outside of all.
+  std::string scope_path(std::uint32_t scope) const {
+    return scope == kNone ? std::string() : scopes()[scope].path;
+  }
 
   // -- Observers.
 
@@ -232,8 +288,28 @@ class Tape {
   std::span<const Value> values() const { return values_; }
   std::span<const Node> nodes() const { return nodes_; }
   const Value& value(std::uint32_t id) const { return values_[id]; }
+  std::span<const Root> roots() const { return roots_; }
+  const Root& root(const Value& value) const { return roots_[value.root]; }
+  const Root& root(std::uint32_t id) const { return root(values_[id]); }
+  /// Where the gradient of a value lies inside that of its root.
+  std::byte* gradient_of(const Value& v) const {
+    const Root& root = roots_[v.root];
+    return root.gradient + (v.data - root.data);
+  }
+  /// What is known of a value as a factor of products; made when missing.
+  const Operand* find_operand(std::uint32_t id) const {
+    return values_[id].operand > 0 ? &operands_[values_[id].operand - 1] : nullptr;
+  }
+  Operand& operand(std::uint32_t id) {
+    const std::uint32_t known = values_[id].operand;
+    return known > 0 ? operands_[known - 1] : add_operand(id);
+  }
   /// Throws Error unless `x` is a live handle of this tape; its position otherwise.
-  std::uint32_t check(Var x, std::string_view op, Where where) const;
+  std::uint32_t check(Var x, const char* op, Where where) const {
+    if (x.tape_ != this || x.pass_ != pass_ || values_[x.index_].closed) [[unlikely]]
+      reject(x, op, where);
+    return x.index_;
+  }
   Arena& arena() { return arena_; }
   const Arena& arena() const { return arena_; }
   /// Bytes that this tape and its inner ones hold from the heap for numbers.
@@ -242,40 +318,48 @@ class Tape {
   }
   Pool& pool() { return pool_; }
   const Pool& pool() const { return pool_; }
+  /// Bytes of numbers in use now, without those of the inner tape: what the arena gave out, forms, and what
+  /// is taken of the pool, which is gradients and scratch.
+  struct Usage {
+    std::size_t arena, forms, pool;
+    std::size_t total() const { return arena + forms + pool; }
+  };
+  Usage usage() const { return {arena_.used(), lasting_.used() - pool_.held(), pool_.used()}; }
+  /// Passes begun so far: one more with each clear().
+  std::uint32_t pass() const { return pass_; }
   /// New memory is filled with NaN, and derivatives are given NaN for what their op does not claim to read.
   void poison(bool on);
   bool poisoned() const { return poisoned_; }
   /// Where backward may write the gradient of `x`: see op.h for the rules.
   std::byte* gradient_memory(std::uint32_t id, bool& fresh);
   /// The same for several values, bit i of `wanted` for ids[i]; returns the bits of those that are fresh.
-  /// Blocks of columns that together fill rows are fresh together. What is in `summed`, or shares memory in
-  /// another way, is zeroed where it would be fresh.
+  /// Blocks of columns that follow each other and together fill rows are fresh together. What is in `summed`,
+  /// or shares memory in another way, is zeroed where it would be fresh.
   unsigned gradient_memory(std::span<const std::uint32_t> ids, unsigned wanted, unsigned summed,
                            std::byte** memory);
-  /// Makes the whole gradient of a root, or a range of it, defined: zero where nothing was added.
-  void complete(Value& root, Index begin, Index end);
-  void complete_gradient(std::uint32_t id);
+  /// What backward of most nodes takes: the gradient memory of each wanted input.
+  void take_gradients(const Node& node);
   /// The numbers of a value in a layout of an op's own, kept for the rest of the pass; make(memory) is called
   /// when it is first asked for. The numbers of a value never change once something has read them.
   template <class Make>
   const std::byte* form(std::uint32_t id, int which, std::size_t bytes, Make make) {
-    if (!values_[id].forms[which]) {
+    const std::byte*& form = operand(id).forms[which];
+    if (!form) {
       std::byte* memory = lasting_.allocate(bytes);
-      make(memory);
-      values_[id].forms[which] = memory;
+      if (!dry_) make(memory);
+      form = memory;
     }
-    return values_[id].forms[which];
+    return form;
   }
   Gradients::Entry* sparse_entry(std::uint32_t id);
-  void defer(std::uint32_t id, DeferredPair pair, void (*flush)(Tape&, std::uint32_t));
+  /// Those of the running backward, as far as they are; nullptr outside of it.
+  const Gradients* gradients() const { return gradients_; }
+  /// A product to be filled in, for the gradient of a value; the root keeps its gradient until then.
+  DeferredPair& defer(std::uint32_t id, std::uint32_t pinned, void (*flush)(Tape&, std::uint32_t));
   const DeferredPair& pair(std::uint32_t index) const { return pairs_[index]; }
 
  private:
   friend class Var;
-  struct ScopeRecord {
-    std::string name;
-    std::int64_t parent;
-  };
   struct Bound {
     const Parameter::Leaf* leaf;
     std::uint32_t value;
@@ -289,7 +373,8 @@ class Tape {
   bool lives(const Bound& b) const;
   Var handle(std::uint32_t id) { return Var(this, id, pass_); }
   std::uint32_t add_root(const Shape& shape, std::byte* data, bool wants);
-  Var add_view(std::uint32_t of, const Shape& shape, Index stride, Index offset);
+  Value& add_view(std::uint32_t of, Index stride, Index offset);
+  Var last() { return handle(static_cast<std::uint32_t>(values_.size() - 1)); }
   std::uint32_t begin_node(const OpTable* table, const void* op, std::span<const Var> inputs,
                            std::span<const Shape> outputs, int aliased, int deferred, bool wants,
                            Where where);
@@ -304,31 +389,44 @@ class Tape {
     for (Observer* o : observers_) o->end(*this, node, phase);
   }
   void run_forward(std::uint32_t node);
-  bool claim(Value& root, Index begin, Index end);
-  bool side_by_side(std::span<const std::uint32_t> ids, unsigned group, Index begin) const;
+  // The bytes of its root that a value spans, with gaps if it is a slice of columns.
+  Index begin_of(const Value& v) const { return v.data - roots_[v.root].data; }
+  Index end_of(const Value& v) const {
+    const Index rows = v.shape.rows(), cols = v.shape.cols();
+    const Index elements = rows == 0 || cols == 0 ? 0 : (rows - 1) * v.stride + cols;
+    return begin_of(v) + elements * static_cast<Index>(size_of(dtype_));
+  }
+  Root& with_gradient(std::uint32_t root);
+  bool claim(Root& root, Index begin, Index end);
+  void complete(Root& root, Index begin, Index end);
+  void add_seed(std::uint32_t id, const Tensor* seed);
   bool reached(const Value& output) const;
-  void allocate_gradient(std::uint32_t root);
   void settle(std::uint32_t node);  // one node less may defer a product for an input of it
-  void unpin(std::uint32_t root);
-  void release(std::uint32_t root);
+  void release(Root& root);
   void call_hooks(std::uint32_t node);
-  [[noreturn]] void reject_opened(std::string_view op, Where where) const;
+  Operand& add_operand(std::uint32_t id);
+  [[noreturn]] void reject(Var x, const char* op, Where where) const;
   Tensor gradient_tensor(std::uint32_t id);
 
   DType dtype_;
+  bool dry_;
   std::uint32_t pass_ = 1;
   Arena arena_;    // values, nodes and what ops keep
   Arena lasting_;  // what a Frame does not take back: blocks of the pool, and forms
   Pool pool_{lasting_};
   std::vector<Value> values_;
+  std::vector<Root> roots_;
   std::vector<Node> nodes_;
+  std::vector<Operand> operands_;
   std::vector<DeferredPair> pairs_;
   std::vector<Bound> bound_;  // open-addressing table of the parameters seen in this pass
   std::size_t bound_count_ = 0;
   std::vector<Hook> hooks_;
-  std::vector<ScopeRecord> scopes_;
+  Scopes own_scopes_;
+  Scopes* scopes_ = &own_scopes_;  // an inner tape's are those of the outermost
   std::int64_t scope_ = -1;
   std::int64_t step_ = -1;
+  Index truncation_ = 0;
   std::int64_t silent_ = 0;
   Gradients* gradients_ = nullptr;  // of the running backward
   void (*flush_)(Tape&, std::uint32_t) = nullptr;
@@ -339,12 +437,23 @@ class Tape {
   std::unique_ptr<Tape> inner_;
 };
 
+inline Tape& Var::tape(Where where) const {
+  if (!tape_ || pass_ != tape_->pass_) [[unlikely]]
+    reject(where);
+  return *tape_;
+}
+
+inline Shape Var::shape(Where where) const { return tape(where).value(index_).shape; }
+inline Index Var::rows(Where where) const { return tape(where).value(index_).shape.rows(); }
+inline Index Var::cols(Where where) const { return tape(where).value(index_).shape.cols(); }
+
 inline Tape::Scope Tape::no_gradient() { return Scope(silent_, 1); }
 
 template <class T>
 View<const T> Var::view(Where where) const {
   Tape& t = tape(where);
   t.observed_ = true;
+  if (t.dry()) fail("view", "a value of a dry tape came; needed one of a tape that computes", where);
   if (t.dtype() != dtype_of<T>) fail("view", std::string("the tape is of ") + name_of(t.dtype()), where);
   const Value& v = t.value(t.check(*this, "view", where));
   return {reinterpret_cast<const T*>(v.data), v.shape, v.stride};

@@ -19,8 +19,8 @@ class Var {
   /// Throws Error for a handle that was never given a value, and for one of a cleared tape.
   Tape& tape(Where where = Where::here()) const;
   Shape shape(Where where = Where::here()) const;
-  Index rows(Where where = Where::here()) const { return shape(where).rows(); }
-  Index cols(Where where = Where::here()) const { return shape(where).cols(); }
+  Index rows(Where where = Where::here()) const;
+  Index cols(Where where = Where::here()) const;
   DType dtype() const;
 
   /// A copy of the numbers.
@@ -39,6 +39,7 @@ class Var {
  private:
   friend class Tape;
   Var(Tape* tape, std::uint32_t index, std::uint32_t pass) : tape_(tape), index_(index), pass_(pass) {}
+  [[noreturn]] void reject(Where where) const;
 
   Tape* tape_ = nullptr;
   std::uint32_t index_ = 0;

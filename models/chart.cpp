@@ -9,7 +9,7 @@
 #include <span>
 
 #include "autograd/error.h"
-#include "nn/atomic_file.h"
+#include "autograd/atomic_file.h"
 
 namespace unroll::models {
 
@@ -250,10 +250,7 @@ std::string svg(const std::string& title, const std::string& subtitle, const std
 
 void write_svg(const std::string& path, const std::string& title, const std::string& subtitle,
                const std::vector<Chart>& charts) {
-  const std::string text = svg(title, subtitle, charts);
-  nn::AtomicFile file(path, Where{});
-  file.write(std::as_bytes(std::span(text)));
-  file.commit();
+  autograd::replace_file(path, svg(title, subtitle, charts), Where{});
 }
 
 }  // namespace unroll::models

@@ -109,21 +109,17 @@ ClassifierScore evaluate(std::span<const SavedClassifier> ensemble, const Labell
   ClassifierScore score;
   score.predicted.resize(data.size());
   score.probability.resize(data.size());
-  workers.each([&](Worker& worker) {
-    for (auto b = static_cast<std::size_t>(worker.index); b < batches.size();
-         b += static_cast<std::size_t>(workers.size())) {
-      worker.tape.clear();
-      const PackedSequences packed(data, batches[b], first.scaling);
-      Var logits = first(worker.tape, packed);
-      for (const SavedClassifier& other : ensemble.subspan(1)) logits = logits + other(worker.tape, packed);
-      if (ensemble.size() > 1) logits = logits / static_cast<double>(ensemble.size());
-      if (!data.labels.empty()) losses[b] = loss_of(logits, data, batches[b], many_labels).item();
-      auto predicted = predictions(logits, many_labels);
-      for (std::size_t i = 0; i < predicted.size(); ++i) {
-        const auto at = static_cast<std::size_t>(batches[b][i]);
-        score.predicted[at] = std::move(predicted[i].labels);
-        score.probability[at] = predicted[i].probability;
-      }
+  workers.measure(batches.size(), [&](Worker& worker, std::size_t b) {
+    const PackedSequences packed(data, batches[b], first.scaling);
+    Var logits = first(worker.tape, packed);
+    for (const SavedClassifier& other : ensemble.subspan(1)) logits = logits + other(worker.tape, packed);
+    if (ensemble.size() > 1) logits = logits / static_cast<double>(ensemble.size());
+    if (!data.labels.empty()) losses[b] = loss_of(logits, data, batches[b], many_labels).item();
+    auto predicted = predictions(logits, many_labels);
+    for (std::size_t i = 0; i < predicted.size(); ++i) {
+      const auto at = static_cast<std::size_t>(batches[b][i]);
+      score.predicted[at] = std::move(predicted[i].labels);
+      score.probability[at] = predicted[i].probability;
     }
   });
   score.loss = std::accumulate(losses.begin(), losses.end(), 0.0) /

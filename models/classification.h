@@ -28,6 +28,12 @@ ClassifierScore evaluate(std::span<const SavedClassifier> ensemble, const Labell
 struct ClassificationOptions {
   Index batch = 32;
   double word_dropout = 0;  // share of tokens taken for unknown in training
+
+  template <class F>
+  void settings(F&& each) {
+    each("word-dropout", word_dropout, Range<double>{0, 0.95},
+         "share of tokens that are taken for unknown in training");
+  }
 };
 
 /// The task of models/training.h. Refers to all that it is made of.

@@ -25,10 +25,12 @@ SequenceClassifier SequenceClassifier::of_numbers(Index columns, const Classifie
 
 Var SequenceClassifier::operator()(Tape& tape, std::span<const int> packed, const ops::Layout& layout,
                                    Generator* noise) const {
+  const auto scope = enter(tape, *this, "");
   return (*this)((*tokens)(tape, packed), layout, noise);
 }
 
 Var SequenceClassifier::operator()(Var rows, const ops::Layout& layout, Generator* noise) const {
+  const auto scope = enter(rows.tape(), *this, "");
   return head(encoder({dropout(rows, noise), &layout}, pooling, noise), noise);
 }
 
@@ -37,6 +39,7 @@ LinearClassifier::LinearClassifier(Index vocabulary, const ClassifierOptions& op
 
 Var LinearClassifier::operator()(Tape& tape, std::span<const int> packed, const ops::Layout& layout,
                                  Generator*) const {
+  const auto scope = enter(tape, *this, "");
   return ops::segment_sum(weights(tape, packed), layout) + bias;
 }
 

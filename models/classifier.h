@@ -18,6 +18,11 @@ struct ClassifierOptions {
   bool many_labels = false;  // each label is a question of its own; else exactly one holds
   // Dropout: on what goes in, between layers, and before the head.
   NetOptions net{.bidirectional = true, .dropout = 0.4};
+
+  template <class F>
+  void settings(F&& each) {
+    each("many-labels", many_labels, kYesOrNo, "a text has any number of labels, '|' between");
+  }
 };
 
 /// Logits [sequences, classes], in the caller's order of sequences. Dropout is applied only with a generator.

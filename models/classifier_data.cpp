@@ -23,11 +23,17 @@ struct Row {
 // Reads rows of any form of file. Tokens are numbered as they come: memory holds numbers, not texts.
 class RowReader {
  public:
-  RowReader(const ClassifierFormat& format, const TextForm& text) : format_(format), text_(text) {}
+  RowReader(const ClassifierFormat& format, const TextForm& text, std::optional<bool> series = {})
+      : format_(format), text_(text), series_(series) {}
 
   template <class Use>
   void read(const std::string& path, BadRows& bad, Use use) {
-    if (is_time_series(path))
+    if (const bool series = is_time_series(path); series_.value_or(series) != series)
+      autograd::fail(kOp, fmt::format("{} came; needed a file of {}, as in training", path,
+                                      *series_ ? "time series (.ts)" : "texts"));
+    else
+      series_ = series;
+    if (*series_)
       read_time_series(path, bad, use);
     else
       read_labelled_text(
@@ -68,6 +74,7 @@ class RowReader {
   TextForm text_;
   TokenMap<int> ids_;
   std::vector<std::string> tokens_;
+  std::optional<bool> series_;  // of what form the first file was
   Index columns_ = 0;
 };
 
@@ -88,13 +95,9 @@ class Builder {
   ClassifierData build() {
     const DataFiles& files = options_.files;
     check(files, kOp);
-    if (files.is_split())
-      read_split();
-    else {
-      read_part(files.training, 0);
-      if (!files.validation.empty()) read_part(files.validation, 1);
-      if (!files.test.empty()) read_part(files.test, 2);
-    }
+    if (files.is_split()) read_split();
+    for (std::size_t part = 0; part < 3 && !files.is_split(); ++part)
+      if (!files.of(part).empty()) read_part(files.of(part), part);
     if (data_.labels.size() < (options_.format.many_labels ? 1 : 2))
       autograd::fail(
           kOp, fmt::format("training data with {} labels came; needed at least two", data_.labels.size()));
@@ -134,12 +137,8 @@ class Builder {
     reader_.read(options_.files.all, bad_, [&](Row row, const std::string& text) {
       if (!is_duplicate(row, text)) rows.push_back(std::move(row));
     });
-    Generator random(options_.files.split_seed);
-    for (std::size_t i = rows.size(); i > 1; --i) std::swap(rows[i - 1], rows[random.below(i)]);
-    const auto counts = split_counts(options_.files, static_cast<Index>(rows.size()), kOp);
-    std::size_t at = 0;
-    for (std::size_t part = 0; part < 3; ++part)
-      for (Index i = 0; i < counts[part]; ++i, ++at) bad_.guard([&] { take(std::move(rows[at]), part); });
+    deal(std::move(rows), options_.files, kOp,
+         [&](Row row, std::size_t part) { bad_.guard([&] { take(std::move(row), part); }); });
   }
   void make_vocabulary() {
     std::vector<Index> times(reader_.tokens().size());
@@ -180,11 +179,7 @@ ClassifierData read_classifier_data(const ClassifierDataOptions& options, BadRow
 
 LabelledSequences read_labelled_sequences(const SavedClassifier& classifier, const std::string& path,
                                           const ClassifierFormat& format, BadRows& bad) {
-  if (is_time_series(path) == classifier.reads_text())
-    autograd::fail(kOp, fmt::format("{} came; needed a file of {}", path,
-                                    classifier.reads_text() ? "texts, as in training"
-                                                            : "time series (.ts), as in training"));
-  RowReader reader(format, classifier.text);
+  RowReader reader(format, classifier.text, !classifier.reads_text());
   LabelledSequences data;
   reader.read(path, bad, [&](Row row, const std::string&) {
     const auto columns = static_cast<Index>(classifier.scaling.columns());

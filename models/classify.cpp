@@ -7,6 +7,7 @@
 #include "models/command_line.h"
 #include "models/data_options.h"
 #include "models/programs.h"
+#include "models/progress.h"
 #include "models/word_vectors.h"
 
 namespace unroll::models {
@@ -16,17 +17,26 @@ namespace {
 using autograd::fail;
 
 enum class Kind { rnn, ngrams };
+constexpr Word<Kind> kKinds[] = {{"rnn", Kind::rnn}, {"ngrams", Kind::ngrams}};
 
 struct Train {
+  const CLI::App* app = nullptr;
   ClassifierDataOptions data;
   ClassifierOptions model;
   TrainingOptions training{.epochs = 10, .batch = 32, .lr = 2e-3, .schedule = "cosine"};
+  ClassificationOptions task;
   Kind kind = Kind::rnn;
-  int ngrams = 3;
-  double word_dropout = 0;
+  Index ngrams = 3;
   std::string vectors;
   BadRows bad;
   bool json = false;
+
+  template <class F>
+  void settings(F&& each) {
+    each("model", kind, kKinds,
+         "a recurrent net, or logistic regression on n-grams of tokens, to compare with");
+    each("ngrams", ngrams, kNgrams, "longest n-gram of --model ngrams");
+  }
 };
 
 SavedClassifier make_classifier(const Train& train, const ClassifierData& data, Generator& generator) {
@@ -35,20 +45,23 @@ SavedClassifier make_classifier(const Train& train, const ClassifierData& data, 
   return SavedClassifier(train.model, data.labels, data.scaling, generator);
 }
 
-void run(const Train& given) {
-  Train train = given;
-  train.model.many_labels = train.data.format.many_labels;
-  if (train.kind == Kind::ngrams) train.data.text.ngrams = train.ngrams;
+void run(Train train) {
+  const bool ngrams = train.kind == Kind::ngrams;
+  train.data.format.many_labels = train.model.many_labels;
+  if (ngrams) train.data.text.ngrams = static_cast<int>(train.ngrams);
   const ClassifierData data = read_classifier_data(train.data, train.bad);
-  if (!data.is_text() && (train.kind == Kind::ngrams || !train.vectors.empty()))
-    fail("classify", "time series came with --model ngrams or --vectors; needed texts");
-  std::optional<WordVectors> vectors;
-  if (!train.vectors.empty()) {
-    if (train.kind == Kind::ngrams)
-      fail("classify", "--vectors came with --model ngrams; needed --model rnn");
-    vectors = read_word_vectors(train.vectors, data.vocabulary, train.bad);
-    train.model.net.embed = vectors->width;
-  }
+  if (!data.is_text())
+    refuse_given(*train.app,
+                 {"--model", "--ngrams", "--embed", "--level", "--punctuation", "--vocabulary", "--min-count",
+                  "--vectors", "--word-dropout", "--unique", "--format", "--except"},
+                 "time series", "texts");
+  if (ngrams)
+    refuse_given(*train.app,
+                 {"--cell", "--embed", "--hidden", "--layers", "--bidirectional", "--pool", "--dropout",
+                  "--variational", "--vectors"},
+                 "--model ngrams", "--model rnn");
+  const auto vectors =
+      read_pretrained(*train.app, train.vectors, data.vocabulary, train.bad, train.model.net);
   Generator generator(train.training.seed);
   SavedClassifier classifier = make_classifier(train, data, generator);
   if (vectors) vectors->write_to(std::get<SequenceClassifier>(classifier.net).tokens->weight.value());
@@ -62,20 +75,20 @@ void run(const Train& given) {
                                  : fmt::format("{} columns", data.scaling.columns()),
                   with_commas(parameter_count(classifier)), train.training.threads));
   if (train.data.unique) note(fmt::format("{} duplicates left out", with_commas(data.duplicates)));
-  if (vectors) note(coverage(*vectors, data.vocabulary));
   note_skipped(train.bad);
 
   Workers workers(train.training.threads);
-  ClassificationTask task(classifier, data.parts[0], data.parts[1],
-                          {.batch = train.training.batch, .word_dropout = train.word_dropout});
+  train.task.batch = train.training.batch;
+  ClassificationTask task(classifier, data.parts[0], data.parts[1], train.task);
+  describe(train.training.others, train.task);
+  describe_split(train.training.others, train.data.files, Cut::at_random);
   const TrainingRecord record = models::train(task, train.training, workers);
   nlohmann::json json = report(train.training, task.card(), record, parameter_count(classifier));
-  json["options"]["word-dropout"] = train.word_dropout;
   json["duplicates"] = data.duplicates;
   json["skipped"] = train.bad.skipped();
   json["labels"] = data.labels.size();
   if (vectors) json["vectors_found"] = vectors->ids.size();
-  TrainingReport(train.training.out, record, json).finish(train.json, [&](std::size_t part) {
+  print_run(std::move(json), record, train.training.out, train.json, [&](std::size_t part) {
     return data.parts[part].size() == 0
                ? std::vector<Measure>()
                : measures(evaluate(classifier, data.parts[part], workers), train.model.many_labels);
@@ -84,11 +97,8 @@ void run(const Train& given) {
 
 struct Eval {
   std::vector<std::string> models;
-  std::string data;
   ClassifierFormat format;
-  int threads = 1;
-  BadRows bad;
-  bool json = false;
+  Measuring measuring;
 };
 
 // Of each label: how often it came, was predicted, and both.
@@ -115,32 +125,24 @@ nlohmann::json by_label(const SavedClassifier& classifier, const LabelledSequenc
   return json;
 }
 
-void run(const Eval& given) {
-  Eval eval = given;
+void run(Eval eval) {
   std::vector<SavedClassifier> ensemble;
   for (const std::string& path : eval.models) ensemble.push_back(load_classifier(path));
   const SavedClassifier& classifier = ensemble[0];
   eval.format.many_labels = classifier.options.many_labels;
-  const LabelledSequences data = read_labelled_sequences(classifier, eval.data, eval.format, eval.bad);
-  Workers workers(eval.threads);
+  const LabelledSequences data =
+      read_labelled_sequences(classifier, eval.measuring.data, eval.format, eval.measuring.bad);
+  Workers workers(eval.measuring.threads);
   const ClassifierScore score = evaluate(ensemble, data, workers);
   const auto figures = measures(score, classifier.options.many_labels);
   const nlohmann::json labels = by_label(classifier, data, score);
-  if (eval.json) {
-    nlohmann::json json = to_json(figures);
-    json["sequences"] = data.size();
-    json["skipped"] = eval.bad.skipped();
-    json["labels"] = labels;
-    fmt::print("{}\n", json.dump());
-    return;
-  }
-  fmt::print("{}; loss {:.4f}; {} sequences\n\n", in_words(figures), score.loss,
-             with_commas(static_cast<Index>(data.size())));
-  fmt::print("{:<24}{:>8}{:>11}{:>8}\n", "label", "came", "predicted", "right");
+  std::string words =
+      fmt::format("{}; loss {:.4f}; {} sequences\n\n{:<24}{:>8}{:>11}{:>8}", in_words(figures), score.loss,
+                  with_commas(static_cast<Index>(data.size())), "label", "came", "predicted", "right");
   for (const nlohmann::json& l : labels)
-    fmt::print("{:<24}{:>8}{:>11}{:>8}\n", l["label"].get<std::string>(), l["came"].get<Index>(),
-               l["predicted"].get<Index>(), l["right"].get<Index>());
-  note_skipped(eval.bad);
+    words += fmt::format("\n{:<24}{:>8}{:>11}{:>8}", l["label"].get<std::string>(), l["came"].get<Index>(),
+                         l["predicted"].get<Index>(), l["right"].get<Index>());
+  print_figures(eval.measuring, figures, {{"sequences", data.size()}, {"labels", labels}}, words);
 }
 
 struct Predict {
@@ -153,7 +155,6 @@ class Predictor {
  public:
   Predictor(const SavedClassifier& classifier, Workers& workers)
       : classifier_(classifier), workers_(workers) {}
-  ~Predictor() = default;
 
   void add_text(std::string_view text) {
     auto& ids = data_.texts.emplace_back();
@@ -210,12 +211,10 @@ void run(const Predict& predict) {
 }
 
 void add_format(CLI::App& app, ClassifierFormat& format) {
-  const std::map<std::string, LabelledForm> forms{
-      {"tsv", LabelledForm::tsv}, {"space", LabelledForm::spaced}, {"folder", LabelledForm::folder}};
-  app.add_option("--format", format.form,
-                 "tsv: label TAB text; space: label, a blank, text; folder: a file for each label; a .ts "
-                 "file is always of time series")
-      ->transform(CLI::CheckedTransformer(forms).description(""))
+  add_choice(
+      app, "--format", format.form, kLabelledForms,
+      "label TAB text; label, a blank, text; a folder with a file for each label; a .ts file is always "
+      "of time series")
       ->default_str("as it looks");
   app.add_option("--except", format.except, "files of the folder that are no labels")->delimiter(',');
 }
@@ -223,40 +222,14 @@ void add_format(CLI::App& app, ClassifierFormat& format) {
 void add_train(CLI::App& classify) {
   auto [app, train] = add_command<Train>(
       classify, "train", "Learn the labels of texts or time series; the model that validates best is saved.");
-  add_data(app, train.data.files, "labelled texts or time series (.ts)");
+  train.app = &app;
+  add_data(app, train.data.files, Cut::at_random, "labelled texts or time series (.ts)");
   app.add_flag("--unique", train.data.unique, "leave out rows that have come before, before the split");
   add_format(app, train.data.format);
-  app.add_flag("--many-labels", train.data.format.many_labels,
-               "a text has any number of labels, '|' between");
-  const std::map<std::string, Level> levels{{"char", Level::character}, {"word", Level::word}};
-  app.add_option("--level", train.data.text.level,
-                 "what a token is: a char (UTF-8 code point), or a word between spaces")
-      ->transform(CLI::CheckedTransformer(levels).description(""))
-      ->default_str("word");
-  app.add_flag("--punctuation", train.data.text.punctuation,
-               "words are lower-cased, and punctuation marks are words");
-  app.add_option("--vocabulary", train.data.limits.max_size,
-                 "most different tokens, the unknown one included")
-      ->check(CLI::Range(2, 1 << 30))
-      ->default_str("all");
-  app.add_option("--min-count", train.data.limits.min_count, "rarer tokens are taken for unknown")
-      ->check(CLI::Range(1, 1 << 30))
-      ->capture_default_str();
-  const std::map<std::string, Kind> kinds{{"rnn", Kind::rnn}, {"ngrams", Kind::ngrams}};
-  app.add_option("--model", train.kind,
-                 "rnn: a recurrent net; ngrams: logistic regression on n-grams of tokens, to compare with")
-      ->transform(CLI::CheckedTransformer(kinds).description(""))
-      ->default_str("rnn");
-  app.add_option("--ngrams", train.ngrams, "longest n-gram of --model ngrams")
-      ->check(CLI::Range(1, 16))
-      ->capture_default_str();
-  app.add_option("--vectors", train.vectors,
-                 "pretrained word vectors to begin with (text form of word2vec or GloVe); they say --embed");
+  add_vocabulary(app, train.data.limits);
+  add_vectors(app, train.vectors);
   add_training(app, train.training, true);
-  add_net(app, train.model.net);
-  add_bidirectional(app, train.model.net);
-  add_pool(app, train.model.net);
-  add_word_dropout(app, train.word_dropout);
+  add_settings(app, train.model, train.data.text, train, train.model.net, train.task);
   add_skip_bad(app, train.bad);
   add_json(app, train.json);
 }
@@ -268,11 +241,8 @@ void add_eval(CLI::App& classify) {
                  "logits are averaged")
       ->delimiter(',')
       ->required();
-  app.add_option("--data", eval.data, "labelled texts or time series (.ts)")->required();
   add_format(app, eval.format);
-  add_threads(app, eval.threads);
-  add_skip_bad(app, eval.bad);
-  add_json(app, eval.json);
+  add_measuring(app, eval.measuring, "labelled texts or time series (.ts)");
 }
 
 void add_predict(CLI::App& classify) {

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -18,32 +19,46 @@ namespace {
 
 constexpr int kMostThreads = 256;
 
-// One of several words; what CLI11 shows of the map behind them is of no use to anybody.
-template <class E>
-void add_choice(CLI::App& app, const char* name, E& value, std::initializer_list<E> choices,
-                const char* description) {
-  std::map<std::string, E> words;
-  for (const E choice : choices) words[name_of(choice)] = choice;
-  const auto number = [words](std::string& text) {
-    const auto found = words.find(text);
-    std::vector<std::string> names;
-    for (const auto& word : words) names.push_back(word.first);
-    if (found == words.end()) return fmt::format("'{}' came; needed one of {}", text, fmt::join(names, ", "));
-    text = std::to_string(static_cast<int>(found->second));
-    return std::string();
-  };
-  app.add_option(name, value, description)
-      ->transform(CLI::Validator(number, ""))
-      ->default_str(name_of(value));
+template <class N>
+CLI::Validator whole_number(Range<N> range, const std::string& shown) {
+  return CLI::Validator(
+      [=](const std::string& text) {
+        N x = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), x);
+        if (error == std::errc() && end == text.data() + text.size() && x >= range.least && x <= range.most)
+          return std::string();
+        return fmt::format("'{}' came; needed a whole number from {} to {}", text, range.least, range.most);
+      },
+      shown);
 }
 
-// Names are checked where they are understood, which throws Error; here it becomes a wrong use.
-template <class F>
-CLI::Validator checked(F f) {
+}  // namespace
+
+// CLI11 would take -1 for the largest one.
+CLI::Validator any_seed() {
+  return whole_number(Range<std::uint64_t>{0, std::numeric_limits<std::uint64_t>::max()}, "");
+}
+
+CLI::Validator in_range(Range<double> range) {
   return CLI::Validator(
-      [f](const std::string& text) {
+      [=](const std::string& text) {
+        char* end = nullptr;
+        const double x = std::strtod(text.c_str(), &end);
+        if (!text.empty() && *end == 0 && x >= range.least && x <= range.most) return std::string();
+        return fmt::format("'{}' came; needed a number from {:g} to {:g}", text, range.least, range.most);
+      },
+      fmt::format("in [{:g} - {:g}]", range.least, range.most));
+}
+
+CLI::Validator in_range(Range<Index> range) {
+  return whole_number(range, fmt::format("in [{} - {}]", range.least, range.most));
+}
+
+CLI::Validator accepted_by(Text allowed) {
+  return CLI::Validator(
+      [allowed](const std::string& text) {
         try {
-          f(text);
+          allowed.check(text);
           return std::string();
         } catch (const Error& e) {
           return std::string(e.what());
@@ -52,25 +67,28 @@ CLI::Validator checked(F f) {
       "");
 }
 
-// CLI11 would take -1 for the largest seed.
-std::string whole_number(const std::string& text) {
-  std::uint64_t seed = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
-  if (error == std::errc() && end == text.data() + text.size()) return "";
-  return fmt::format("'{}' came; needed a whole number from 0 to 18446744073709551615", text);
+CLI::Validator one_of(std::vector<std::string> words) {
+  return CLI::Validator(
+      [words = std::move(words)](const std::string& text) {
+        if (std::ranges::count(words, text) > 0) return std::string();
+        return fmt::format("'{}' came; needed one of {}", text, fmt::join(words, ", "));
+      },
+      "");
 }
 
-}  // namespace
+void refuse(CLI::App& app, const char* option, const std::string& why) {
+  app.get_option(option)
+      ->description("not here: " + why)
+      ->default_str("")
+      ->check(CLI::Validator([why](const std::string&) { return "came, but " + why; }, ""));
+}
 
-CLI::Validator in_range(double least, double most) {
-  return CLI::Validator(
-      [=](const std::string& text) {
-        char* end = nullptr;
-        const double x = std::strtod(text.c_str(), &end);
-        if (!text.empty() && *end == 0 && x >= least && x <= most) return std::string();
-        return fmt::format("'{}' came; needed a number from {:g} to {:g}", text, least, most);
-      },
-      fmt::format("in [{:g} - {:g}]", least, most));
+void refuse_given(const CLI::App& app, std::initializer_list<const char*> options, const std::string& with,
+                  const std::string& needed) {
+  for (const char* option : options)
+    if (app.count(option) > 0)
+      autograd::fail(fmt::format("{} {}", app.get_parent()->get_name(), app.get_name()),
+                     fmt::format("{} came with {}; needed {}", option, with, needed));
 }
 
 CLI::Validator output_file(std::size_t offset, const char* begins) {
@@ -98,32 +116,7 @@ CLI::Validator output_file(std::size_t offset, const char* begins) {
 }
 
 void add_training(CLI::App& app, TrainingOptions& options, bool out_required) {
-  app.add_option("--epochs", options.epochs, "passes over the training part")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
-  app.add_option("--batch", options.batch, "sequences that are learned from at once")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
-  app.add_option("--optimizer", options.optimizer, "sgd, momentum, nesterov, rmsprop, adagrad, adam or adamw")
-      ->check(checked([](const std::string& name) { rule_named(name, 1); }))
-      ->capture_default_str();
-  app.add_option("--lr", options.lr, "learning rate at the start")
-      ->check(in_range(0.0, 1000.0))
-      ->capture_default_str();
-  app.add_option("--weight-decay", options.weight_decay, "L2 regularisation; decoupled for adamw")
-      ->check(in_range(0.0, 1000.0))
-      ->capture_default_str();
-  app.add_option("--schedule", options.schedule,
-                 "constant; cosine, down to a twentieth; decay:N:F, after epoch N times F an epoch; "
-                 "plateau:N:F, times F after N validations without improvement")
-      ->check(checked([](const std::string& name) { EpochSchedule{name}; }))
-      ->capture_default_str();
-  app.add_option("--clip", options.clip, "largest global norm of the gradient; 0 for any")
-      ->check(in_range(0, 1e9))
-      ->capture_default_str();
-  app.add_option("--patience", options.patience, "stop after so many epochs without improvement; 0 for never")
-      ->check(CLI::Range(0, 1000000))
-      ->capture_default_str();
+  add_settings(app, options);
   add_seed(app, options.seed);
   add_threads(app, options.threads);
   CLI::Option* out =
@@ -133,52 +126,29 @@ void add_training(CLI::App& app, TrainingOptions& options, bool out_required) {
       ->needs(out);
   app.add_option("--checkpoint", options.checkpoint_every,
                  "seconds between checkpoints within an epoch; there is one after each")
-      ->check(in_range(0, 1e9))
+      ->check(in_range(Range<double>{0, 1e9}))
       ->capture_default_str();
   app.add_option("--plot", options.plot, "SVG file for the learning curves")->check(output_file(0, "<svg"));
-}
-
-void add_net(CLI::App& app, NetOptions& options) {
-  add_choice(app, "--cell", options.cell, {CellKind::elman, CellKind::gru, CellKind::lstm},
-             "recurrent cell: elman, gru, lstm");
-  app.add_option("--embed", options.embed, "numbers that stand for a token")
-      ->check(CLI::Range(Index{1}, kLargestExtent))
-      ->capture_default_str();
-  app.add_option("--hidden", options.hidden, "units of a layer, in each direction")
-      ->check(CLI::Range(Index{1}, kLargestExtent))
-      ->capture_default_str();
-  app.add_option("--layers", options.layers, "recurrent layers")
-      ->check(CLI::Range(1, 64))
-      ->capture_default_str();
-  app.add_option("--dropout", options.dropout, "share of numbers set to zero in training")
-      ->check(in_range(0.0, 0.95))
-      ->capture_default_str();
-  app.add_flag("--variational", options.variational, "drop the same numbers at every time step");
-}
-
-void add_bidirectional(CLI::App& app, NetOptions& options) {
-  app.add_flag("--bidirectional,!--no-bidirectional", options.bidirectional,
-               "read in both directions, with weights of their own")
-      ->default_str(options.bidirectional ? "true" : "false");
-}
-
-void add_pool(CLI::App& app, NetOptions& options) {
-  add_choice(app, "--pool", options.pool,
-             {nn::Pool::last, nn::Pool::mean, nn::Pool::max, nn::Pool::attention},
-             "how the steps of a sequence become one row: last, mean, max, attention");
+  CLI::Option* inspect =
+      app.add_option("--inspect", options.inspect,
+                     "HTML file for what becomes of gradients, gates, time and memory, and the run so far")
+          ->check(output_file(0, "<!doctype html>"))
+          ->take_last();  // quickstart.sh gives one before those of its user
+  app.add_option("--inspect-every", options.inspect_every, "batches after which it is written anew")
+      ->check(in_range(Range<Index>{1, 1 << 30}))
+      ->capture_default_str()
+      ->needs(inspect);
 }
 
 void add_threads(CLI::App& app, int& threads) {
   threads = std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, kMostThreads);
   app.add_option("--threads", threads, "threads that split each batch")
-      ->check(CLI::Range(1, kMostThreads))
+      ->check(in_range(Range<Index>{1, kMostThreads}))
       ->capture_default_str();
 }
 
 void add_seed(CLI::App& app, std::uint64_t& seed) {
-  app.add_option("--seed", seed, "of all random numbers")
-      ->check(CLI::Validator(whole_number, ""))
-      ->capture_default_str();
+  app.add_option("--seed", seed, "of all random numbers")->check(any_seed())->capture_default_str();
 }
 
 void add_json(CLI::App& app, bool& json) { app.add_flag("--json", json, "print one JSON object on stdout"); }

@@ -1,8 +1,14 @@
 // What the subcommands of `unroll` have in common: one word for one thing, described once.
 #pragma once
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <concepts>
+#include <initializer_list>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
 
 #include "models/net_options.h"
 #include "models/training_options.h"
@@ -10,22 +16,71 @@
 
 namespace unroll::models {
 
-/// --epochs --batch --optimizer --lr --weight-decay --schedule --clip --patience --seed --threads --out
-/// --resume --checkpoint --plot. Defaults are what `options` holds.
+/// What --train programs have in common: TrainingOptions::settings, --seed --threads --out --resume
+/// --checkpoint --plot. Defaults are what `options` holds.
 void add_training(CLI::App& app, TrainingOptions& options, bool out_required);
-/// --cell --embed --hidden --layers --dropout --variational
-void add_net(CLI::App& app, NetOptions& options);
-void add_bidirectional(CLI::App& app, NetOptions& options);
-void add_pool(CLI::App& app, NetOptions& options);
 void add_threads(CLI::App& app, int& threads);
 void add_seed(CLI::App& app, std::uint64_t& seed);
 void add_json(CLI::App& app, bool& json);
 
-/// A number from `least` to `most`, which NaN is not.
-CLI::Validator in_range(double least, double most);
+/// A number within this range, which NaN is not.
+CLI::Validator in_range(Range<double> range);
+CLI::Validator in_range(Range<Index> range);
+CLI::Validator any_seed();
+/// A text that check() does not throw for.
+CLI::Validator accepted_by(Text text);
+/// One of several words.
+CLI::Validator one_of(std::vector<std::string> words);
 /// A file that can be written: new, or a regular one that begins like a file of its kind, as `begins` at byte
 /// `offset`. So nobody loses a text to a slip of the hand, nor trains for an hour in vain.
 CLI::Validator output_file(std::size_t offset, const char* begins);
+
+/// An option that takes one of these words; `value` is an enumeration or an optional of one.
+template <class T, class List>
+CLI::Option* add_choice(CLI::App& app, const std::string& option, T& value, const List& list,
+                        const std::string& description) {
+  std::vector<std::string> words;
+  for (const auto& entry : list) words.emplace_back(entry.word);
+  CLI::Option* added = app.add_option_function<std::string>(
+      option,
+      [&value, &list](const std::string& word) {
+        for (const auto& entry : list)
+          if (word == entry.word) value = entry.value;
+      },
+      fmt::format("{}: {}", description, alternatives(list)));
+  added->check(one_of(std::move(words)));
+  if constexpr (WordsFor<List, T>) added->default_str(word_for(value, list));
+  return added;
+}
+
+/// An option for each setting; defaults are what `options` hold.
+template <class... Options>
+void add_settings(CLI::App& app, Options&... options) {
+  auto each = [&]<class T, class May>(const char* name, T& value, const May& may, const char* description) {
+    const std::string option = fmt::format("--{}", name);
+    if constexpr (std::same_as<T, bool>)
+      app.add_flag(fmt::format("{},!--no-{}", option, name), value, description)
+          ->default_str(value ? "true" : "false");
+    else if constexpr (std::same_as<T, double>)
+      app.add_option(option, value, description)->check(in_range(may))->capture_default_str();
+    else if constexpr (std::integral<T>)
+      app.add_option(option, value, description)
+          ->check(in_range(Range<Index>{may.least, may.most}))
+          ->capture_default_str();
+    else if constexpr (std::same_as<T, std::string>)
+      app.add_option(option, value, description)->check(accepted_by(may))->capture_default_str();
+    else
+      add_choice(app, option, value, may, description);
+  };
+  (options.settings(each), ...);
+}
+
+/// Says of an option that is there for all programs why it may not come here.
+void refuse(CLI::App& app, const char* option, const std::string& why);
+/// Throws Error "[lm train] --tied came with --level notes; needed --level char or word" if one of these
+/// options came.
+void refuse_given(const CLI::App& app, std::initializer_list<const char*> options, const std::string& with,
+                  const std::string& needed);
 
 /// A subcommand that fills an Options and runs it, unless it has a subcommand itself: run(const Options&).
 template <class Options>

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "autograd/error.h"
 
@@ -55,15 +54,6 @@ void each_file_token(const std::string& path, const Tokenisation& tokenisation, 
   }
 }
 
-void check_split(const std::vector<double>& split) {
-  const double sum = std::accumulate(split.begin(), split.end(), 0.0);
-  const bool positive = std::ranges::all_of(split, [](double s) { return s > 0; });
-  if (split.size() < 2 || split.size() > 3 || !positive || sum > 1 + 1e-9)
-    fail("split", fmt::format("{} shares that add up to {} came; needed two or three, for training, "
-                              "validation and test, above 0 and of at most 1 in all",
-                              split.size(), sum));
-}
-
 }  // namespace
 
 void read_tokens(const std::string& path, const Tokenisation& tokenisation, const Vocabulary& vocabulary,
@@ -71,7 +61,7 @@ void read_tokens(const std::string& path, const Tokenisation& tokenisation, cons
   each_file_token(path, tokenisation, bad, [&](std::string_view token) { into.add(vocabulary.id(token)); });
 }
 
-Corpus::Corpus(const CorpusFiles& files, const Tokenisation& tokenisation, const Vocabulary::Limits& limits,
+Corpus::Corpus(const DataFiles& files, const Tokenisation& tokenisation, const Vocabulary::Limits& limits,
                BadRows& bad) {
   // One pass over the text: every token gets a number when it is first met; what the vocabulary makes of
   // these numbers is known when all have been counted.
@@ -90,32 +80,16 @@ Corpus::Corpus(const CorpusFiles& files, const Tokenisation& tokenisation, const
     return store_.size() - before;
   };
 
-  Index counts[3] = {};
-  if (files.text.empty()) {
-    counts[0] = read(files.training);
-    if (!files.validation.empty()) counts[1] = read(files.validation);
-    if (!files.test.empty()) counts[2] = read(files.test);
-  } else {
-    check_split(files.split);
-    const auto all = static_cast<double>(read(files.text));
-    for (std::size_t i = 1; i < files.split.size(); ++i) counts[i] = static_cast<Index>(files.split[i] * all);
-    counts[0] =
-        std::min(store_.size() - counts[1] - counts[2], static_cast<Index>(files.split[0] * all + 0.5));
-  }
+  check(files, "corpus");
+  std::array<Index, 3> counts{};
+  for (std::size_t part = 0; part < 3 && !files.is_split(); ++part)
+    if (const std::string& path = files.of(part); !path.empty() && (counts[part] = read(path)) == 0)
+      fail("corpus", fmt::format("{} has no token for {}; needed some", path, kPartNames[part]));
+  if (files.is_split()) counts = split_counts(files, read(files.all), "tokens", "corpus");
   const std::span<int> ids = store_.ids();
-  const std::string* paths[3] = {&files.training, &files.validation, &files.test};
   std::size_t at = 0;
-  for (int i = 0; i < 3; ++i) {
-    const bool wanted = files.text.empty() ? !paths[i]->empty() : i < static_cast<int>(files.split.size());
-    if (wanted && counts[i] == 0)
-      fail("corpus",
-           fmt::format("{} has no token for the {}; needed some", files.text.empty() ? *paths[i] : files.text,
-                       i == 0   ? "training"
-                       : i == 1 ? "validation"
-                                : "test"));
-    parts_[i] = ids.subspan(at, static_cast<std::size_t>(counts[i]));
-    at += parts_[i].size();
-  }
+  for (std::size_t part = 0; part < 3; at += parts_[part++].size())
+    parts_[part] = ids.subspan(at, static_cast<std::size_t>(counts[part]));
 
   std::vector<Index> times(tokens.size());
   for (const int id : parts_[0]) ++times[static_cast<std::size_t>(id)];

@@ -6,19 +6,30 @@
 #include <string_view>
 #include <vector>
 
+#include "models/data_parts.h"
 #include "models/lines.h"
+#include "models/settings.h"
 #include "models/token_store.h"
 #include "models/vocabulary.h"
 
 namespace unroll::models {
 
 enum class Level { character, word };
+inline constexpr Word<Level> kLevels[] = {{"char", Level::character}, {"word", Level::word}};
+inline constexpr const char* kLevelMeaning =
+    "what a token is, a code point of UTF-8 or what stands between blanks";
 
 /// What a token is.
 struct Tokenisation {
   // Code points, the end of a line (LF or CR LF) being one; or what stands between white space.
   Level level = Level::character;
-  bool eos = false;  // words: the end of a line is a token too (Penn Treebank's convention)
+  bool eos = false;  // words only: Penn Treebank's convention
+
+  template <class F>
+  void settings(F&& each) {
+    each("level", level, kLevels, kLevelMeaning);
+    each("eos", eos, kYesOrNo, "the end of a line is a word too");
+  }
 };
 
 /// Names of tokens that are no text. "<unk>" stands in prepared texts, where it means the same.
@@ -41,18 +52,12 @@ std::string text_of(std::span<const int> ids, const Tokenisation& tokenisation, 
 void read_tokens(const std::string& path, const Tokenisation& tokenisation, const Vocabulary& vocabulary,
                  BadRows& bad, TokenStore& into);
 
-struct CorpusFiles {
-  std::string training = {}, validation = {}, test = {};  // one file each; the last two may be empty
-  std::string text = {};                                  // or one file for all,
-  std::vector<double> split = {0.9, 0.1};  // cut by these shares into training, validation, test
-};
-
 /// Text to train on, to validate and to test, and the vocabulary of the first of them.
 class Corpus {
  public:
   /// Throws Error for files that cannot be read or are not UTF-8, with file and line, and for a part without
-  /// a token.
-  Corpus(const CorpusFiles& files, const Tokenisation& tokenisation, const Vocabulary::Limits& limits,
+  /// a token. Shares of one file are cut in its order.
+  Corpus(const DataFiles& files, const Tokenisation& tokenisation, const Vocabulary::Limits& limits,
          BadRows& bad);
 
   const Vocabulary& vocabulary() const { return vocabulary_; }

@@ -1,10 +1,10 @@
-// What the subcommands that learn from rows of labelled data have in common: their options, and what they
-// say.
+// What the subcommands that learn from data have in common: their options, and what they say.
 #pragma once
-#include <fmt/format.h>
-
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "models/command_line.h"
 #include "models/data_parts.h"
@@ -13,30 +13,42 @@
 
 namespace unroll::models {
 
+/// How one file becomes parts.
+enum class Cut { at_random, in_order };
 /// --data --split --split-seed --train --valid --test; `what` says what the files hold.
-void add_data(CLI::App& app, DataFiles& files, const std::string& what);
-void add_word_dropout(CLI::App& app, double& share);
+void add_data(CLI::App& app, DataFiles& files, Cut cut, const std::string& what);
+/// --vocabulary --min-count
+void add_vocabulary(CLI::App& app, Vocabulary::Limits& limits);
+void add_vectors(CLI::App& app, std::string& path);
 void add_skip_bad(CLI::App& app, BadRows& bad);
+
+/// What `eval` is told in every program: --data --threads --skip-bad --json.
+struct Measuring {
+  std::string data;
+  int threads = 1;
+  BadRows bad;
+  bool json = false;
+};
+void add_measuring(CLI::App& app, Measuring& measuring, const std::string& what);
+/// Prints the figures: in these words, or as JSON with `more`. Says what was skipped.
+void print_figures(const Measuring& measuring, std::span<const Measure> figures, nlohmann::json more,
+                   const std::string& words);
 
 /// A line on standard error.
 void note(const std::string& line);
 /// How many rows were skipped, and why the first of them; nothing if there are none.
 void note_skipped(const BadRows& bad);
-/// "1,234 of 5,678 words have a vector (21.7 %)"
-std::string coverage(const WordVectors& vectors, const Vocabulary& vocabulary);
 
-/// The end of a training run: measures validation and test, and prints all figures.
-class TrainingReport {
- public:
-  TrainingReport(std::string out, const TrainingRecord& record, nlohmann::json json)
-      : out_(std::move(out)), record_(record), json_(std::move(json)) {}
-  /// `measure` gives the figures of a part (1 validation, 2 test); none if there are no data.
-  void finish(bool as_json, const std::function<std::vector<Measure>(std::size_t)>& measure);
+/// The vectors of --vectors, whose width becomes the net's --embed; none without a file. Says how many words
+/// have one.
+std::optional<WordVectors> read_pretrained(const CLI::App& app, const std::string& path,
+                                           const Vocabulary& vocabulary, BadRows& bad, NetOptions& net);
 
- private:
-  std::string out_;
-  const TrainingRecord& record_;
-  nlohmann::json json_;
-};
+/// What a run depends on, of how its data were split.
+void describe_split(Configuration& configuration, const DataFiles& files, Cut cut);
+/// The end of a training run: measures validation and test, and prints all figures. `measure` gives those of
+/// a part (1 validation, 2 test); none if there are no data.
+void print_run(nlohmann::json report, const TrainingRecord& record, const std::string& out, bool as_json,
+               const std::function<std::vector<Measure>(std::size_t part)>& measure);
 
 }  // namespace unroll::models

@@ -129,11 +129,9 @@ void add_demo(CLI::App& program) {
                         "Train a classifier on the 82,115 noun definitions of WordNet: a bidirectional "
                         "GRU, pooled over time, tells which of 26 kinds of thing a definition defines.");
   add_training(app, demo.training, false);
-  add_net(app, demo.net);
-  add_bidirectional(app, demo.net);
-  add_pool(app, demo.net);
+  add_settings(app, demo.net);
   app.add_option("--min-count", demo.min_count, "rarer words are taken for unknown")
-      ->check(CLI::Range(1, 1 << 30))
+      ->check(in_range(Range<Index>{1, 1 << 30}))
       ->capture_default_str();
   app.add_option("--wordnet", demo.wordnet, "folder with WordNet's data.noun")->capture_default_str();
   add_json(app, demo.json);

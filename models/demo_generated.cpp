@@ -20,6 +20,14 @@ struct Demo {
   TrainingOptions training;
   Index batches = 100, chrono = 0;
   bool json = false;
+
+  template <class F>
+  void settings(F&& each) {
+    each("length", length, Range<Index>{2, 1000000}, "steps");
+    each("batches", batches, Range<Index>{1, 1000000}, "in an epoch");
+    each("chrono", chrono, Range<Index>{0, 1000000},
+         "biases of the gates for memories of up to so many steps; 0 for the usual ones");
+  }
 };
 
 // What one has who knows how the sequences are made, and remembers nothing of this one.
@@ -38,12 +46,12 @@ void run(const Demo<Problem>& demo) {
                            with_commas(parameter_count(problem)), Problem::measure, guess(problem)));
   Workers workers(demo.training.threads);
   GeneratedTask<Problem> task(problem, demo.net, {.batch = demo.training.batch, .batches = demo.batches});
-  const TrainingRecord record = train(task, demo.training, workers);
+  TrainingOptions training = demo.training;
+  describe(training.others, demo);
+  const TrainingRecord record = train(task, training, workers);
   const auto test = task.test(workers);
   if (demo.json) {
-    nlohmann::json json = report(demo.training, task.card(), record, parameter_count(problem));
-    json["options"]["batches"] = demo.batches;
-    json["options"]["chrono"] = demo.chrono;
+    nlohmann::json json = report(training, task.card(), record, parameter_count(problem));
     json["test"] = to_json(test);
     json["guess"] = guess(problem);
     fmt::print("{}\n", json.dump());
@@ -57,16 +65,11 @@ void run(const Demo<Problem>& demo) {
 template <class Problem>
 void add(CLI::App& demos, const char* name, const char* description, const Demo<Problem>& defaults) {
   auto [app, demo] = add_command<Demo<Problem>>(demos, name, description, defaults);
-  app.add_option("--length", demo.length, "steps")->check(CLI::Range(2, 1000000))->capture_default_str();
-  app.add_option("--batches", demo.batches, "in an epoch")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
-  app.add_option("--chrono", demo.chrono,
-                 "biases of the gates for memories of up to so many steps; 0 for the usual ones")
-      ->check(CLI::Range(0, 1000000))
-      ->capture_default_str();
+  add_settings(app, demo);
   add_training(app, demo.training, false);
-  add_net(app, demo.net);
+  add_settings(app, demo.net);
+  for (const char* option : {"--bidirectional", "--pool", "--embed"})
+    app.remove_option(app.get_option(option));
   add_json(app, demo.json);
 }
 

@@ -27,7 +27,7 @@ struct Shown {
 
 void add_shown(CLI::App& app, Shown& shown) {
   app.add_option("--hidden", shown.hidden, "units of the net")
-      ->check(CLI::Range(2, 4096))
+      ->check(in_range(Range<Index>{2, 4096}))
       ->capture_default_str();
   add_seed(app, shown.seed);
   add_threads(app, shown.threads);
@@ -262,14 +262,16 @@ void add_demo_vanishing(CLI::App& demos) {
       "back beside the bound of Pascanu et al. 2013, and who learns it.");
   app.add_option("--length", demo.lengths, "steps to remember, several with commas")
       ->delimiter(',')
-      ->check(CLI::Range(2, 100000))
+      ->check(in_range(Range<Index>{2, 100000}))
       ->default_str("10,20,40,80,160");
   app.add_option("--epochs", demo.epochs, "of 20 batches of 64 sequences")
-      ->check(CLI::Range(1, 100000))
+      ->check(in_range(Range<Index>{1, 100000}))
       ->capture_default_str();
-  app.add_option("--lr", demo.lr, "learning rate of Adam")->check(in_range(0.0, 10.0))->capture_default_str();
+  app.add_option("--lr", demo.lr, "learning rate of Adam")
+      ->check(in_range(Range<double>{0.0, 10.0}))
+      ->capture_default_str();
   app.add_option("--norm", demo.norm, "norm of Elman's recurrent matrix")
-      ->check(in_range(0.01, 10.0))
+      ->check(in_range(Range<double>{0.01, 10.0}))
       ->capture_default_str();
   add_shown(app, demo.shown);
 }
@@ -280,19 +282,19 @@ void add_demo_exploding(CLI::App& demos) {
       "An Elman net whose recurrent matrix has a spectral radius above 1 is to recall a bit, without and "
       "with clipping of the gradient.");
   app.add_option("--length", demo.length, "steps to remember")
-      ->check(CLI::Range(2, 100000))
+      ->check(in_range(Range<Index>{2, 100000}))
       ->capture_default_str();
   app.add_option("--epochs", demo.epochs, "of 20 batches of 64 sequences")
-      ->check(CLI::Range(1, 100000))
+      ->check(in_range(Range<Index>{1, 100000}))
       ->capture_default_str();
   app.add_option("--radius", demo.radius, "spectral radius of the recurrent matrix")
-      ->check(in_range(0.01, 100.0))
+      ->check(in_range(Range<double>{0.01, 100.0}))
       ->capture_default_str();
   app.add_option("--lr", demo.lr, "learning rate of gradient descent")
-      ->check(in_range(0.0, 1000.0))
+      ->check(in_range(Range<double>{0.0, 1000.0}))
       ->capture_default_str();
   app.add_option("--clip", demo.clip, "largest global norm of the gradient, in the second run")
-      ->check(in_range(1e-9, 1e9))
+      ->check(in_range(Range<double>{1e-9, 1e9}))
       ->capture_default_str();
   add_shown(app, demo.shown);
 }

@@ -24,7 +24,7 @@ class Encoder {
   /// distribution for the update gate of GRUs. Throws Error for Elman cells, which have no gates.
   void remember(Index longest, Generator& generator);
   void members(Members& m) {
-    std::visit([&](auto& stack) { stack.members(m); }, stack_);
+    std::visit([&](auto& stack) { m(stack); }, stack_);
   }
 
  private:

@@ -7,6 +7,7 @@
 #include "models/data_options.h"
 #include "models/forecasting.h"
 #include "models/programs.h"
+#include "models/progress.h"
 
 namespace unroll::models {
 
@@ -20,13 +21,11 @@ struct Train {
   bool json = false;
 };
 
-void run(const Train& given) {
-  Train train = given;
-  const DataFiles& files = train.files;
+void run(Train train) {
   if (!train.model.inputs.empty())
     for (const std::string& target : train.model.targets)
       if (std::ranges::count(train.model.inputs, target) == 0) train.model.inputs.push_back(target);
-  const ForecastData data = read_forecast_data(files, train.model, train.bad);
+  const ForecastData data = read_forecast_data(train.files, train.model, train.bad);
   train.model.inputs = data.parts[0].columns;
   Generator generator(train.training.seed);
   SavedForecaster forecaster(train.model, data.scaling, generator);
@@ -46,43 +45,32 @@ void run(const Train& given) {
 
   Workers workers(train.training.threads);
   ForecastTask task(forecaster, data.parts[0], data.parts[1], train.training.batch);
+  describe_split(train.training.others, train.files, Cut::in_order);
   const TrainingRecord record = models::train(task, train.training, workers);
   nlohmann::json json = report(train.training, task.card(), record, parameter_count(forecaster));
   json["skipped"] = train.bad.skipped();
-  TrainingReport(train.training.out, record, json).finish(train.json, [&](std::size_t part) {
+  print_run(std::move(json), record, train.training.out, train.json, [&](std::size_t part) {
     return data.parts[part].values.empty() ? std::vector<Measure>()
                                            : measures(evaluate(forecaster, data.parts[part], workers));
   });
 }
 
 struct Eval {
-  std::string model, data;
-  int threads = 1;
-  BadRows bad;
-  bool json = false;
+  std::string model;
+  Measuring measuring;
 };
 
-void run(const Eval& given) {
-  Eval eval = given;
+void run(Eval eval) {
+  Measuring& measuring = eval.measuring;
   const SavedForecaster forecaster = load_forecaster(eval.model);
   const ForecasterOptions& options = forecaster.options;
-  const NumberTable table = read_number_table(eval.data, options.inputs, eval.bad);
-  const auto starts = window_starts(table, options.window, options.horizon);
-  if (starts.empty())
-    autograd::fail("forecast", fmt::format("{} has {} rows; needed at least {} in a row, a window and its "
-                                           "horizon",
-                                           eval.data, table.rows(), options.window + options.horizon));
-  Workers workers(eval.threads);
+  const NumberTable table = read_number_table(measuring.data, options.inputs, measuring.bad);
+  expect_windows(table, options, measuring.data);
+  const std::size_t windows = window_starts(table, options.window, options.horizon).size();
+  Workers workers(measuring.threads);
   const auto figures = measures(evaluate(forecaster, table, workers));
-  if (eval.json) {
-    nlohmann::json json = to_json(figures);
-    json["windows"] = starts.size();
-    json["skipped"] = eval.bad.skipped();
-    fmt::print("{}\n", json.dump());
-    return;
-  }
-  fmt::print("{}; {} windows\n", in_words(figures), with_commas(static_cast<Index>(starts.size())));
-  note_skipped(eval.bad);
+  print_figures(measuring, figures, {{"windows", windows}},
+                fmt::format("{}; {} windows", in_words(figures), with_commas(static_cast<Index>(windows))));
 }
 
 struct Predict {
@@ -123,28 +111,14 @@ void run(const Predict& predict) {
 void add_train(CLI::App& forecast) {
   auto [app, train] = add_command<Train>(
       forecast, "train", "Learn what numbers come next in a table; the model that validates best is saved.");
-  app.add_option("--data", train.files.all, "CSV with a header, to be cut in the order of time");
-  app.add_option("--split", train.files.split, "shares of --data for training, validation and test")
-      ->delimiter(',')
-      ->default_str("0.8,0.1,0.1");
-  app.add_option("--train", train.files.training, "or: what to train on");
-  app.add_option("--valid", train.files.validation, "what chooses the model");
-  app.add_option("--test", train.files.test, "what the chosen model is measured on");
+  add_data(app, train.files, Cut::in_order, "CSV with a header, rows in the order of time");
   app.add_option("--targets", train.model.targets, "columns to foretell")->delimiter(',')->required();
   app.add_option("--inputs", train.model.inputs, "columns to read; the targets are among them")
       ->delimiter(',')
       ->default_str("all");
-  app.add_option("--window", train.model.window, "rows that are read")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
-  app.add_option("--horizon", train.model.horizon, "rows that are foretold")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
   add_training(app, train.training, true);
-  add_net(app, train.model.net);
-  app.remove_option(app.get_option("--embed"));  // numbers need no table
-  add_bidirectional(app, train.model.net);
-  add_pool(app, train.model.net);
+  add_settings(app, train.model, train.model.net);
+  refuse(app, "--embed", "numbers go in as they are, scaled");
   add_skip_bad(app, train.bad);
   add_json(app, train.json);
 }
@@ -152,10 +126,7 @@ void add_train(CLI::App& forecast) {
 void add_eval(CLI::App& forecast) {
   auto [app, eval] = add_command<Eval>(forecast, "eval", "How well a forecaster does on a table.");
   app.add_option("--model", eval.model, "file that `unroll forecast train` wrote")->required();
-  app.add_option("--data", eval.data, "CSV with a header")->required();
-  add_threads(app, eval.threads);
-  add_skip_bad(app, eval.bad);
-  add_json(app, eval.json);
+  add_measuring(app, eval.measuring, "CSV with a header");
 }
 
 void add_predict(CLI::App& forecast) {

@@ -8,11 +8,6 @@
 
 namespace unroll::models {
 
-namespace {
-constexpr const char* kKind = "forecaster";
-constexpr Index kLongest = Index{1} << 20;  // rows beyond this come from a damaged file
-}  // namespace
-
 Forecaster::Forecaster(const ForecasterOptions& options, Generator& generator)
     : encoder(static_cast<Index>(options.inputs.size()), options.net, generator),
       pooling(options.net.pool, encoder.width(), generator),
@@ -20,6 +15,7 @@ Forecaster::Forecaster(const ForecasterOptions& options, Generator& generator)
       output(encoder.width(), options.horizon * static_cast<Index>(options.targets.size()), generator) {}
 
 Var Forecaster::operator()(Var rows, const ops::Layout& layout, Generator* noise) const {
+  const auto scope = enter(rows.tape(), *this, "");
   return output(dropout(encoder({rows, &layout}, pooling, noise), noise));
 }
 
@@ -35,14 +31,12 @@ SavedForecaster::SavedForecaster(const ForecasterOptions& o, Scaling s, Generato
 }
 
 ModelCard card_of(const SavedForecaster& f) {
-  ModelCard card{.kind = kKind,
+  ModelCard card{.kind = kForecaster,
                  .configuration = {},
                  .lists = {{"inputs", f.options.inputs}, {"targets", f.options.targets}}};
-  card.configuration["window"] = f.options.window;
-  card.configuration["horizon"] = f.options.horizon;
   card.configuration["means"] = f.scaling.means;
   card.configuration["deviations"] = f.scaling.deviations;
-  describe(f.options.net, card.configuration);
+  describe(card.configuration, f.options, f.options.net);
   return card;
 }
 
@@ -51,12 +45,9 @@ void save_forecaster(const std::string& path, SavedForecaster& forecaster) {
 }
 
 SavedForecaster load_forecaster(const std::string& path) {
-  const SavedModel saved(path, kKind);
-  const ForecasterOptions options{.inputs = saved.list("inputs"),
-                                  .targets = saved.list("targets"),
-                                  .window = saved.integer("window", 1, kLongest),
-                                  .horizon = saved.integer("horizon", 1, kLongest),
-                                  .net = read_net(saved)};
+  const SavedModel saved(path, kForecaster);
+  ForecasterOptions options{.inputs = saved.list("inputs"), .targets = saved.list("targets")};
+  read_settings(saved, options, options.net);
   const Scaling scaling{saved.numbers("means"), saved.numbers("deviations")};
   if (options.targets.empty() || scaling.means.size() != options.inputs.size() ||
       scaling.deviations.size() != options.inputs.size())

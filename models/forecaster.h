@@ -13,9 +13,14 @@ namespace unroll::models {
 
 struct ForecasterOptions {
   std::vector<std::string> inputs, targets;  // columns; every target is an input too
-  Index window = 24;                         // rows that are read
-  Index horizon = 1;                         // rows that are foretold
+  Index window = 24, horizon = 1;
   NetOptions net{.hidden = 64, .pool = nn::Pool::last};
+
+  template <class F>
+  void settings(F&& each) {
+    each("window", window, Range<Index>{1, 1 << 20}, "rows that are read");
+    each("horizon", horizon, Range<Index>{1, 1 << 20}, "rows that are foretold");
+  }
 };
 
 struct Forecaster {
@@ -46,6 +51,7 @@ struct SavedForecaster {
   std::vector<std::size_t> columns_;
 };
 
+inline constexpr const char* kForecaster = "forecaster";
 ModelCard card_of(const SavedForecaster& forecaster);
 void save_forecaster(const std::string& path, SavedForecaster& forecaster);
 /// Throws Error, naming the file, if it is no forecaster.

@@ -1,6 +1,7 @@
 #include "models/forecasting.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -60,6 +61,13 @@ NumberTable rows_of(const NumberTable& table, Index begin, Index count) {
 
 }  // namespace
 
+void expect_windows(const NumberTable& table, const ForecasterOptions& options, const std::string& source) {
+  if (window_starts(table, options.window, options.horizon).empty())
+    autograd::fail(kOp,
+                   fmt::format("{} rows came from {}; needed at least {} in a row, a window and its horizon",
+                               table.rows(), source, options.window + options.horizon));
+}
+
 std::vector<Index> window_starts(const NumberTable& table, Index window, Index horizon) {
   std::vector<Index> starts;
   for (std::size_t p = 0; p < table.pieces.size(); ++p) {
@@ -75,23 +83,20 @@ ForecastData read_forecast_data(const DataFiles& files, const ForecasterOptions&
   if (files.is_split()) {
     const NumberTable table = read_number_table(files.all, options.inputs, bad);
     Index begin = 0;
-    const auto counts = split_counts(files, table.rows(), kOp);
+    const auto counts = split_counts(files, table.rows(), "rows", kOp);
     for (std::size_t part = 0; part < 3; begin += counts[part++])
       data.parts[part] = rows_of(table, begin, counts[part]);
-  } else {
-    data.parts[0] = read_number_table(files.training, options.inputs, bad);
-    for (const std::size_t part : {std::size_t{1}, std::size_t{2}}) {
-      const std::string& path = part == 1 ? files.validation : files.test;
-      if (!path.empty()) data.parts[part] = read_number_table(path, data.parts[0].columns, bad);
-    }
   }
-  for (std::size_t part = 0; part < 3; ++part) {
-    const NumberTable& table = data.parts[part];
-    if (!table.values.empty() && window_starts(table, options.window, options.horizon).empty())
-      autograd::fail(kOp, fmt::format("{} rows came for {}; needed at least {} in a row, a window and its "
-                                      "horizon",
-                                      table.rows(), kPartNames[part], options.window + options.horizon));
-  }
+  for (std::size_t part = 0; part < 3 && !files.is_split(); ++part)
+    if (const std::string& path = files.of(part); !path.empty())
+      data.parts[part] = read_number_table(path, part == 0 ? options.inputs : data.parts[0].columns, bad);
+  for (const std::string& target : options.targets)
+    if (std::ranges::count(data.parts[0].columns, target) == 0)
+      autograd::fail(kOp, fmt::format("{}: no column '{}' came; needed one of {}", files.of(0), target,
+                                      fmt::join(data.parts[0].columns, ", ")));
+  for (std::size_t part = 0; part < 3; ++part)
+    if (const NumberTable& table = data.parts[part]; !table.values.empty())
+      expect_windows(table, options, fmt::format("{} for {}", files.of(part), kPartNames[part]));
   const NumberTable& training = data.parts[0];
   ScalingSums sums(training.columns.size());
   for (Index row = 0; row < training.rows(); ++row)
@@ -105,20 +110,16 @@ std::vector<std::vector<double>> forecast(const SavedForecaster& f, const Number
                                           std::span<const Index> starts, Workers& workers) {
   std::vector<std::vector<double>> result(starts.size());
   const std::size_t batches = (starts.size() + kEvaluationBatch - 1) / kEvaluationBatch;
-  workers.each([&](Worker& worker) {
-    for (auto b = static_cast<std::size_t>(worker.index); b < batches;
-         b += static_cast<std::size_t>(workers.size())) {
-      worker.tape.clear();
-      const std::size_t begin = b * kEvaluationBatch;
-      const auto some = starts.subspan(begin, std::min(kEvaluationBatch, starts.size() - begin));
-      const auto layout = ops::Layout::uniform(static_cast<Index>(some.size()), f.options.window);
-      const Tensor numbers = outputs(f, worker.tape, table, some, layout, nullptr).tensor();
-      for (std::size_t i = 0; i < some.size(); ++i)
-        for (Index o = 0; o < f.outputs(); ++o)
-          result[begin + i].push_back(
-              f.scaling.original(numbers.at(static_cast<Index>(i) * f.outputs() + o),
-                                 f.column(static_cast<std::size_t>(o) % f.options.targets.size())));
-    }
+  workers.measure(batches, [&](Worker& worker, std::size_t b) {
+    const std::size_t begin = b * kEvaluationBatch;
+    const auto some = starts.subspan(begin, std::min(kEvaluationBatch, starts.size() - begin));
+    const auto layout = ops::Layout::uniform(static_cast<Index>(some.size()), f.options.window);
+    const Tensor numbers = outputs(f, worker.tape, table, some, layout, nullptr).tensor();
+    for (std::size_t i = 0; i < some.size(); ++i)
+      for (Index o = 0; o < f.outputs(); ++o)
+        result[begin + i].push_back(
+            f.scaling.original(numbers.at(static_cast<Index>(i) * f.outputs() + o),
+                               f.column(static_cast<std::size_t>(o) % f.options.targets.size())));
   });
   return result;
 }

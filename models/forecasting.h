@@ -12,6 +12,9 @@ namespace unroll::models {
 /// The windows of a table: each is the row it begins at, with room for window and horizon in its piece.
 std::vector<Index> window_starts(const NumberTable& table, Index window, Index horizon);
 
+/// Throws Error, naming the source of the table, if there is none.
+void expect_windows(const NumberTable& table, const ForecasterOptions& options, const std::string& source);
+
 struct ForecastData {
   std::array<NumberTable, 3> parts;  // training, validation, test; of the inputs
   Scaling scaling;                   // of the training part

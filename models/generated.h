@@ -79,7 +79,7 @@ class GeneratedTask {
   std::vector<NamedParameter> parameters() { return nn::parameters(problem_); }
   ModelCard card() const {
     ModelCard card{.kind = Problem::kind, .configuration = {{"length", problem_.length}}, .lists = {}};
-    describe(net_, card.configuration);
+    describe(card.configuration, net_);
     return card;
   }
   const char* unit() const { return "sequences"; }
@@ -115,18 +115,15 @@ class GeneratedTask {
     return problem_.draw(each);
   }
   std::vector<Measure> evaluate(Workers& workers, std::uint64_t seed) const {
-    const Index batches = (options_.measured + options_.batch - 1) / options_.batch;
-    std::vector<Tally> tallies(static_cast<std::size_t>(batches));
-    workers.each([&](Worker& worker) {
-      for (Index b = worker.index; b < batches; b += workers.size()) {
-        worker.tape.clear();
-        const auto drawn = sequences(seed << 32, b * options_.batch, options_.batch);
-        const Answered answered = problem_(worker.tape, drawn, nullptr);
-        tallies[static_cast<std::size_t>(b)] = {.loss = answered.loss.item(),
-                                                .weight = 1,
-                                                .correct = answered.correct,
-                                                .answers = answered.answers};
-      }
+    std::vector<Tally> tallies(
+        static_cast<std::size_t>((options_.measured + options_.batch - 1) / options_.batch));
+    workers.measure(tallies.size(), [&](Worker& worker, std::size_t b) {
+      const auto drawn = sequences(seed << 32, static_cast<Index>(b) * options_.batch, options_.batch);
+      const Answered answered = problem_(worker.tape, drawn, nullptr);
+      tallies[b] = {.loss = answered.loss.item(),
+                    .weight = 1,
+                    .correct = answered.correct,
+                    .answers = answered.answers};
     });
     Tally all;
     for (const Tally& tally : tallies) all.add(tally);

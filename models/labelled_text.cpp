@@ -61,6 +61,8 @@ void read_file_of_rows(const std::string& path, char separator, bool many_labels
 
 std::vector<std::filesystem::path> files_of(const std::string& folder, std::vector<std::string> except) {
   std::vector<std::filesystem::path> files;
+  if (std::error_code ignored; !std::filesystem::is_directory(folder, ignored))
+    autograd::fail(kOp, fmt::format("{} came; needed a folder with a file for each label", folder));
   for (const auto& entry : std::filesystem::directory_iterator(folder))
     if (std::erase(except, entry.path().filename().string()) == 0) files.push_back(entry.path());
   if (!except.empty())

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "models/lines.h"
+#include "models/settings.h"
 
 namespace unroll::models {
 
@@ -20,6 +21,8 @@ enum class LabelledForm {
   spaced,  // label BLANK text
   folder   // a folder with a file for each label, "Dutch.txt", and a text on each line
 };
+inline constexpr Word<LabelledForm> kLabelledForms[] = {
+    {"tsv", LabelledForm::tsv}, {"space", LabelledForm::spaced}, {"folder", LabelledForm::folder}};
 /// A folder is a folder; a file whose first line has a TAB is tsv. Throws Error if there is no such file or
 /// folder, or nothing in it.
 LabelledForm labelled_form_of(const std::string& path);

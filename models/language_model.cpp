@@ -14,10 +14,6 @@ namespace unroll::models {
 
 using autograd::fail;
 
-namespace {
-constexpr const char* kKind = "language model";
-}
-
 LanguageModel::LanguageModel(Index vocabulary, const LanguageModelOptions& options, Generator& generator)
     : tokens(vocabulary, options.net.embed, generator),
       recurrent(options.net.embed, options.net, generator, options.tied ? options.net.embed : 0),
@@ -39,37 +35,27 @@ Var LanguageModel::dropped(Var x, const ops::Layout& layout, Generator* noise) c
 
 Var LanguageModel::operator()(Tape& tape, std::span<const int> packed, const ops::Layout& layout,
                               nn::Carry& carry, Generator* noise) const {
+  const auto scope = enter(tape, *this, "");
   const nn::Sequence xs{dropped(tokens(tape, packed), layout, noise), &layout};
   return dropped(recurrent(xs, carry, noise).rows, layout, noise);
 }
 
 Var LanguageModel::loss(Var rows, std::span<const int> targets) const {
+  const auto scope = enter(rows.tape(), *this, "");
   return weight
              ? ops::linear_cross_entropy(rows, *weight, bias, targets)
              : ops::linear_cross_entropy(rows, tokens.weight, bias, targets, {}, ops::WeightLayout::out_in);
 }
 
-double LanguageModel::total_loss(Var rows, std::span<const int> targets) const {
-  Tape& tape = rows.tape();
-  auto still = [&](const Parameter& p) { return tape.stop_gradient(tape.parameter(p)); };
-  return ops::linear_cross_entropy(tape.stop_gradient(rows), still(weight ? *weight : tokens.weight),
-                                   still(bias), targets, {.reduction = ops::Reduction::sum},
-                                   weight ? ops::WeightLayout::in_out : ops::WeightLayout::out_in)
-      .item();
-}
-
 Var LanguageModel::logits(Var rows) const {
+  const auto scope = enter(rows.tape(), *this, "");
   if (weight) return ops::affine(rows, *weight, bias);
   return ops::matmul(rows, tokens.weight, ops::Transpose::no, ops::Transpose::yes) + bias;
 }
 
 ModelCard card_of(const LanguageModelOptions& options, const Vocabulary& vocabulary) {
-  ModelCard card{.kind = kKind,
-                 .configuration = {{"level", options.tokens.level == Level::word ? "word" : "char"},
-                                   {"eos", options.tokens.eos},
-                                   {"tied", options.tied}},
-                 .lists = {{"vocabulary", vocabulary.tokens()}}};
-  describe(options.net, card.configuration);
+  ModelCard card{.kind = kLanguageModel, .configuration = {}, .lists = {{"vocabulary", vocabulary.tokens()}}};
+  describe(card.configuration, options.tokens, options, options.net);
   return card;
 }
 
@@ -78,14 +64,9 @@ void save_language_model(const std::string& path, SavedLanguageModel& saved) {
 }
 
 SavedLanguageModel load_language_model(const std::string& path) {
-  const SavedModel file(path, kKind);
-  const std::string& level = file.text("level");
-  if (level != "word" && level != "char")
-    file.reject(fmt::format("has a bad setting 'level'; needed word or char"));
-  const LanguageModelOptions options{
-      .tokens = {level == "word" ? Level::word : Level::character, file.flag("eos")},
-      .net = read_net(file),
-      .tied = file.flag("tied")};
+  const SavedModel file(path, kLanguageModel);
+  LanguageModelOptions options;
+  read_settings(file, options.tokens, options, options.net);
   Generator unused;
   const Vocabulary vocabulary = file.vocabulary();
   SavedLanguageModel saved{options, vocabulary, LanguageModel(vocabulary.size(), options, unused)};

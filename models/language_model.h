@@ -16,8 +16,12 @@ namespace unroll::models {
 struct LanguageModelOptions {
   Tokenisation tokens;
   NetOptions net{.cell = CellKind::lstm, .embed = 64, .layers = 2, .dropout = 0.1};
-  bool tied = false;  // the output's weights are the embedding's (Press and Wolf 2017); the last layer has
-                      // as many units as the embedding then
+  bool tied = false;  // Press and Wolf 2017; the last layer has as many units as the embedding then
+
+  template <class F>
+  void settings(F&& each) {
+    each("tied", tied, kYesOrNo, "the output's weights are the embedding's");
+  }
 };
 
 struct LanguageModel {
@@ -35,8 +39,6 @@ struct LanguageModel {
                  Generator* noise = nullptr) const;
   /// Mean cross entropy of what comes next, in nats a token.
   Var loss(Var rows, std::span<const int> targets) const;
-  /// The sum of it over the rows, for measuring: no gradient flows.
-  double total_loss(Var rows, std::span<const int> targets) const;
   /// Logits [N, vocabulary].
   Var logits(Var rows) const;
   void members(Members& m) {
@@ -53,6 +55,7 @@ struct SavedLanguageModel {
   Vocabulary vocabulary;
   LanguageModel model;
 };
+inline constexpr const char* kLanguageModel = "language model";
 ModelCard card_of(const LanguageModelOptions& options, const Vocabulary& vocabulary);
 void save_language_model(const std::string& path, SavedLanguageModel& saved);
 /// Throws Error, naming the file, if it is no language model.

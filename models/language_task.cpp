@@ -19,9 +19,11 @@ double read_through(const LanguageModel& model, const TextStreams& text, Share s
   double sum = 0;
   for (Index w = 0; w < text.windows() && streams.size() > 0; ++w) {
     tape.clear();
+    const auto silent = tape.no_gradient();
     text.read(w, streams.begin, streams.size(), window);
     const auto layout = ops::Layout::uniform(window.streams, window.steps);
-    sum += model.total_loss(model(tape, window.inputs, layout, carry), window.targets);
+    sum += model.loss(model(tape, window.inputs, layout, carry), window.targets).item() *
+           static_cast<double>(window.targets.size());
   }
   return sum;
 }

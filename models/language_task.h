@@ -21,12 +21,19 @@ std::vector<Measure> measures(double loss, Level level);
 /// What is differentiated: the mean over all tokens of a window, or their sum over the time steps, averaged
 /// over the streams (Zaremba, Sutskever and Vinyals 2014).
 enum class LossOver { tokens, streams };
+inline constexpr Word<LossOver> kLosses[] = {{"mean", LossOver::tokens}, {"sum", LossOver::streams}};
 
 struct LanguageTaskOptions {
   Index batch = 16;  // streams
   Index bptt = 64;   // steps that the gradient goes back
   LossOver loss = LossOver::tokens;
   int threads = 1;
+
+  template <class F>
+  void settings(F&& each) {
+    each("loss", loss, kLosses,
+         "averaged over all tokens of a step, or added over time and averaged over the batch");
+  }
 };
 
 /// The task of models/training.h. The state is carried from window to window, and begins with zeros in each

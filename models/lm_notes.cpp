@@ -1,16 +1,15 @@
 #include "models/lm_notes.h"
-#include "models/progress.h"
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
-#include "models/command_line.h"
 #include "models/note_model.h"
+#include "models/progress.h"
 
 namespace unroll::models {
 
 void train_notes(const NoteTraining& options) {
+  if (options.file.empty())
+    autograd::fail("lm train", "--level notes came without --data; needed one file with all parts");
   const PianoRolls rolls = read_piano_rolls(options.file);
   if (rolls.training.empty() || rolls.validation.empty() || rolls.test.empty())
     autograd::fail("lm train", fmt::format("{} has {} pieces to train on, {} to validate and {} to test; "
@@ -19,32 +18,25 @@ void train_notes(const NoteTraining& options) {
                                            rolls.test.size()));
   Generator generator(options.training.seed);
   SavedNoteModel saved{options.net, NoteModel(options.net, generator)};
-  tell(stderr, fmt::format("{} pieces to train on, {} to validate, {} to test; {} parameters, {} threads\n",
-                           rolls.training.size(), rolls.validation.size(), rolls.test.size(),
-                           with_commas(parameter_count(saved.model)), options.training.threads));
+  note(fmt::format("{} pieces to train on, {} to validate, {} to test; {} parameters, {} threads",
+                   rolls.training.size(), rolls.validation.size(), rolls.test.size(),
+                   with_commas(parameter_count(saved.model)), options.training.threads));
   Workers workers(options.training.threads);
   NoteTask task(saved, rolls.training, rolls.validation, options.training.batch);
   const TrainingRecord record = train(task, options.training, workers);
-  const double test = evaluate(saved.model, rolls.test, workers);
-  if (options.json) {
-    nlohmann::json json = report(options.training, task.card(), record, parameter_count(saved.model));
-    json["test"] = {{"loss", test}};
-    fmt::print("{}\n", json.dump());
-  } else {
-    fmt::print("validation {}, test loss {:.4f} nats a step (the model of epoch {}, in {})\n",
-               in_words(record.best().validation), test, record.best_epoch, options.training.out);
-  }
+  print_run(report(options.training, task.card(), record, parameter_count(saved.model)), record,
+            options.training.out, options.json, [&](std::size_t part) {
+              return measures(evaluate(saved.model, part == 1 ? rolls.validation : rolls.test, workers));
+            });
 }
 
-void eval_notes(const std::string& model, const std::string& file, int threads, bool json) {
+void eval_notes(const std::string& model, const Measuring& measuring) {
   const SavedNoteModel saved = load_note_model(model);
-  const PianoRolls rolls = read_piano_rolls(file);
-  Workers workers(threads);
-  const double loss = evaluate(saved.model, rolls.test, workers);
-  if (json)
-    fmt::print("{}\n", nlohmann::json{{"loss", loss}, {"pieces", rolls.test.size()}}.dump());
-  else
-    fmt::print("loss {:.4f} nats a step; {} pieces\n", loss, rolls.test.size());
+  const PianoRolls rolls = read_piano_rolls(measuring.data);
+  Workers workers(measuring.threads);
+  const auto figures = measures(evaluate(saved.model, rolls.test, workers));
+  print_figures(measuring, figures, {{"pieces", rolls.test.size()}},
+                fmt::format("{}, nats a step; {} pieces", in_words(figures), rolls.test.size()));
 }
 
 }  // namespace unroll::models

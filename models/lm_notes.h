@@ -2,8 +2,7 @@
 #pragma once
 #include <string>
 
-#include "models/net_options.h"
-#include "models/training_options.h"
+#include "models/data_options.h"
 
 namespace unroll::models {
 
@@ -15,6 +14,6 @@ struct NoteTraining {
 };
 void train_notes(const NoteTraining& training);
 /// The likelihood of the "test" part of a file.
-void eval_notes(const std::string& model, const std::string& file, int threads, bool json);
+void eval_notes(const std::string& model, const Measuring& measuring);
 
 }  // namespace unroll::models

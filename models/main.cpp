@@ -50,6 +50,7 @@ int run_program(int argc, char** argv) {
   add_classify(app);
   add_tag(app);
   add_forecast(app);
+  add_inspect(app);
   add_info(app);
   try {
     app.parse(argc, argv);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 namespace unroll::models {
@@ -29,6 +30,12 @@ Configuration to_configuration(const json& object) {
       configuration[name] = value.get<std::string>();
   }
   return configuration;
+}
+
+bool all_finite(const Tensor& tensor) {
+  for (Index i = 0; i < tensor.size(); ++i)
+    if (!std::isfinite(tensor.at(i))) return false;
+  return true;
 }
 
 }  // namespace
@@ -136,6 +143,9 @@ void SavedModel::fill(std::span<const NamedParameter> parameters) const {
   std::vector<nn::Destination> into;
   for (const auto& [name, p] : parameters) into.push_back({name, &p->value()});
   nn::assign(tensors_, into, "model", path_, Where{});
+  for (const auto& [name, p] : parameters)
+    if (!all_finite(p->value()))
+      reject(fmt::format("has a number in '{}' that is not finite; needed a model to compute with", name));
 }
 
 }  // namespace unroll::models

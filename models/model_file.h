@@ -51,7 +51,7 @@ class SavedModel {
   /// Those that were left out.
   std::span<const NamedTensor> checkpoint() const { return checkpoint_; }
   const nn::Metadata& metadata() const { return metadata_; }
-  /// Fills the parameters, whose names and shapes must be those of the file.
+  /// Fills the parameters, whose names and shapes must be those of the file, and whose numbers finite.
   void fill(std::span<const NamedParameter> parameters) const;
   [[noreturn]] void reject(const std::string& message) const;
 

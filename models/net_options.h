@@ -1,36 +1,43 @@
-// What every net here is made of: what the command line can say about it, and a model file repeats.
+// What every net here is made of.
 #pragma once
-#include <string_view>
-
-#include "models/model_file.h"
+#include "models/settings.h"
 #include "nn/pooling.h"
 
 namespace unroll::models {
 
 enum class CellKind { elman, gru, lstm };
-const char* name_of(CellKind cell);
-/// Throws Error for a name that is not "elman", "gru" or "lstm".
-CellKind cell_named(std::string_view name);
-const char* name_of(nn::Pool pool);
+inline constexpr Word<CellKind> kCells[] = {
+    {"elman", CellKind::elman}, {"gru", CellKind::gru}, {"lstm", CellKind::lstm}};
+inline constexpr Word<nn::Pool> kPools[] = {{"last", nn::Pool::last},
+                                            {"mean", nn::Pool::mean},
+                                            {"max", nn::Pool::max},
+                                            {"attention", nn::Pool::attention}};
+
+/// Extents beyond this come from a slip of the hand, or from a damaged file.
+inline constexpr Index kLargestExtent = 16384;
 
 struct NetOptions {
   CellKind cell = CellKind::gru;
-  Index embed = 128;   // numbers a token
-  Index hidden = 128;  // units of a layer, in each direction
+  Index embed = 128;
+  Index hidden = 128;
   Index layers = 1;
   bool bidirectional = false;
-  nn::Pool pool = nn::Pool::max;  // where a sequence becomes one row
-  double dropout = 0;             // on what goes in, between layers and on what comes out
-  bool variational = false;       // one dropout mask for all time steps (Gal and Ghahramani 2016)
+  nn::Pool pool = nn::Pool::max;
+  double dropout = 0;        // on what goes in, between layers and on what comes out
+  bool variational = false;  // Gal and Ghahramani 2016
+
+  template <class F>
+  void settings(F&& each) {
+    each("cell", cell, kCells, "recurrent cell");
+    each("embed", embed, Range<Index>{1, kLargestExtent}, "numbers that stand for a token");
+    each("hidden", hidden, Range<Index>{1, kLargestExtent}, "units of a layer, in each direction");
+    each("layers", layers, Range<Index>{1, 64}, "recurrent layers");
+    each("bidirectional", bidirectional, kYesOrNo, "read in both directions, with weights of their own");
+    each("pool", pool, kPools, "how the steps of a sequence become one row");
+    each("dropout", dropout, Range<double>{0, 0.95}, "share of numbers set to zero in training");
+    each("variational", variational, kYesOrNo, "drop the same numbers at every time step");
+  }
 };
-
-/// Adds every option to the configuration of a model file.
-void describe(const NetOptions& options, Configuration& configuration);
-/// The options of a model file; throws Error, naming the file, for what is missing or out of range.
-NetOptions read_net(const SavedModel& file);
-
-/// Extents beyond this come from a damaged file.
-inline constexpr Index kLargestExtent = 16384;
 
 }  // namespace unroll::models
 

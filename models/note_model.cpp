@@ -70,18 +70,20 @@ NoteModel::NoteModel(const NetOptions& options, Generator& generator)
 }
 
 Var NoteModel::operator()(Var keys, const Layout& layout, Generator* noise) const {
+  const auto scope = enter(keys.tape(), *this, "");
   return output(dropout(recurrent({keys, &layout}, noise).rows, noise));
 }
 
 ModelCard card_of(const SavedNoteModel& saved) {
   ModelCard card{.kind = kNoteModel, .configuration = {}, .lists = {}};
-  describe(saved.options, card.configuration);
+  describe(card.configuration, saved.options);
   return card;
 }
 
 SavedNoteModel load_note_model(const std::string& path) {
   const SavedModel file(path, kNoteModel);
-  const NetOptions options = read_net(file);
+  NetOptions options;
+  read_settings(file, options);
   Generator unused;
   SavedNoteModel saved{options, NoteModel(options, unused)};
   file.fill(parameters(saved.model));
@@ -91,20 +93,18 @@ SavedNoteModel load_note_model(const std::string& path) {
 double evaluate(const NoteModel& model, std::span<const KeySteps> pieces, Workers& workers) {
   const auto batches = sorted_batches(lengths_of(pieces), {kEvaluationBatch, 0});
   std::vector<double> losses(batches.size());
-  workers.each([&](Worker& worker) {
-    for (auto b = static_cast<std::size_t>(worker.index); b < batches.size();
-         b += static_cast<std::size_t>(workers.size())) {
-      worker.tape.clear();
-      const PackedPieces packed(share(pieces, batches[b], 0, 1));
-      const Var logits = model(packed.keys(worker.tape, packed.inputs), packed.layout);
-      const Var mean =
-          ops::binary_cross_entropy(logits, packed.keys(worker.tape, packed.targets), ops::Over::rows);
-      losses[b] = mean.item() * static_cast<double>(packed.layout.rows());
-    }
+  workers.measure(batches.size(), [&](Worker& worker, std::size_t b) {
+    const PackedPieces packed(share(pieces, batches[b], 0, 1));
+    const Var logits = model(packed.keys(worker.tape, packed.inputs), packed.layout);
+    const Var mean =
+        ops::binary_cross_entropy(logits, packed.keys(worker.tape, packed.targets), ops::Over::rows);
+    losses[b] = mean.item() * static_cast<double>(packed.layout.rows());
   });
   return std::accumulate(losses.begin(), losses.end(), 0.0) /
          static_cast<double>(std::max<Index>(steps_of(pieces), 1));
 }
+
+std::vector<Measure> measures(double loss) { return {{.name = "loss", .value = loss}}; }
 
 Index NoteTask::units() const { return steps_of(training_); }
 
@@ -129,7 +129,7 @@ Tally NoteTask::learn(Index batch, Piece piece, Worker& worker, Generator& noise
 }
 
 std::vector<Measure> NoteTask::validate(Workers& workers) const {
-  return {{.name = "loss", .value = evaluate(saved_.model, validation_, workers)}};
+  return measures(evaluate(saved_.model, validation_, workers));
 }
 
 }  // namespace unroll::models

@@ -33,6 +33,7 @@ SavedNoteModel load_note_model(const std::string& path);
 /// The negative log likelihood of a step given those before it, all keys added up, in nats; the mean over all
 /// steps but the first of each piece. The same for any number of workers.
 double evaluate(const NoteModel& model, std::span<const KeySteps> pieces, Workers& workers);
+std::vector<Measure> measures(double loss);
 
 /// The task of models/training.h. Refers to all that it is made of.
 class NoteTask {

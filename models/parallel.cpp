@@ -53,6 +53,16 @@ void Workers::each(const std::function<void(Worker&)>& work) {
     if (thrown) std::rethrow_exception(thrown);
 }
 
+void Workers::measure(std::size_t count, const std::function<void(Worker&, std::size_t)>& work) {
+  each([&](Worker& worker) {
+    for (auto i = static_cast<std::size_t>(worker.index); i < count; i += workers_.size()) {
+      worker.tape.clear();
+      const auto silent = worker.tape.no_gradient();
+      work(worker, i);
+    }
+  });
+}
+
 Gradients& Workers::run(const std::function<void(Worker&)>& step) {
   for (const auto& worker : workers_) worker->gradients.clear();
   each(step);

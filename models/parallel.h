@@ -35,8 +35,11 @@ class Workers {
   /// Clears every tape and calls work(worker) on every worker at once. When all have returned, throws what
   /// the first of them threw, if any did.
   void each(const std::function<void(Worker&)>& work);
-  /// The same for a training step: gradients are cleared before, and the sum of them all over workers 0, 1,
-  /// 2,
+  /// Deals 0, 1, ... count - 1 out, and calls work(worker, i) for each on an empty tape that wants no
+  /// gradients: for measuring.
+  void measure(std::size_t count, const std::function<void(Worker&, std::size_t)>& work);
+  /// The same as each() for a training step: gradients are cleared before, and the sum of them all over
+  /// workers 0, 1, 2,
   /// ... in this order is returned: the same bits for the same number of workers.
   Gradients& run(const std::function<void(Worker&)>& step);
 

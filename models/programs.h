@@ -20,6 +20,8 @@ void add_classify(CLI::App& program);
 void add_tag(CLI::App& program);
 /// `unroll forecast`: what numbers come next.
 void add_forecast(CLI::App& program);
+/// `unroll inspect`: what happens in a model when it learns from a batch.
+void add_inspect(CLI::App& program);
 /// `unroll info`: what is in a model file.
 void add_info(CLI::App& program);
 

@@ -5,24 +5,12 @@
 #include <span>
 #include <vector>
 
+#include "autograd/inspect/flow.h"
 #include "models/generated.h"
 #include "nn/cells.h"
 #include "nn/layers.h"
 
 namespace unroll::models {
-
-/// A cell that behaves as another one, and notes the states that it goes through.
-template <nn::Cell C>
-struct Watched {
-  const C& cell;
-  std::vector<nn::StateOf<C>>& states;
-  Var project(Var xs) const { return cell.project(xs); }
-  nn::StateOf<C> step(nn::Projected x, const nn::StateOf<C>& state) const {
-    states.push_back(cell.step(std::move(x), state));
-    return states.back();
-  }
-  nn::StateOf<C> initial(Tape& tape, Index batch) const { return cell.initial(tape, batch); }
-};
 
 struct RecallBatch {
   Layout layout;
@@ -47,7 +35,7 @@ struct Recall {
 
   Batch draw(std::span<Generator> each) const { return draw_recall(length, each); }
   Answered operator()(Tape& tape, const Batch& batch, Generator*) const {
-    const Var logits = answer(cell, tape, batch);
+    const Var logits = answer(tape, batch);
     Answered answered{loss(tape, logits, batch), 0, batch.layout.batch()};
     const Tensor numbers = logits.tensor();
     for (Index b = 0; b < answered.answers; ++b)
@@ -60,26 +48,23 @@ struct Recall {
   std::vector<double> gradient_norms(const Batch& batch) const {
     Tape tape;
     Gradients unused;
-    std::vector<nn::StateOf<C>> states;
-    const Var mean = loss(tape, answer(Watched<C>{cell, states}, tape, batch), batch);
-    for (auto& state : states)
-      for (Var* v : nn::fields(state)) tape.keep_gradient(*v);
-    tape.backward(mean, unused);
-    std::vector<double> norms;
-    for (auto& state : states) {
-      double sum = 0;
-      for (Var* v : nn::fields(state))
-        for (const double x : tape.gradient(*v).values()) sum += x * x;
-      norms.push_back(std::sqrt(sum * static_cast<double>(batch.layout.batch())));
+    inspect::Flow flow({.gate_elements = 0});
+    const auto attached = tape.attach(flow);
+    tape.backward(loss(tape, answer(tape, batch), batch), unused);
+    const inspect::Recurrence& states = flow.recurrences().at(0);
+    std::vector<double> norms(states.rows.size());
+    for (std::size_t t = 0; t < norms.size(); ++t) {
+      for (const inspect::FieldFlow& field : states.fields)
+        norms[t] = std::hypot(norms[t], field.gradient[t].norm);
+      norms[t] *= std::sqrt(static_cast<double>(batch.layout.batch()));
     }
     return norms;
   }
 
  private:
-  template <class AnyCell>
-  Var answer(const AnyCell& any, Tape& tape, const Batch& batch) const {
+  Var answer(Tape& tape, const Batch& batch) const {
     const Var xs = tape.constant({batch.layout.rows(), 1}, batch.inputs);
-    auto last = nn::scan(any, {xs, &batch.layout}).last;
+    auto last = nn::scan(cell, {xs, &batch.layout}).last;
     return output(*nn::fields(last)[0]);
   }
   static Var loss(Tape& tape, Var logits, const Batch& batch) {

@@ -6,9 +6,6 @@ namespace unroll::models {
 
 namespace {
 
-constexpr const char* kKind = "classifier";
-constexpr int kMostNgrams = 16;
-
 std::variant<SequenceClassifier, LinearClassifier> make_net(const ClassifierOptions& options,
                                                             const TextForm& text, Index vocabulary,
                                                             Generator& generator) {
@@ -46,14 +43,12 @@ Var SavedClassifier::operator()(Tape& tape, const PackedSequences& packed, Gener
 }
 
 ModelCard card_of(const SavedClassifier& c) {
-  ModelCard card{.kind = kKind, .configuration = {}, .lists = {{"labels", c.labels.names()}}};
-  card.configuration["many_labels"] = c.options.many_labels;
-  card.configuration["reads_text"] = c.reads_text();
-  describe(c.options.net, card.configuration);
+  ModelCard card{.kind = kClassifier, .configuration = {}, .lists = {{"labels", c.labels.names()}}};
+  describe(card.configuration, c.options, c.options.net);
+  card.configuration["reads-text"] = c.reads_text();
   if (c.reads_text()) {
     card.lists["vocabulary"] = c.vocabulary.tokens();
-    card.configuration["level"] = std::string(c.text.level == Level::word ? "word" : "char");
-    card.configuration["punctuation"] = c.text.punctuation;
+    describe(card.configuration, c.text);
     card.configuration["ngrams"] = Index{c.text.ngrams};
   } else {
     card.configuration["means"] = c.scaling.means;
@@ -67,16 +62,15 @@ void save_classifier(const std::string& path, SavedClassifier& classifier) {
 }
 
 SavedClassifier load_classifier(const std::string& path) {
-  const SavedModel saved(path, kKind);
-  const ClassifierOptions options{
-      .classes = 0, .many_labels = saved.flag("many_labels"), .net = read_net(saved)};
+  const SavedModel saved(path, kClassifier);
+  ClassifierOptions options;
+  read_settings(saved, options, options.net);
   const LabelSet labels(saved.list("labels"));
   if (labels.size() == 0) saved.reject("has no label; needed some");
   Generator unused;
-  if (saved.flag("reads_text")) {
-    const TextForm text{.level = saved.text("level") == "word" ? Level::word : Level::character,
-                        .punctuation = saved.flag("punctuation"),
-                        .ngrams = static_cast<int>(saved.integer("ngrams", 0, kMostNgrams))};
+  if (saved.flag("reads-text")) {
+    TextForm text{.ngrams = static_cast<int>(saved.integer("ngrams", 0, kNgrams.most))};
+    read_settings(saved, text);
     SavedClassifier result(options, labels, text, saved.vocabulary(), unused);
     saved.fill(parameters(result));
     return result;

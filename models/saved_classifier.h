@@ -33,6 +33,7 @@ struct SavedClassifier {
   }
 };
 
+inline constexpr const char* kClassifier = "classifier";
 ModelCard card_of(const SavedClassifier& classifier);
 void save_classifier(const std::string& path, SavedClassifier& classifier);
 /// Throws Error, naming the file, if it is no classifier.

@@ -6,6 +6,7 @@
 
 #include "models/data_options.h"
 #include "models/programs.h"
+#include "models/progress.h"
 #include "models/tagging.h"
 
 namespace unroll::models {
@@ -24,27 +25,23 @@ struct Format {
 };
 
 struct Train {
+  const CLI::App* app = nullptr;
   TaggingDataOptions data;
   Format format;
   TaggerOptions model;
   TrainingOptions training{.epochs = 10, .batch = 32, .lr = 2e-3, .schedule = "cosine"};
-  double word_dropout = 0.1;
+  TaggingOptions task{.word_dropout = 0.1};
   std::string vectors;
   BadRows bad;
   bool json = false;
 };
 
-void run(const Train& given) {
-  Train train = given;
+void run(Train train) {
   train.data.lower = train.model.lower;
-  train.data.format =
-      train.format.of(train.data.files.is_split() ? train.data.files.all : train.data.files.training);
+  train.data.format = train.format.of(train.data.files.of(0));
   const TaggingData data = read_tagging_data(train.data, train.bad);
-  std::optional<WordVectors> vectors;
-  if (!train.vectors.empty()) {
-    vectors = read_word_vectors(train.vectors, data.vocabulary, train.bad);
-    train.model.net.embed = vectors->width;
-  }
+  const auto vectors =
+      read_pretrained(*train.app, train.vectors, data.vocabulary, train.bad, train.model.net);
   Generator generator(train.training.seed);
   SavedTagger tagger(train.model, data.tags, data.vocabulary, data.alphabet, generator);
   if (vectors) vectors->write_to(tagger.net.words.weight.value());
@@ -58,19 +55,19 @@ void run(const Train& given) {
                   "{} threads",
                   count(0), count(1), count(2), data.tags.size(), with_commas(data.vocabulary.size()),
                   with_commas(parameter_count(tagger)), train.training.threads));
-  if (vectors) note(coverage(*vectors, data.vocabulary));
   note_skipped(train.bad);
 
   Workers workers(train.training.threads);
-  TaggingTask task(tagger, data.parts[0], data.parts[1],
-                   {.batch = train.training.batch, .word_dropout = train.word_dropout});
+  train.task.batch = train.training.batch;
+  TaggingTask task(tagger, data.parts[0], data.parts[1], train.task);
+  describe(train.training.others, train.task);
+  describe_split(train.training.others, train.data.files, Cut::at_random);
   const TrainingRecord record = models::train(task, train.training, workers);
   nlohmann::json json = report(train.training, task.card(), record, parameter_count(tagger));
-  json["options"]["word-dropout"] = train.word_dropout;
   json["skipped"] = train.bad.skipped();
   json["tags"] = data.tags.size();
   if (vectors) json["vectors_found"] = vectors->ids.size();
-  TrainingReport(train.training.out, record, json).finish(train.json, [&](std::size_t part) {
+  print_run(std::move(json), record, train.training.out, train.json, [&](std::size_t part) {
     const TaggedData& sentences = data.parts[part];
     return sentences.size() == 0 ? std::vector<Measure>()
                                  : measures(evaluate(tagger, sentences, workers), sentences, data.tags);
@@ -78,34 +75,25 @@ void run(const Train& given) {
 }
 
 struct Eval {
-  std::string model, data;
+  std::string model;
   Format format;
-  int threads = 1;
-  BadRows bad;
-  bool json = false;
+  Measuring measuring;
 };
 
-void run(const Eval& given) {
-  Eval eval = given;
+void run(Eval eval) {
+  Measuring& measuring = eval.measuring;
   const SavedTagger tagger = load_tagger(eval.model);
-  const TaggedData data = read_tagged_data(tagger, eval.data, eval.format.of(eval.data), eval.bad);
-  Workers workers(eval.threads);
+  const TaggedData data =
+      read_tagged_data(tagger, measuring.data, eval.format.of(measuring.data), measuring.bad);
+  Workers workers(measuring.threads);
   const TaggerScore score = evaluate(tagger, data, workers);
   const auto figures = measures(score, data, tagger.tags);
-  if (eval.json) {
-    nlohmann::json json = to_json(figures);
-    json["sentences"] = data.size();
-    json["words"] = score.words;
-    json["unknown_words"] = score.unknown;
-    json["skipped"] = eval.bad.skipped();
-    fmt::print("{}\n", json.dump());
-    return;
-  }
-  fmt::print("{}; {} words, {} of them unknown to the model", in_words(figures), with_commas(score.words),
-             with_commas(score.unknown));
-  if (score.unknown > 0) fmt::print(" (accuracy {:.1f} %)", 100 * score.unknown_accuracy);
-  fmt::print("\n");
-  note_skipped(eval.bad);
+  std::string words = fmt::format("{}; {} words, {} of them unknown to the model", in_words(figures),
+                                  with_commas(score.words), with_commas(score.unknown));
+  if (score.unknown > 0) words += fmt::format(" (accuracy {:.1f} %)", 100 * score.unknown_accuracy);
+  print_figures(measuring, figures,
+                {{"sentences", data.size()}, {"words", score.words}, {"unknown_words", score.unknown}},
+                words);
 }
 
 struct Predict {
@@ -130,10 +118,8 @@ void run(const Predict& predict) {
 }
 
 void add_format(CLI::App& app, Format& format) {
-  const std::map<std::string, TaggedForm> forms{{"conllu", TaggedForm::conllu},
-                                                {"columns", TaggedForm::columns}};
-  app.add_option("--format", format.form, "conllu; or columns: the word first, TABs or single blanks between")
-      ->transform(CLI::CheckedTransformer(forms).description(""))
+  add_choice(app, "--format", format.form, kTaggedForms,
+             "CoNLL-U, or the word first and TABs or single blanks between")
       ->default_str("by the file's name");
   app.add_option("--column", format.column,
                  "of the tag: lemma, upos, xpos, feats, deprel ... of CoNLL-U, or its number")
@@ -143,29 +129,14 @@ void add_format(CLI::App& app, Format& format) {
 void add_train(CLI::App& tag) {
   auto [app, train] = add_command<Train>(
       tag, "train", "Learn the tags of words in sentences; the model that validates best is saved.");
-  add_data(app, train.data.files, "tagged sentences, CoNLL-U or columns");
+  train.app = &app;
+  add_data(app, train.data.files, Cut::at_random, "tagged sentences, CoNLL-U or columns");
   add_format(app, train.format);
-  app.add_option("--vocabulary", train.data.limits.max_size, "most different words, the unknown one included")
-      ->check(CLI::Range(2, 1 << 30))
-      ->default_str("all");
-  app.add_option("--min-count", train.data.limits.min_count, "rarer words are taken for unknown")
-      ->check(CLI::Range(1, 1 << 30))
-      ->capture_default_str();
-  app.add_flag("--lower", train.model.lower,
-               "look words up in lower case (ASCII); the spelling keeps capitals");
-  app.add_option("--char-embed", train.model.char_embed, "numbers that stand for a character")
-      ->check(CLI::Range(Index{1}, kLargestExtent))
-      ->capture_default_str();
-  app.add_option("--char-hidden", train.model.char_hidden,
-                 "units, in each direction, of the net over a word's characters; 0 for none")
-      ->check(CLI::Range(Index{0}, kLargestExtent))
-      ->capture_default_str();
-  app.add_option("--vectors", train.vectors,
-                 "pretrained word vectors to begin with (text form of word2vec or GloVe); they say --embed");
+  add_vocabulary(app, train.data.limits);
+  add_vectors(app, train.vectors);
   add_training(app, train.training, true);
-  add_net(app, train.model.net);
-  add_bidirectional(app, train.model.net);
-  add_word_dropout(app, train.word_dropout);
+  add_settings(app, train.model, train.model.net, train.task);
+  refuse(app, "--pool", "each word has a tag of its own");
   add_skip_bad(app, train.bad);
   add_json(app, train.json);
 }
@@ -173,11 +144,8 @@ void add_train(CLI::App& tag) {
 void add_eval(CLI::App& tag) {
   auto [app, eval] = add_command<Eval>(tag, "eval", "How well a tagger does on tagged sentences.");
   app.add_option("--model", eval.model, "file that `unroll tag train` wrote")->required();
-  app.add_option("--data", eval.data, "tagged sentences, CoNLL-U or columns")->required();
   add_format(app, eval.format);
-  add_threads(app, eval.threads);
-  add_skip_bad(app, eval.bad);
-  add_json(app, eval.json);
+  add_measuring(app, eval.measuring, "tagged sentences, CoNLL-U or columns");
 }
 
 void add_predict(CLI::App& tag) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "models/lines.h"
+#include "models/settings.h"
 
 namespace unroll::models {
 
@@ -20,6 +21,8 @@ enum class TaggedForm {
   conllu,  // https://universaldependencies.org/format.html
   columns  // fields between TABs or blanks, the word first
 };
+inline constexpr Word<TaggedForm> kTaggedForms[] = {{"conllu", TaggedForm::conllu},
+                                                    {"columns", TaggedForm::columns}};
 /// CoNLL-U if the name ends in ".conllu" or ".conll-u".
 TaggedForm tagged_form_of(const std::string& path);
 

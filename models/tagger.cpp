@@ -10,7 +10,6 @@ namespace unroll::models {
 
 namespace {
 
-constexpr const char* kKind = "tagger";
 
 nn::Bidirectional<nn::Lstm> make_spelling(const TaggerOptions& o, Generator& generator) {
   nn::Lstm forward(o.char_embed, o.char_hidden, generator), reverse(o.char_embed, o.char_hidden, generator);
@@ -33,6 +32,7 @@ Tagger::Tagger(Index vocabulary, Index alphabet, const TaggerOptions& options, G
 }
 
 Var Tagger::operator()(Tape& tape, const PackedSentences& batch, Generator* noise) const {
+  const auto scope = enter(tape, *this, "");
   Var rows = words(tape, batch.words);
   if (spells) {
     const Var letters = characters(tape, batch.characters);
@@ -84,15 +84,12 @@ std::vector<int> SavedTagger::character_ids(std::string_view word) const {
 }
 
 ModelCard card_of(const SavedTagger& t) {
-  ModelCard card{.kind = kKind,
+  ModelCard card{.kind = kTagger,
                  .configuration = {},
                  .lists = {{"tags", t.tags.names()},
                            {"vocabulary", t.vocabulary.tokens()},
                            {"alphabet", t.alphabet.tokens()}}};
-  card.configuration["char_embed"] = t.options.char_embed;
-  card.configuration["char_hidden"] = t.options.char_hidden;
-  card.configuration["lower"] = t.options.lower;
-  describe(t.options.net, card.configuration);
+  describe(card.configuration, t.options, t.options.net);
   return card;
 }
 
@@ -101,12 +98,9 @@ void save_tagger(const std::string& path, SavedTagger& tagger) {
 }
 
 SavedTagger load_tagger(const std::string& path) {
-  const SavedModel saved(path, kKind);
-  const TaggerOptions options{.tags = 0,
-                              .char_embed = saved.integer("char_embed", 1, kLargestExtent),
-                              .char_hidden = saved.integer("char_hidden", 0, kLargestExtent),
-                              .lower = saved.flag("lower"),
-                              .net = read_net(saved)};
+  const SavedModel saved(path, kTagger);
+  TaggerOptions options;
+  read_settings(saved, options, options.net);
   const LabelSet tags(saved.list("tags"));
   if (tags.size() == 0) saved.reject("has no tag; needed some");
   Generator unused;

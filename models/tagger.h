@@ -14,11 +14,18 @@ namespace unroll::models {
 
 struct TaggerOptions {
   Index tags = 2;
-  Index char_embed = 32;   // numbers a character
-  Index char_hidden = 64;  // units a direction of the net over a word's characters; 0 for words alone
-  bool lower = false;      // words are looked up in lower case (ASCII); the spelling keeps its capitals
+  Index char_embed = 32, char_hidden = 64;
+  bool lower = false;
   // Dropout: on the words' rows, between layers, and before the head.
   NetOptions net{.cell = CellKind::lstm, .embed = 100, .hidden = 128, .bidirectional = true, .dropout = 0.4};
+
+  template <class F>
+  void settings(F&& each) {
+    each("char-embed", char_embed, Range<Index>{1, kLargestExtent}, "numbers that stand for a character");
+    each("char-hidden", char_hidden, Range<Index>{0, kLargestExtent},
+         "units, in each direction, of the net over a word's characters; 0 for none");
+    each("lower", lower, kYesOrNo, "look words up in lower case (ASCII); the spelling keeps capitals");
+  }
 };
 
 /// Some sentences as they go through a tagger.
@@ -76,6 +83,7 @@ struct SavedTagger {
   void members(Members& m) { net.members(m); }
 };
 
+inline constexpr const char* kTagger = "tagger";
 ModelCard card_of(const SavedTagger& tagger);
 void save_tagger(const std::string& path, SavedTagger& tagger);
 /// Throws Error, naming the file, if it is no tagger.

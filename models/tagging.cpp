@@ -54,13 +54,9 @@ class Builder {
   TaggingData build() {
     const DataFiles& files = options_.files;
     check(files, kOp);
-    if (files.is_split())
-      read_split();
-    else {
-      read_part(files.training, 0);
-      if (!files.validation.empty()) read_part(files.validation, 1);
-      if (!files.test.empty()) read_part(files.test, 2);
-    }
+    if (files.is_split()) read_split();
+    for (std::size_t part = 0; part < 3 && !files.is_split(); ++part)
+      if (!files.of(part).empty()) read_part(files.of(part), part);
     make_vocabularies();
     for (std::size_t part = 0; part < 3; ++part)
       for (const std::string& word : words_[part].list()) {
@@ -88,12 +84,8 @@ class Builder {
     std::vector<TaggedSentence> all;
     read_tagged_text(options_.files.all, options_.format, bad_,
                      [&](const TaggedSentence& s) { all.push_back(s); });
-    Generator random(options_.files.split_seed);
-    for (std::size_t i = all.size(); i > 1; --i) std::swap(all[i - 1], all[random.below(i)]);
-    const auto counts = split_counts(options_.files, static_cast<Index>(all.size()), kOp);
-    std::size_t at = 0;
-    for (std::size_t part = 0; part < 3; ++part)
-      for (Index i = 0; i < counts[part]; ++i, ++at) bad_.guard([&] { take(all[at], part); });
+    deal(std::move(all), options_.files, kOp,
+         [&](const TaggedSentence& s, std::size_t part) { bad_.guard([&] { take(s, part); }); });
   }
   void make_vocabularies() {
     TokenCounts words, characters;
@@ -168,22 +160,18 @@ TaggerScore evaluate(const SavedTagger& tagger, const TaggedData& data, Workers&
   std::vector<double> losses(batches.size());
   TaggerScore score;
   score.predicted.resize(data.size());
-  workers.each([&](Worker& worker) {
-    for (auto b = static_cast<std::size_t>(worker.index); b < batches.size();
-         b += static_cast<std::size_t>(workers.size())) {
-      worker.tape.clear();
-      const PackedSentences packed = pack_sentences(data, batches[b]);
-      const Var logits = tagger.net(worker.tape, packed);
-      if (!data.tags.empty())
-        losses[b] = ops::cross_entropy(logits, packed_tags(data, batches[b], packed.sentences),
-                                       {.reduction = ops::Reduction::sum})
-                        .item();
-      const std::vector<int> tags = ops::argmax_rows(logits);
-      for (std::size_t s = 0; s < batches[b].size(); ++s) {
-        auto& predicted = score.predicted[static_cast<std::size_t>(batches[b][s])];
-        for (Index t = 0; t < packed.sentences.length(static_cast<Index>(s)); ++t)
-          predicted.push_back(tags[static_cast<std::size_t>(packed.sentences.row(static_cast<Index>(s), t))]);
-      }
+  workers.measure(batches.size(), [&](Worker& worker, std::size_t b) {
+    const PackedSentences packed = pack_sentences(data, batches[b]);
+    const Var logits = tagger.net(worker.tape, packed);
+    if (!data.tags.empty())
+      losses[b] = ops::cross_entropy(logits, packed_tags(data, batches[b], packed.sentences),
+                                     {.reduction = ops::Reduction::sum})
+                      .item();
+    const std::vector<int> tags = ops::argmax_rows(logits);
+    for (std::size_t s = 0; s < batches[b].size(); ++s) {
+      auto& predicted = score.predicted[static_cast<std::size_t>(batches[b][s])];
+      for (Index t = 0; t < packed.sentences.length(static_cast<Index>(s)); ++t)
+        predicted.push_back(tags[static_cast<std::size_t>(packed.sentences.row(static_cast<Index>(s), t))]);
     }
   });
   if (data.tags.empty()) return score;

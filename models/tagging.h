@@ -46,6 +46,12 @@ TaggerScore evaluate(const SavedTagger& tagger, const TaggedData& data, Workers&
 struct TaggingOptions {
   Index batch = 32;         // sentences
   double word_dropout = 0;  // share of words taken for unknown in training; their spelling is seen
+
+  template <class F>
+  void settings(F&& each) {
+    each("word-dropout", word_dropout, Range<double>{0, 0.95},
+         "share of tokens that are taken for unknown in training");
+  }
 };
 
 /// The task of models/training.h. Refers to all that it is made of.

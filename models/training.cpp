@@ -2,10 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
+#include <limits>
+#include <list>
 
+#include "autograd/inspect/origin.h"
 #include "models/checkpoint.h"
+#include "models/inspection.h"
 #include "models/learning_curves.h"
 #include "nn/gradients.h"
 
@@ -60,18 +66,24 @@ bool is_better(const Measure& a, const Measure& b) {
 class Run {
  public:
   Run(const TaskCalls& task, const TrainingOptions& options, Workers& workers,
-      const Progress::Settings& settings)
+      const Progress::Settings& settings, TrainingObserver* observer, Inspection* inspection)
       : task_(task),
         options_(options),
         workers_(workers),
         settings_(settings),
+        inspection_(inspection),
         optimiser_(task.parameters, rule_named(options.optimizer, options.lr, options.weight_decay)),
         schedule_(options.schedule),
         order_(options.seed),
         tallies_(static_cast<std::size_t>(workers.size())) {
     options_.threads = workers.size();
+    for (TrainingObserver* o : {observer, static_cast<TrainingObserver*>(inspection)})
+      if (o) observers_.push_back(o);
     Generator noise = order_.split();
-    for (int i = 0; i < workers.size(); ++i) noise_.push_back(noise.split());
+    for (int i = 0; i < workers.size(); ++i) {
+      noise_.push_back(noise.split());
+      workers[i].tape.truncate(options.bptt);
+    }
   }
 
   TrainingRecord run();
@@ -81,7 +93,10 @@ class Run {
   void step();
   void end_epoch();
   bool improved();
-  void check_finite(double value, const std::string& what) const;
+  Gradients& learn();
+  // Throws Error if `value` is not finite, with the operation that made the first such number in again():
+  // what gave it, done once more.
+  void check_finite(double value, const std::string& what, const std::function<void()>& again);
   void save(bool finished);
   bool load();
   void fill(std::span<const NamedTensor> tensors);
@@ -95,6 +110,8 @@ class Run {
   TrainingOptions options_;
   Workers& workers_;
   Progress::Settings settings_;
+  std::vector<TrainingObserver*> observers_;
+  Inspection* inspection_;  // one of them, if the run is inspected
   std::optional<Progress> progress_;
   Optimiser optimiser_;
   EpochSchedule schedule_;
@@ -179,32 +196,61 @@ void Run::begin_epoch() {
   if (batch_ > 0) task_.load_state(task_state_);
 }
 
-void Run::check_finite(double value, const std::string& what) const {
+void Run::check_finite(double value, const std::string& what, const std::function<void()>& again) {
   if (std::isfinite(value)) return;
-  // Here the workers' tapes still hold the pass that made it.
-  const std::string place =
-      batch_ < batches_ ? fmt::format(", batch {} of {}", batch_ + 1, batches_) : std::string();
+  std::vector<inspect::OriginWatch> watches(tallies_.size());
+  std::list<Tape::Attachment> attached;
+  for (std::size_t i = 0; i < watches.size(); ++i)
+    attached.emplace_back(workers_[static_cast<int>(i)].tape, watches[i]);
+  again();
+  const bool by_batch = batch_ < batches_;  // otherwise by the validation
+  std::string origin = "every operation made finite numbers, but not their sum";
+  for (std::size_t i = 0; i < watches.size(); ++i) {
+    if (!watches[i].origin()) continue;
+    origin = watches[i].origin()->describe();
+    if (inspection_ && by_batch) inspection_->failed(*watches[i].origin(), workers_[static_cast<int>(i)]);
+    break;
+  }
+  const std::string place = by_batch ? fmt::format(", batch {} of {}", batch_ + 1, batches_) : "";
   const std::string kept =
       options_.out.empty() ? "" : fmt::format("; {} is as the last checkpoint left it", options_.out);
   fail("training",
-       fmt::format("epoch {}{}: a {} of {} came; needed a finite one{}", epoch_, place, what, value, kept));
+       fmt::format("epoch {}{}: a {} of {} came; needed a finite one; {}{}", epoch_, place, what,
+                   std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value, origin, kept));
 }
 
-void Run::step() {
-  Gradients& gradients = workers_.run([&](Worker& worker) {
+Gradients& Run::learn() {
+  return workers_.run([&](Worker& worker) {
     const auto i = static_cast<std::size_t>(worker.index);
     tallies_[i] = task_.learn(batch_, {worker.index, workers_.size()}, worker, noise_[i]);
   });
+}
+
+void Run::step() {
+  const auto noise_before = noise_;
+  const auto state_before = task_.state();
+  const auto again = [&] {
+    noise_ = noise_before;
+    task_.load_state(state_before);
+    learn();
+  };
+  for (TrainingObserver* o : observers_) o->before_step(optimiser_.steps(), workers_);
+  Gradients& gradients = learn();
+  Tally batch;
   for (const Tally& tally : tallies_) {
-    check_finite(tally.loss, "loss");
+    check_finite(tally.loss, "loss", again);
+    batch.add(tally);
     sums_.tally.add(tally);
   }
   const double norm =
       options_.clip > 0 ? clip_by_global_norm(gradients, options_.clip, Where{}) : global_norm(gradients);
-  check_finite(norm, "gradient norm");
+  check_finite(norm, "gradient norm", again);
   sums_.gradient += norm;
   optimiser_.set_factor(schedule_.factor(epoch_, options_.epochs, batch_, batches_));
+  const Update update{optimiser_.steps(), batch.mean_loss(), norm, options_.clip, gradients};
+  for (TrainingObserver* o : observers_) o->before_update(update, workers_);
   optimiser_.step(gradients);
+  for (TrainingObserver* o : observers_) o->after_update(workers_);
   ++batch_;
   progress_->update(title(), (epoch_ - 1) * task_.units + sums_.tally.units, sums_.tally.mean_loss(),
                     sums_.tally.accuracy());
@@ -225,7 +271,8 @@ void Run::end_epoch() {
               .accuracy = sums_.tally.accuracy(),
               .validation = task_.validate(workers_),
               .seconds = 0};
-  for (const Measure& m : epoch.validation) check_finite(m.value, "validation " + m.name);
+  for (const Measure& m : epoch.validation)
+    check_finite(m.value, "validation " + m.name, [&] { task_.validate(workers_); });
   epoch.seconds = seconds();
   record_.epochs.push_back(std::move(epoch));
   const Epoch& last = record_.epochs.back();
@@ -277,14 +324,20 @@ TrainingRecord Run::run() {
     save(true);
   else if (!options_.plot.empty())
     plot_learning_curves(options_.plot, record_);
+  if (inspection_) {
+    inspection_->finish(options_.seed);
+    progress_->note(fmt::format("{} shows a batch of the model, and the run", options_.inspect));
+  }
   return record_;
 }
 
 }  // namespace
 
 TrainingRecord train(const TaskCalls& task, const TrainingOptions& options, Workers& workers,
-                     const Progress::Settings& progress) {
-  return Run(task, options, workers, progress).run();
+                     const Progress::Settings& progress, TrainingObserver* observer) {
+  if (options.inspect.empty()) return Run(task, options, workers, progress, observer, nullptr).run();
+  Inspection inspection(task, options);
+  return Run(task, options, workers, progress, observer, &inspection).run();
 }
 
 }  // namespace detail

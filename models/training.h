@@ -19,6 +19,7 @@
 // from `noise`, which is the piece's own, begin_epoch from `order`, and neither from anywhere else.
 #pragma once
 #include <concepts>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <span>
@@ -59,6 +60,26 @@ concept TrainingTask = requires(T& task, Generator& generator, Worker& worker, W
   { task.validate(workers) } -> std::same_as<std::vector<Measure>>;
 };
 
+/// What an optimiser is about to do.
+struct Update {
+  std::int64_t step;  // from 0 on
+  double loss;        // mean over the batch
+  double norm;        // of the gradient before clipping
+  double clip;        // largest norm that is left; 0 for any
+  const Gradients& gradients;
+};
+
+/// Whoever wants to see a run, step by step.
+class TrainingObserver {
+ public:
+  virtual ~TrainingObserver() = default;
+  /// The batch is about to be learned from.
+  virtual void before_step(std::int64_t /*step*/, Workers&) {}
+  /// The gradients have been clipped; the workers' tapes still hold the pass.
+  virtual void before_update(const Update&, Workers&) {}
+  virtual void after_update(Workers&) {}
+};
+
 namespace detail {
 /// A task as the loop sees it: a handful of calls a batch.
 struct TaskCalls {
@@ -72,31 +93,37 @@ struct TaskCalls {
   std::function<std::vector<NamedTensor>()> state;
   std::function<void(std::span<const NamedTensor>)> load_state;
 };
-TrainingRecord train(const TaskCalls& task, const TrainingOptions& options, Workers& workers,
-                     const Progress::Settings& progress);
-}  // namespace detail
-
-/// Leaves the model as validation liked it best, and as it is in `options.out` if that is given. Throws
-/// Error, and leaves the last checkpoint in place, when a loss or gradient is NaN or infinite.
 template <TrainingTask T>
-TrainingRecord train(T& task, const TrainingOptions& options, Workers& workers,
-                     Progress::Settings progress = {}) {
-  detail::TaskCalls calls{.parameters = task.parameters(),
-                          .card = task.card(),
-                          .unit = task.unit(),
-                          .units = task.units(),
-                          .begin_epoch = [&](Generator& order) { return task.begin_epoch(order); },
-                          .learn = [&](Index batch, Piece piece, Worker& worker,
-                                       Generator& noise) { return task.learn(batch, piece, worker, noise); },
-                          .validate = [&](Workers& all) { return task.validate(all); },
-                          .state = [] { return std::vector<NamedTensor>(); },
-                          .load_state = [](std::span<const NamedTensor>) {}};
+TaskCalls calls_of(T& task) {
+  TaskCalls calls{.parameters = task.parameters(),
+                  .card = task.card(),
+                  .unit = task.unit(),
+                  .units = task.units(),
+                  .begin_epoch = [&](Generator& order) { return task.begin_epoch(order); },
+                  .learn = [&](Index batch, Piece piece, Worker& worker,
+                               Generator& noise) { return task.learn(batch, piece, worker, noise); },
+                  .validate = [&](Workers& all) { return task.validate(all); },
+                  .state = [] { return std::vector<NamedTensor>(); },
+                  .load_state = [](std::span<const NamedTensor>) {}};
   if constexpr (requires { task.state(); }) {
     calls.state = [&] { return task.state(); };
     calls.load_state = [&](std::span<const NamedTensor> state) { task.load_state(state); };
   }
+  return calls;
+}
+TrainingRecord train(const TaskCalls& task, const TrainingOptions& options, Workers& workers,
+                     const Progress::Settings& progress, TrainingObserver* observer);
+}  // namespace detail
+
+/// Leaves the model as validation liked it best, and as it is in `options.out` if that is given. Throws
+/// Error, and leaves the last checkpoint in place, when a loss or gradient is NaN or infinite; the message
+/// has the operation that made the first such number (inspect::Origin).
+template <TrainingTask T>
+TrainingRecord train(T& task, const TrainingOptions& options, Workers& workers,
+                     Progress::Settings progress = {}, TrainingObserver* observer = nullptr) {
+  const detail::TaskCalls calls = detail::calls_of(task);
   progress.unit = calls.unit;
-  return detail::train(calls, options, workers, progress);
+  return detail::train(calls, options, workers, progress, observer);
 }
 
 }  // namespace unroll::models
@@ -105,4 +132,5 @@ namespace unroll {
 using models::Piece;
 using models::Tally;
 using models::train;
+using models::TrainingObserver;
 }  // namespace unroll

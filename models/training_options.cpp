@@ -11,17 +11,16 @@ namespace unroll::models {
 using autograd::fail;
 
 nlohmann::json to_json(const TrainingOptions& o) {
-  return {{"epochs", o.epochs},
-          {"batch", o.batch},
-          {"optimizer", o.optimizer},
-          {"lr", o.lr},
-          {"weight-decay", o.weight_decay},
-          {"schedule", o.schedule},
-          {"clip", o.clip},
-          {"patience", o.patience},
-          {"seed", o.seed},
-          {"threads", o.threads}};
+  Configuration all = o.others;
+  describe(all, o);
+  nlohmann::json json = to_json(all);
+  json["seed"] = o.seed;
+  json["threads"] = o.threads;
+  return json;
 }
+
+void TrainingOptions::check_optimizer(const std::string& name) { rule_named(name, 1); }
+void TrainingOptions::check_schedule(const std::string& name) { EpochSchedule{name}; }
 
 nn::Rule rule_named(const std::string& name, double learning_rate, double weight_decay) {
   constexpr double kMomentum = 0.9;

@@ -22,7 +22,10 @@ struct Linear {
   Linear() = default;
   /// Glorot-uniform weights, bias 0.
   Linear(Index in, Index out, Generator& generator);
-  Var operator()(Var x, Where where = Where::here()) const { return affine(x, weight, bias, where); }
+  Var operator()(Var x, Where where = Where::here()) const {
+    const auto scope = enter(x.tape(where), *this, where);
+    return affine(x, weight, bias, where);
+  }
   void members(Members& m) { m("weight", weight), m("bias", bias); }
 };
 
@@ -35,6 +38,7 @@ struct Embedding {
   Embedding(Index vocabulary, Index width, Generator& generator, double deviation = 0.1);
   /// [indices, width]; throws Error for an index outside of the vocabulary.
   Var operator()(Tape& tape, std::span<const int> indices, Where where = Where::here()) const {
+    const auto scope = enter(tape, *this, where);
     return ops::gather_rows(tape, weight, indices, {}, where);
   }
   void members(Members& m) { m("weight", weight); }
@@ -49,6 +53,7 @@ struct LayerNorm {
   LayerNorm() = default;
   explicit LayerNorm(Index width, double epsilon = 1e-5);
   Var operator()(Var x, Where where = Where::here()) const {
+    const auto scope = enter(x.tape(where), *this, where);
     return ops::layer_norm(x, gain, bias, epsilon, where);
   }
   void members(Members& m) { m("gain", gain), m("bias", bias); }
@@ -77,6 +82,7 @@ struct Sequential {
 
   explicit Sequential(Layers... list) : layers(std::move(list)...) {}
   Var operator()(Var x, Generator* noise = nullptr, Where where = Where::here()) const {
+    const auto scope = enter(x.tape(where), *this, where);
     auto apply = [&](const auto& layer) {
       if constexpr (std::invocable<decltype(layer), Var, Generator*, Where>)
         return layer(x, noise, where);

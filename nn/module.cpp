@@ -14,6 +14,14 @@ std::vector<NamedParameter> parameters(std::initializer_list<Parameter*> list) {
   return named;
 }
 
+std::optional<std::string> detail::path_of(const Members& list, const void* module,
+                                           const autograd::ModuleType& type) {
+  const auto found = std::ranges::find_if(list.modules(), [&](const NamedModule& m) {
+    return m.module == module && m.type->name == type.name;  // a library and a program may each have the type
+  });
+  return found == list.modules().end() ? std::nullopt : std::optional(found->path);
+}
+
 std::vector<NamedParameter> detail::select(std::vector<NamedParameter> all,
                                            std::initializer_list<std::string_view> paths, bool selected,
                                            Where where) {

@@ -6,8 +6,9 @@
 //     void members(Members& m) { m("words", words), m("head", head); }
 //   };
 //
-// Saving, loading, counting, initialising and optimising all go through that one list. A path is data of the
-// listing: a parameter has one in each model that it is part of, and listing changes nothing.
+// Saving, loading, counting, initialising and optimising all go through that one list, and the names of
+// modules in what a tape shows come from it (enter). A path is data of the listing: a parameter has one in
+// each model that it is part of, and listing changes nothing.
 #pragma once
 #include <concepts>
 #include <initializer_list>
@@ -18,12 +19,23 @@
 #include <vector>
 
 #include "autograd/parameter.h"
+#include "autograd/tape.h"
 
 namespace unroll::nn {
 
 using autograd::NamedParameter;
 
-/// Collects parameters under their paths, "encoder.0.forward.weight_hh".
+template <class M>
+const autograd::ModuleType& module_type();
+
+/// A module and its path in a model, "encoder.layers.0.forward".
+struct NamedModule {
+  std::string path;
+  const void* module;
+  const autograd::ModuleType* type;  // a struct has the address of its first member: both make the module
+};
+
+/// Collects parameters under their paths, "encoder.layers.0.forward.weight_hh", and the modules on the way.
 class Members {
  public:
   void operator()(std::string_view name, Parameter& parameter) {
@@ -34,8 +46,15 @@ class Members {
   void operator()(std::string_view name, M& module) {
     const std::size_t length = prefix_.size();
     prefix_ = path(name) + ".";
-    module.members(*this);
+    (*this)(module);
     prefix_.resize(length);
+  }
+  /// For a module that only wraps another: the members of that are listed as its own.
+  template <class M>
+  requires requires(M& m, Members& self) { m.members(self); }
+  void operator()(M& module) {
+    modules_.push_back({prefix_.substr(0, prefix_.size() - !prefix_.empty()), &module, &module_type<M>()});
+    module.members(*this);
   }
   template <class X>
   void operator()(std::string_view name, std::vector<X>& list) {
@@ -52,11 +71,13 @@ class Members {
   void operator()(std::string_view, X&) {}
 
   std::vector<NamedParameter>& parameters() { return parameters_; }
+  const std::vector<NamedModule>& modules() const { return modules_; }
 
  private:
   std::string path(std::string_view name) const { return prefix_ + std::string(name); }
   std::string prefix_;
   std::vector<NamedParameter> parameters_;
+  std::vector<NamedModule> modules_;
 };
 
 template <class M>
@@ -75,6 +96,7 @@ std::vector<NamedParameter> parameters(M& module) {
 std::vector<NamedParameter> parameters(std::initializer_list<Parameter*> list);
 
 namespace detail {
+std::optional<std::string> path_of(const Members& list, const void* module, const autograd::ModuleType& type);
 std::vector<NamedParameter> select(std::vector<NamedParameter> all,
                                    std::initializer_list<std::string_view> paths, bool selected, Where where);
 }  // namespace detail
@@ -105,10 +127,50 @@ void convert(M& module, DType dtype) {
   for (const NamedParameter& p : parameters(module)) p.parameter->value() = p.parameter->value().to(dtype);
 }
 
+namespace detail {
+template <class M>
+concept HasSteps = requires(const M& cell, autograd::Tape& tape) {
+  cell.initial(tape, Index{1});
+};
+}  // namespace detail
+
+/// The type of a module, or of a cell without members.
+template <class M>
+const autograd::ModuleType& module_type() {
+  static const autograd::ModuleType type{
+      autograd::short_name(autograd::detail::type_name<M>()), detail::HasSteps<M>,
+      [](const void* module, const void* part,
+         const autograd::ModuleType& type_of_part) -> std::optional<std::string> {
+        Members list;
+        if constexpr (Module<M>) const_cast<M*>(static_cast<const M*>(module))->members(list);
+        return detail::path_of(list, part, type_of_part);
+      }};
+  return type;
+}
+
+/// What is recorded while the result lives is the work of this module:
+///
+///   Var operator()(Var x) const {
+///     const auto scope = enter(x.tape(), *this);
+///
+/// The modules of this library and all cells do so. A module is shown under its path in the outermost module
+/// around it that lists it; otherwise under `name`, by default its type's. A whole model has the name "":
+/// then the paths inside are those of parameters(model). `where` is the line that called the module.
+template <class M>
+[[nodiscard]] autograd::Tape::Scope enter(autograd::Tape& tape, const M& module,
+                                          std::optional<std::string_view> name, Where where = {}) {
+  return tape.scope(&module, module_type<M>(), name, where);
+}
+template <class M>
+[[nodiscard]] autograd::Tape::Scope enter(autograd::Tape& tape, const M& module, Where where = {}) {
+  return enter(tape, module, std::nullopt, where);
+}
+
 }  // namespace unroll::nn
 
 namespace unroll {
 using nn::convert;
+using nn::enter;
 using nn::Members;
 using nn::Module;
 using nn::parameter_count;

@@ -8,14 +8,6 @@
 
 namespace unroll::nn {
 
-Pool pool_named(std::string_view name) {
-  if (name == "last") return Pool::last;
-  if (name == "mean") return Pool::mean;
-  if (name == "max") return Pool::max;
-  if (name == "attention") return Pool::attention;
-  autograd::fail("pooling", fmt::format("'{}' came; needed last, mean, max or attention", name));
-}
-
 Pooling::Pooling(Pool pool, Index width, Generator& generator, Index attention) : kind(pool) {
   if (kind != Pool::attention) return;
   projection.emplace(width, attention, generator);
@@ -44,6 +36,7 @@ Head::Head(Index in, Index classes, Generator& generator, const HeadOptions& opt
 }
 
 Var Head::operator()(Var x, Generator* noise, Where where) const {
+  const auto scope = enter(x.tape(where), *this, where);
   for (std::size_t i = 0; i < layers.size(); ++i) {
     if (i > 0) x = activation(x, where);
     if (dropout > 0) x = Dropout{dropout}(x, noise, where);

@@ -1,7 +1,6 @@
 // From a sequence to one row: last state, mean, maximum, attention; and the heads on top.
 #pragma once
 #include <optional>
-#include <string_view>
 #include <vector>
 
 #include "nn/cells.h"
@@ -11,9 +10,6 @@
 namespace unroll::nn {
 
 enum class Pool { last, mean, max, attention };
-
-/// "last", "mean", "max" or "attention"; throws Error for anything else.
-Pool pool_named(std::string_view name);
 
 /// [N, H] ragged rows to [B, H], in the caller's order of sequences.
 struct Pooling {
@@ -29,6 +25,7 @@ struct Pooling {
   /// What a recurrent layer gave. The last state is that of each direction's own end.
   template <class Scanned>
   Var operator()(const Scanned& scanned, Where where = Where::here()) const {
+    const auto scope = enter(scanned.outputs.rows.tape(where), *this, where);
     return kind == Pool::last ? final_state(scanned) : over_time(scanned.outputs, where);
   }
   void members(Members& m) { m("projection", projection), m("context", context); }
@@ -73,6 +70,7 @@ struct OutputLayer {
   Linear linear;
   Activation activation = ops::sigmoid;
   Sequence operator()(const Sequence& states, Where where = Where::here()) const {
+    const auto scope = enter(states.rows.tape(where), *this, where);
     return {activation(linear(states.rows, where), where), states.layout};
   }
   void members(Members& m) { m("linear", linear); }

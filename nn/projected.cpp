@@ -9,10 +9,10 @@ Var Projected::add(Var a, const ops::Term& b, Where where) {
   if (closed_)
     autograd::fail("add", "this step's sum was read before; needed one add(), before its first use", where);
   closed_ = true;
-  const Var weight = b.on(tape);
-  const bool fits = weight.defined() && a.cols() == weight.shape().rows() && piece_.cols() == weight.cols() &&
-                    a.rows() == piece_.rows();
-  if (skips_zero_ && fits && tape.value(tape.check(a, "add", where)).zero) return piece_;
+  if (skips_zero_ && tape.value(tape.check(a, "add", where)).zero)
+    if (const Var weight = b.on(tape); weight.defined() && a.cols() == weight.rows() &&
+                                       piece_.cols() == weight.cols() && a.rows() == piece_.rows())
+      return piece_;
   return piece_ =
              in_place_ ? ops::add_matmul_in_place(piece_, a, b, where) : ops::add_matmul(piece_, a, b, where);
 }

@@ -97,26 +97,34 @@ void carry_over(std::span<const Var> from, std::span<const Var> to) {
       for (std::size_t j = 0; j < i; ++j)  // what an earlier one will overwrite is put aside
         if (root(from[i]) == root(to[j]) && source[i] == from[i]) source[i] = copied(from[i]);
     }
-    for (std::size_t i = 0; i < from.size(); ++i)
+    for (std::size_t i = 0; i < from.size() && !tape.dry(); ++i)
       if (numbers(source[i]).data != numbers(to[i]).data)
         ops::copy_rows(View<const T>(numbers(source[i])), numbers(to[i]));
   });
 }
 
-Steps::Steps(Var projected, std::size_t values_before, const Layout& layout, Index begin)
-    : rows_(projected), in_place_(false), layout_(layout), begin_(layout.offset(begin)) {
-  if (projected.index() < values_before) return;
-  const Var opened = projected.tape().open(projected);
-  if (!opened.defined()) return;
-  rows_ = opened;
-  in_place_ = true;
+// All views are made at once, before the steps: what a step reads of them is in memory then, and not waited
+// for.
+Steps::Steps(Var projected, std::size_t values_before, const Layout& layout, Index begin, Index end)
+    : layout_(layout), begin_(begin) {
+  Tape& tape = projected.tape();
+  if (projected.index() >= values_before)
+    if (const Var opened = tape.open(projected); opened.defined()) {
+      projected = opened;
+      in_place_ = true;
+    }
+  const auto count = static_cast<std::size_t>(end - begin);
+  Var* rows = tape.arena().allocate_array<Var>(count);
+  for (Index t = begin; t < end; ++t)
+    new (&rows[t - begin])
+        Var(tape.rows(projected, layout.offset(t) - layout.offset(begin), layout.alive(t)));
+  rows_ = {rows, count};
 }
 
 // A first step from zeros needs no recurrent product, unless it is the only one: then the weights would seem
 // to have got no gradient.
 Projected Steps::operator()(Index t) const {
-  return Projected(rows_.tape().rows(rows_, layout_.offset(t) - begin_, layout_.alive(t)), in_place_,
-                   layout_.steps() > 1);
+  return Projected(rows_[static_cast<std::size_t>(t - begin_)], in_place_, layout_.steps() > 1);
 }
 
 }  // namespace unroll::nn::detail

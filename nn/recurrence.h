@@ -107,16 +107,16 @@ class Collage {
   std::size_t count_ = 0;
 };
 
-/// Gives a cell its time steps from `begin` on, in the memory of `projected` if project() made it and nobody
+/// Gives a cell its time steps [begin, end), in the memory of `projected` if project() made it and nobody
 /// else has seen it.
 class Steps {
  public:
-  Steps(Var projected, std::size_t values_before, const Layout& layout, Index begin = 0);
+  Steps(Var projected, std::size_t values_before, const Layout& layout, Index begin, Index end);
   Projected operator()(Index t) const;
 
  private:
-  Var rows_;
-  bool in_place_;
+  std::span<const Var> rows_;  // of each step
+  bool in_place_ = false;
   const Layout& layout_;
   Index begin_;
 };
@@ -150,12 +150,13 @@ std::array<Var, 4> list(const State& state) {
 
 /// One step of the cell, of which those who watch the tape are told.
 template <Cell C>
-StateOf<C> take_step(const C& cell, Projected x, const StateOf<C>& state, const Segment& segment) {
+StateOf<C> take_step(const C& cell, Projected x, const StateOf<C>& state, const Segment& segment,
+                     bool first) {
   Tape& tape = fields(state)[0]->tape();
   if (!tape.attended()) return cell.step(std::move(x), state);
   const std::size_t count = fields(state).size();
   const auto before = list(state);
-  tape.announce_step({segment.scan, segment.order == Order::reverse, std::span(before).first(count)});
+  tape.announce_step({segment.scan, segment.order == Order::reverse, first, std::span(before).first(count)});
   const StateOf<C> next = cell.step(std::move(x), state);
   const auto after = list(next);
   tape.announce_state(std::span(after).first(count));
@@ -170,10 +171,11 @@ std::span<const StateOf<C>> run(const C& cell, Var xs, const Layout& layout, Seg
   using State = StateOf<C>;
   Tape& tape = xs.tape();
   const std::size_t before = tape.values().size();
-  const Steps steps(cell.project(xs), before, layout, segment.begin);
+  const Steps steps(cell.project(xs), before, layout, segment.begin, segment.end);
   const auto count = static_cast<std::size_t>(segment.size());
   State* states = tape.arena().template allocate_array<State>(count);
   State state = initial;
+  const Index first = segment.order == Order::forward ? 0 : layout.steps() - 1;
   Index alive = layout.batch();
   for (Index s = 0; s < segment.size(); ++s) {
     const Index t = segment.step(s);
@@ -182,13 +184,15 @@ std::span<const StateOf<C>> run(const C& cell, Var xs, const Layout& layout, Seg
     if (now < alive) {  // some have ended, or not begun: the rest are a prefix
       state = map_state(state, [&](Var v) { return tape.rows(v, 0, now); });
     } else if (now > alive) {  // some begin, at their own end
-      auto first = fields(initial);
+      auto unborn = fields(initial);
       std::size_t f = 0;
       state =
-          map_state(state, [&](Var v) { return rows_after(v, tape.rows(*first[f++], alive, now - alive)); });
+          map_state(state, [&](Var v) { return rows_after(v, tape.rows(*unborn[f++], alive, now - alive)); });
     }
     alive = now;
-    state = take_step(cell, steps(t), state, segment);
+    if (s > 0 && tape.truncation() > 0 && s % tape.truncation() == 0)
+      state = map_state(state, [&](Var v) { return tape.stop_gradient(v); });
+    state = take_step(cell, steps(t), state, segment, t == first);
     new (&states[t - segment.begin]) State(state);
   }
   return {states, count};
@@ -252,7 +256,7 @@ Scanned<StateOf<C>> scan_forward(const C& cell, const Sequence& xs, Order order,
   const Layout& layout = *xs.layout;
   const Segment all{0, layout.steps(), order, a_place(tape)};
   const std::size_t before = tape.values().size();
-  const Steps steps(cell.project(xs.rows), before, layout);
+  const Steps steps(cell.project(xs.rows), before, layout, 0, layout.steps());
   const StateOf<C> memory = map_state(initial, [](Var v) { return copied(v); });
   const Var out = unwritten(tape, layout.rows(), fields(initial)[0]->cols());
   const std::size_t count = fields(initial).size();
@@ -264,7 +268,7 @@ Scanned<StateOf<C>> scan_forward(const C& cell, const Sequence& xs, Order order,
     // Rows that are not alive hold the first state of sequences to come, or the last of those that have
     // ended.
     const StateOf<C> state = map_state(memory, [&](Var v) { return tape.rows(v, 0, now); });
-    const StateOf<C> after = take_step(cell, steps(t), state, all);
+    const StateOf<C> after = take_step(cell, steps(t), state, all, s == 0);
     const auto next = list(after), place = list(state);
     carry_over(std::span(next).first(1), std::array{tape.rows(out, layout.offset(t), now)});
     carry_over(std::span(next).first(count), std::span(place).first(count));
@@ -301,6 +305,8 @@ Scanned<StateOf<C>> scan_segments(const C& cell, const Sequence& xs, Index steps
   Tape& tape = xs.rows.tape();
   const Layout& layout = *xs.layout;
   check_segment(steps, where);
+  if (tape.truncation() > 0)
+    autograd::fail("scan", "recomputed segments came on a tape that truncates; needed one of them", where);
   const Index pieces = (layout.steps() + steps - 1) / steps;
   // The last outputs of a batch of equal lengths are the next state: a view of them costs no copy, and its
   // gradient is added up in the same order as without segments.
@@ -340,7 +346,7 @@ Scanned<StateOf<C>> scan_segments(const C& cell, const Sequence& xs, Index steps
 
 /// Runs `cell` over all steps. `initial`, [B, ...] each, is in the caller's order; without it the cell's own
 /// is taken. Steps of sequences that have ended are not computed; in reverse order each sequence begins at
-/// its own end. On a tape without gradients (Tape::no_gradient) each step works in the memory of the one
+/// its own end. Gradients stop after so many steps as Tape::truncation says. On a tape without gradients (Tape::no_gradient) each step works in the memory of the one
 /// before.
 template <Cell C>
 Scanned<StateOf<C>> scan(const C& cell, const Sequence& xs, Order order = Order::forward,
@@ -348,6 +354,7 @@ Scanned<StateOf<C>> scan(const C& cell, const Sequence& xs, Order order = Order:
   detail::check_sequence(xs, where);
   Tape& tape = xs.rows.tape();
   const Layout& layout = *xs.layout;
+  const auto scope = enter(tape, cell, where);
   return detail::called_from(where, [&]() -> Scanned<StateOf<C>> {
     const auto first = detail::first_state(cell, xs, initial);
     if (!tape.records_gradients()) return detail::scan_forward(cell, xs, order, first);
@@ -369,6 +376,7 @@ Scanned<StateOf<C>> scan_recomputed(const C& cell, const Sequence& xs, Index seg
                                     const std::optional<StateOf<C>>& initial = {},
                                     Where where = Where::here()) {
   detail::check_sequence(xs, where);
+  const auto scope = enter(xs.rows.tape(), cell, where);
   return detail::called_from(where, [&] {
     const auto first = detail::first_state(cell, xs, initial);
     return detail::scan_segments(cell, xs, segment, true, order, first, where);
@@ -380,6 +388,7 @@ StateOf<C> last_state_recomputed(const C& cell, const Sequence& xs, Index segmen
                                  Order order = Order::forward, const std::optional<StateOf<C>>& initial = {},
                                  Where where = Where::here()) {
   detail::check_sequence(xs, where);
+  const auto scope = enter(xs.rows.tape(), cell, where);
   return detail::called_from(where, [&] {
     const auto first = detail::first_state(cell, xs, initial);
     return detail::scan_segments(cell, xs, segment, false, order, first, where).last;
@@ -394,7 +403,7 @@ ScannedBoth<StateOf<F>, StateOf<R>> scan_both(const F& forward, const R& reverse
                                               Where where = Where::here()) {
   Tape& tape = xs.rows.tape();
   auto run_in = [&](const char* name, const auto& cell, Order order, const auto& initial) {
-    const auto scope = tape.scope(name);
+    const auto scope = enter(tape, cell, name, where);
     return scan(cell, xs, order, initial, where);
   };
   const auto there = run_in("forward", forward, Order::forward, initial_forward);

@@ -9,7 +9,6 @@
 namespace unroll::nn {
 
 namespace detail {
-std::string layer_name(std::size_t i);
 /// Dropout on the rows of a sequence; itself without a generator.
 Sequence dropped(const Sequence& xs, double probability, bool variational, Generator* noise, Where where);
 }  // namespace detail
@@ -25,6 +24,7 @@ struct Unidirectional {
   using State = StateOf<C>;
   Scanned<State> operator()(const Sequence& xs, const std::optional<State>& initial = {},
                             Where where = Where::here()) const {
+    const auto scope = enter(xs.rows.tape(where), *this, where);
     return recompute > 0 ? scan_recomputed(cell, xs, recompute, order, initial, where)
                          : scan(cell, xs, order, initial, where);
   }
@@ -37,6 +37,7 @@ struct Bidirectional {
   C forward, reverse;
 
   ScannedBoth<StateOf<C>, StateOf<C>> operator()(const Sequence& xs, Where where = Where::here()) const {
+    const auto scope = enter(xs.rows.tape(where), *this, where);
     return scan_both(forward, reverse, xs, {}, {}, where);
   }
   void members(Members& m) { m("forward", forward), m("reverse", reverse); }
@@ -80,10 +81,9 @@ struct Stack {
  private:
   template <class Apply>
   auto through(Sequence xs, Generator* noise, Where where, Apply apply) const {
-    Tape& tape = xs.rows.tape(where);
     if (layers.empty()) autograd::fail("stack", "no layers came; needed at least one", where);
+    const auto scope = enter(xs.rows.tape(where), *this, where);
     for (std::size_t i = 0;; ++i) {
-      const auto scope = tape.scope(detail::layer_name(i));
       auto result = apply(i, xs);
       if (residual && result.outputs.rows.cols() == xs.rows.cols())
         result.outputs.rows = result.outputs.rows + xs.rows;

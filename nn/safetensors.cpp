@@ -13,7 +13,7 @@
 #include <limits>
 #include <system_error>
 
-#include "nn/atomic_file.h"
+#include "autograd/atomic_file.h"
 #include "nn/safetensors_header.h"
 
 namespace unroll::nn {
@@ -187,7 +187,7 @@ void write_safetensors(const std::string& path, std::span<const Source> tensors,
   const std::string text = format_header(header, path, where);
   const std::uint64_t length = text.size();
 
-  AtomicFile file(path, where);
+  autograd::AtomicFile file(path, where);
   file.write(std::as_bytes(std::span(&length, 1)));
   file.write(std::as_bytes(std::span(text)));
   for (const Source* s : order) file.write({s->tensor->raw(), s->tensor->bytes()});

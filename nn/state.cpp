@@ -9,7 +9,8 @@ void Carry::keep(std::size_t i, Var v) {
   Tensor& kept = tensors_[i];
   if (kept.empty() || kept.shape() != v.shape() || kept.dtype() != v.dtype())
     kept = Tensor(v.shape(), v.dtype());
-  autograd::dispatch(v.dtype(), [&]<class T>() { autograd::copy(v.view<T>(), kept.view<T>()); });
+  if (!v.tape().dry())
+    autograd::dispatch(v.dtype(), [&]<class T>() { autograd::copy(v.view<T>(), kept.view<T>()); });
 }
 
 const Tensor& Carry::tensor(std::size_t i) const {

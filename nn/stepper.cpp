@@ -45,8 +45,9 @@ void Stepper::add_field(Var initial) {
 // What a cell hands on unchanged would be overwritten before it is moved: it gets memory of its own. So does
 // a slice of columns, which is not one piece.
 void Stepper::set_next(Field& field, Var next) {
-  const std::uint32_t root = tape_->value(next.index()).root;
-  const bool handed_on = std::ranges::any_of(state_, [&](const Field& f) { return f.kept.index() == root; });
+  auto root = [&](Var v) { return tape_->value(v.index()).root; };
+  const bool handed_on =
+      std::ranges::any_of(state_, [&](const Field& f) { return root(f.kept) == root(next); });
   field.next = handed_on ? ops::multiply(next, 1.0) : ops::contiguous(next);
 }
 
@@ -57,7 +58,7 @@ void Stepper::finish_recording(Var output, Where where) {
                    "same at every step",
                    where);
   output = ops::contiguous(output);
-  end_ = tape_->nodes().size();
+  step_ = tape_->replay(begin_, tape_->nodes().size());
   const autograd::Value& y = tape_->value(output.index());
   output_ = y.data;
   output_size_ = static_cast<std::size_t>(y.shape.size());
@@ -68,9 +69,8 @@ void Stepper::finish_recording(Var output, Where where) {
 }
 
 void Stepper::run() {
-  const FlushDenormals flush;       // a state that decays to nothing would take a hundred times as long
-  const Tape::Frame frame(*tape_);  // takes back what ops keep
-  tape_->replay(begin_, end_);
+  const FlushDenormals flush;  // a state that decays to nothing would take a hundred times as long
+  step_();
   for (const Move& m : moves_) std::memcpy(m.to, m.from, m.bytes);
 }
 

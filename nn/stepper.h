@@ -79,7 +79,7 @@ class Stepper {
   template <Cell C>
   Var record(const C& cell, Var x, std::size_t& field) {
     const std::size_t before = tape_->values().size();
-    const detail::Steps steps(cell.project(x), before, layout_);
+    const detail::Steps steps(cell.project(x), before, layout_, 0, 1);
     auto state = cell.initial(*tape_, batch_);
     const std::size_t first = field;
     for (Var* v : fields(state)) *v = state_[field++].kept;
@@ -112,7 +112,8 @@ class Stepper {
   Index batch_;
   ops::Layout layout_;
   std::unique_ptr<Tape> tape_;
-  std::size_t begin_ = 0, end_ = 0;  // the nodes of one step
+  std::size_t begin_ = 0;  // the first node of a step
+  Tape::Replay step_;
   std::byte *input_ = nullptr, *output_ = nullptr;
   std::size_t input_size_ = 0, output_size_ = 0;
   std::vector<Field> state_;

@@ -16,6 +16,7 @@ struct CrossEntropy {
   static constexpr const char* name = "cross_entropy";
   static constexpr int outputs = 1;
   static constexpr unsigned reads_inputs = 1, reads_outputs = 0;
+  static constexpr bool takes_memory = true;
 
   ClassTargets targets;
 
@@ -23,6 +24,7 @@ struct CrossEntropy {
 
   template <class T>
   void forward(Forward<T>& context) const {
+    if (context.dry()) return;
     double loss = 0;
     for (Index r = 0; r < targets.rows; ++r) loss += targets.loss(r, context.in(0).row(r));
     *context.out().data = static_cast<T>(loss);
@@ -30,10 +32,11 @@ struct CrossEntropy {
 
   template <class T>
   void backward(Backward<T>& context) const {
-    const T d_out = *context.d_out().data;
     const View<const T> logits = context.in(0);
     const Into<T> d = context.d_in(0);
     const autograd::Scratch<T> scratch = context.scratch(targets.classes);
+    if (context.dry()) return;
+    const T d_out = *context.d_out().data;
     T* gradient = scratch.data();
     for (Index r = 0; r < targets.rows; ++r) {
       std::copy_n(logits.row(r), targets.classes, gradient);

@@ -119,7 +119,7 @@ Var drop(const char* label, Var x, Index steps, F offset, double probability, Ge
   for (Index t = 0; t <= steps; ++t) offsets[t] = offset(t);
   const Index masked = steps == 0 ? 0 : offsets[1] * x.cols();
   auto* keep = tape.arena().allocate_array<Byte>(static_cast<std::size_t>(masked));
-  MaskMaker(probability, generator).fill(keep, masked);
+  if (!tape.dry()) MaskMaker(probability, generator).fill(keep, masked);
   return tape.record(Dropout{label, keep, offsets, steps, 1 / (1 - probability)}, {x}, where);
 }
 

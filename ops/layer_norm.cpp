@@ -52,9 +52,9 @@ struct LayerNorm {
   void backward(Backward<T>& context) const {
     const View<const T> x = context.in(0), d_out = context.d_out();
     // One after the other: they may share memory.
-    if (context.wants(2)) sum_rows(d_out, context.add_to(2).data);
-    if (context.wants(1)) add_d_gain(x, d_out, context.add_to(1).data);
     if (context.wants(0)) put_d_x(x, context.in(1).data, d_out, context.d_in(0));
+    if (context.wants(1)) add_d_gain(x, d_out, context.add_to(1).data);
+    if (context.wants(2)) sum_rows(d_out, context.add_to(2).data);
   }
 
  private:

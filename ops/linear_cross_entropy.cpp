@@ -29,6 +29,7 @@ struct LinearCrossEntropy {
   static constexpr const char* name = kName;
   static constexpr int outputs = 1;
   static constexpr unsigned reads_inputs = 0, reads_outputs = 0;
+  static constexpr bool takes_memory = true;
 
   ClassTargets targets;
   Transpose transposed;
@@ -49,6 +50,7 @@ struct LinearCrossEntropy {
         std::max<Index>(kChunkBytes / (classes * static_cast<Index>(sizeof(T)) + 1), kLeastRows);
     const Index chunk = std::min(most, targets.rows);
     const autograd::Scratch<T> scratch = context.scratch(chunk * classes);
+    if (context.dry()) return;
     for (int i : {1, 2})
       if (gradient[i]) std::fill_n(static_cast<T*>(gradient[i]), context.in(i).size(), T(0));
     double loss = 0;
@@ -105,14 +107,27 @@ struct LinearCrossEntropy {
 
   template <class T>
   void backward(Backward<T>& context) const {
-    const T d_out = *context.d_out().data;
     for (int i = 0; i < context.inputs(); ++i) {
       if (!context.wants(i)) continue;
       const View<const T> whole = kept<T>(i, context.in_shape(i));
       const Into<T> d = context.d_in(i);
+      if (context.dry()) continue;
+      const T d_out = *context.d_out().data;
       for (Index r = 0; r < whole.rows(); ++r)
         put_row(d.view.row(r), whole.cols(), d.fresh, [&](Index c) { return d_out * whole(r, c); });
     }
+  }
+
+  /// Forward makes the logits and, by two more products, the gradients; 2 M N K each.
+  autograd::Work work(const autograd::Application& at, autograd::Phase phase, autograd::Work usual) const {
+    if (phase != autograd::Phase::forward) return usual;
+    auto size = [](const Shape& s) { return static_cast<double>(s.size()); };
+    const double logits = static_cast<double>(targets.rows * targets.classes);
+    const int products = 1 + (gradient[0] != nullptr) + (gradient[1] != nullptr);
+    usual.operations = 2 * logits * static_cast<double>(at.in(0).cols()) * products + logits;
+    for (int i = 0; i < at.inputs(); ++i)
+      if (gradient[i]) usual.bytes += at.bytes(size(at.in(i)));
+    return usual;
   }
 };
 

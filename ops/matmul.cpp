@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "ops/packed.h"
 #include "ops/row_kernels.h"
@@ -16,6 +18,7 @@ using autograd::Inputs;
 using autograd::Into;
 using autograd::kNone;
 using autograd::Tape;
+using autograd::view_of;
 
 namespace {
 
@@ -29,29 +32,48 @@ constexpr Index kPackedRows = 128;                              // at most, agai
 constexpr std::size_t kSmallMatrix = std::size_t{256} * 1024;   // bytes: at any number of rows
 constexpr std::size_t kCachedMatrix = std::size_t{512} * 1024;  // bytes: fast enough without packing
 
-// c = addend + a op(b), where b are the numbers of value `id`, the right operand of a node that may defer.
-// The addend is as in ops/packed.h.
+// c = addend + a op(b) by the kernel that was chosen. The addend is as in ops/packed.h.
 template <class T>
-void multiply_add(Tape& tape, std::uint32_t id, Transpose tb, const View<const T>& a, const View<const T>& b,
-                  const View<const T>& addend, const View<T>& c) {
-  const std::size_t bytes = static_cast<std::size_t>(b.size()) * sizeof(T);
-  if (!kPackedPays || (c.rows() > kPackedRows && bytes > kSmallMatrix)) {
+struct Product {
+  enum class By { blas, matrix, packed };
+
+  By by = By::blas;
+  Transpose ta, tb;
+  View<const T> a, b, addend = {};
+  View<T> c;
+  Packed<T> packed = {};
+  mutable Sweep sweep = Sweep::forth;  // of the next call
+
+  void operator()() const {
+    const Sweep now = std::exchange(sweep, sweep == Sweep::forth ? Sweep::back : Sweep::forth);
+    if (by == By::matrix) return multiply<T>(a, b, addend, c, now);
+    if (by == By::packed) return multiply<T>(a, packed, addend, c, now);
     if (addend.data && addend.data != c.data) copy_rows(addend, c);
-    return gemm(Transpose::no, tb, a, b, addend.data ? T(1) : T(0), c);
+    gemm(ta, tb, a, b, addend.data ? T(1) : T(0), c);
   }
-  const autograd::Value& v = tape.value(id);
-  const int which = tb == Transpose::yes;
-  const bool single = (tape.consumed() ? v.pending : v.uses) <= 1 && !v.forms[which];  // forward: so far
-  if (tb == Transpose::no && c.cols() % direct_columns<T>() == 0 && (single || bytes <= kCachedMatrix))
-    return multiply<T>(a, b, addend, c);
-  const Index count = packed_size<T>(a.cols(), c.cols());
-  if (single && tape.consumed()) {
-    const autograd::Scratch<T> memory(tape.pool(), count);
-    return multiply<T>(a, pack(tb, b, memory.data()), addend, c);
-  }
-  const std::byte* packed = tape.form(id, which, static_cast<std::size_t>(count) * sizeof(T),
-                                      [&](std::byte* memory) { pack(tb, b, reinterpret_cast<T*>(memory)); });
-  multiply<T>(a, Packed<T>{reinterpret_cast<const T*>(packed), a.cols(), c.cols()}, addend, c);
+};
+
+// Chooses for a right operand whose numbers b are those of value `id`, and packs it where that is kept for
+// the pass. `uses` are those so far, or in backward those to come. A product with a transposed is left to
+// OpenBLAS. What is to be packed for this one use is left to the caller.
+template <class T>
+void choose(Product<T>& p, Tape& tape, std::uint32_t id, std::uint32_t uses, bool may_pack_once) {
+  using By = typename Product<T>::By;
+  const std::size_t bytes = static_cast<std::size_t>(p.b.size()) * sizeof(T);
+  if (!kPackedPays || p.ta == Transpose::yes || (p.c.rows() > kPackedRows && bytes > kSmallMatrix)) return;
+  const autograd::Operand& factor = tape.operand(id);
+  const int which = p.tb == Transpose::yes;
+  const bool single = uses <= 1 && !factor.forms[which];
+  p.sweep = uses % 2 == 0 ? Sweep::forth : Sweep::back;
+  p.by = By::matrix;
+  if (p.tb == Transpose::no && p.c.cols() % direct_columns<T>() == 0 && (single || bytes <= kCachedMatrix))
+    return;
+  p.by = By::packed;
+  p.packed = {nullptr, p.a.cols(), p.c.cols()};
+  if (single && may_pack_once) return;
+  const auto size = static_cast<std::size_t>(packed_size<T>(p.a.cols(), p.c.cols())) * sizeof(T);
+  p.packed.data = reinterpret_cast<const T*>(
+      tape.form(id, which, size, [&](std::byte* memory) { pack(p.tb, p.b, reinterpret_cast<T*>(memory)); }));
 }
 
 // -- Deferred products: d_b += sum of left' right over all uses of b.
@@ -66,10 +88,7 @@ template <class T>
 class OuterSum {
  public:
   OuterSum(Tape& tape, Into<T> into, const DeferredPair& first)
-      : into_(into),
-        scratch_(tape.pool(), kGatherRows * (first.left_cols + first.right_cols)),
-        left_{scratch_.data(), Shape{kGatherRows, first.left_cols}, first.left_cols},
-        right_{scratch_.data() + left_.size(), Shape{kGatherRows, first.right_cols}, first.right_cols} {}
+      : tape_(tape), into_(into), left_cols_(first.left_cols), right_cols_(first.right_cols) {}
 
   void add(const DeferredPair& p) {
     if (!extends(p)) {
@@ -82,9 +101,12 @@ class OuterSum {
     }
   }
   void finish() {
-    take_run();
+    if (gathered_ == 0 && run_.rows > 0)
+      multiply_rows(left_of_run(), right_of_run());
+    else
+      take_run();
     multiply_gathered();
-    if (into_.fresh)
+    if (into_.fresh && !tape_.dry())
       for (Index r = 0; r < into_.view.rows(); ++r) std::fill_n(into_.view.row(r), into_.view.cols(), T(0));
   }
 
@@ -98,18 +120,32 @@ class OuterSum {
   }
   void take_run() {
     if (run_.rows == 0) return;
-    const View<const T> left = backwards(run_.left, run_.rows, run_.left_cols, run_.left_stride);
-    const View<const T> right = backwards(run_.right, run_.rows, run_.right_cols, run_.right_stride);
+    const View<const T> left = left_of_run(), right = right_of_run();
     run_.rows = 0;
     if (left.rows() >= kGatherRows / 4) {
       multiply_gathered();
       return multiply_rows(left, right);
     }
+    if (!scratch_) {
+      scratch_.emplace(tape_.pool(), kGatherRows * (left_cols_ + right_cols_));
+      left_ = view_of(scratch_->data(), Shape{kGatherRows, left_cols_});
+      right_ = view_of(scratch_->data() + left_.size(), Shape{kGatherRows, right_cols_});
+    }
     for (Index r = 0; r < left.rows(); ++r) {
       if (gathered_ == kGatherRows) multiply_gathered();
+      if (tape_.dry()) {
+        ++gathered_;
+        continue;
+      }
       std::copy_n(left.row(r), left.cols(), left_.row(gathered_));
       std::copy_n(right.row(r), right.cols(), right_.row(gathered_++));
     }
+  }
+  View<const T> left_of_run() const {
+    return backwards(run_.left, run_.rows, run_.left_cols, run_.left_stride);
+  }
+  View<const T> right_of_run() const {
+    return backwards(run_.right, run_.rows, run_.right_cols, run_.right_stride);
   }
   static View<const T> backwards(const std::byte* first, Index rows, Index cols, Index stride) {
     if (!kPackedPays) return {numbers(first), Shape{rows, cols}, stride};  // OpenBLAS has an order of its own
@@ -122,6 +158,7 @@ class OuterSum {
     gathered_ = 0;
   }
   void multiply_rows(View<const T> left, View<const T> right) {
+    if (tape_.dry()) return;
     if (!kPackedPays)
       gemm(Transpose::yes, Transpose::no, left, right, into_.fresh ? T(0) : T(1), into_.view);
     else
@@ -130,9 +167,11 @@ class OuterSum {
     into_.fresh = false;
   }
 
+  Tape& tape_;
   Into<T> into_;
-  autograd::Scratch<T> scratch_;
-  View<T> left_, right_;
+  Index left_cols_, right_cols_;
+  std::optional<autograd::Scratch<T>> scratch_;
+  View<T> left_, right_;  // in scratch_: rows gathered
   Index gathered_ = 0;
   DeferredPair run_{};
 };
@@ -142,8 +181,9 @@ void flush_outer(Tape& tape, std::uint32_t id) {
     const autograd::Value& v = tape.value(id);
     bool fresh = false;
     auto* memory = reinterpret_cast<T*>(tape.gradient_memory(id, fresh));
-    OuterSum<T> sum(tape, {{memory, v.shape, v.stride}, fresh}, tape.pair(v.first_pair));
-    for (std::uint32_t p = v.first_pair; p != kNone; p = tape.pair(p).next) sum.add(tape.pair(p));
+    const std::uint32_t first = tape.operand(id).first_pair;
+    OuterSum<T> sum(tape, {{memory, v.shape, v.stride}, fresh}, tape.pair(first));
+    for (std::uint32_t p = first; p != kNone; p = tape.pair(p).next) sum.add(tape.pair(p));
     sum.finish();
   });
 }
@@ -156,6 +196,7 @@ struct MatMul {
   static constexpr const char* name = "matmul";
   static constexpr int outputs = 1;
   static constexpr unsigned reads_inputs = 0b011, reads_outputs = 0;
+  static constexpr bool takes_memory = true;
 
   Transpose ta, tb;
   Addend addend;
@@ -175,6 +216,10 @@ struct MatMul {
     const Index b_rows = tb == Transpose::yes ? b[1] : b[0], n = tb == Transpose::yes ? b[0] : b[1];
     if (k != b_rows)
       in.reject(fmt::format("{}; needed the inner extents equal, {} and {} came", came(), k, b_rows));
+    // Most often it is there already.
+    if (addend >= Addend::full && a.rank() == 2 && in[2].rank() == 2 && in[2].cols() == n &&
+        in[2].rows() == (ta == Transpose::yes ? a.cols() : a.rows()))
+      return in[2];
     const Shape out = ta == Transpose::yes ? Shape{a[1], n} : a.with(-1, n);
     if (addend == Addend::row && (in[2].size() != n || in[2].cols() != n))
       in.reject(fmt::format("a bias of shape {} came; needed [{}]", to_string(in[2]), n));
@@ -184,21 +229,15 @@ struct MatMul {
   }
 
   template <class T>
-  void forward(Forward<T>& context) const {
-    const View<T> out = context.out();
-    if (ta == Transpose::no)
-      multiply_add<T>(context.tape(), context.id(1), tb, context.in(0), context.in(1), begin(context, out),
-                      out);
-    else
-      gemm(ta, tb, context.in(0), context.in(1), T(0), out);
-  }
-
-  template <class T>
-  View<const T> begin(Forward<T>& context, const View<T>& out) const {
-    if (addend == Addend::none) return {};
-    if (addend == Addend::in_place) return out;
-    const View<const T> from = context.in(2);
-    return {from.data, out.shape, addend == Addend::row ? 0 : from.stride};
+  Product<T> prepare(const Forward<T>& context) const {
+    Product<T> p{.ta = ta, .tb = tb, .a = context.in(0), .b = context.in(1), .c = context.out()};
+    if (addend == Addend::in_place) p.addend = p.c;
+    if (addend == Addend::row || addend == Addend::full) {
+      const View<const T> from = context.in(2);
+      p.addend = {from.data, p.c.shape, addend == Addend::row ? 0 : from.stride};
+    }
+    choose(p, context.tape(), context.id(1), context.tape().operand(context.id(1)).uses, false);
+    return p;
   }
 
   template <class T>
@@ -206,10 +245,17 @@ struct MatMul {
     const View<const T> a = context.in(0), b = context.in(1), d_out = context.d_out();
     if (context.wants(0)) {
       const Into<T> d_a = context.d_in(0);
-      if (ta == Transpose::no)
-        multiply_add<T>(context.tape(), context.id(1), !tb, d_out, b,
-                        {d_a.fresh ? nullptr : d_a.view.data, d_a.view.shape, d_a.view.stride}, d_a.view);
-      else
+      if (ta == Transpose::no) {
+        Product<T> p{.ta = ta, .tb = !tb, .a = d_out, .b = b, .c = d_a.view};
+        if (!d_a.fresh) p.addend = d_a.view;
+        choose(p, context.tape(), context.id(1), context.tape().operand(context.id(1)).pending, true);
+        std::optional<autograd::Scratch<T>> packed_once;
+        if (p.by == Product<T>::By::packed && !p.packed.data) {
+          packed_once.emplace(context.tape().pool(), packed_size<T>(p.packed.rows, p.packed.cols));
+          if (!context.dry()) p.packed = pack(!tb, b, packed_once->data());
+        }
+        if (!context.dry()) p();
+      } else if (!context.dry())
         gemm(tb, Transpose::yes, b, d_out, d_a.fresh ? T(0) : T(1), d_a.view);
     }
     if (context.wants(1)) {
@@ -218,14 +264,32 @@ struct MatMul {
       } else {
         const Into<T> d_b = context.d_in(1);
         const T beta = d_b.fresh ? T(0) : T(1);
-        if (tb == Transpose::no)
-          gemm(Transpose::no, Transpose::no, a, d_out, beta, d_b.view);
-        else
-          gemm(Transpose::yes, Transpose::yes, d_out, a, beta, d_b.view);
+        const bool swapped = tb == Transpose::yes;
+        if (!context.dry()) gemm(tb, tb, swapped ? d_out : a, swapped ? a : d_out, beta, d_b.view);
       }
     }
-    if (addend == Addend::row && context.wants(2)) sum_rows(d_out, context.add_to(2).data);
-    if (addend == Addend::full && context.wants(2)) put_rows(d_out, context.d_in(2));
+    if (addend == Addend::none || addend == Addend::in_place || !context.wants(2)) return;
+    const Into<T> d_addend = addend == Addend::row ? Into<T>{context.add_to(2), false} : context.d_in(2);
+    if (context.dry()) return;
+    if (addend == Addend::row)
+      sum_rows(d_out, d_addend.view.data);
+    else
+      put_rows(d_out, d_addend);
+  }
+
+  /// 2 M N K for each product, and the sum for the addend's gradient. Those that are put off are the work of
+  /// another phase.
+  autograd::Work work(const autograd::Application& at, autograd::Phase phase, autograd::Work usual) const {
+    auto size = [](const Shape& s) { return static_cast<double>(s.size()); };
+    const double a = size(at.in(0)), b = size(at.in(1)), out = size(at.out());
+    const double product =
+        2 * out * static_cast<double>(ta == Transpose::yes ? at.in(0).rows() : at.in(0).cols());
+    if (phase == autograd::Phase::forward) return {product, usual.bytes};
+    const bool left = at.wants(0), right = at.wants(1) && ta == Transpose::yes;
+    const bool added = (addend == Addend::row || addend == Addend::full) && at.wants(2);
+    const double numbers = (left + right) * (a + b) + (added ? size(at.in(2)) : 0);
+    return {(left + right) * product + (added ? out : 0),
+            at.bytes(numbers + (left || right || added ? out : 0))};
   }
 };
 

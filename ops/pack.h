@@ -11,11 +11,13 @@
 //   pow            1     f32, which is computed in f64
 //                  3 + 2 |y log x|     f64
 //   pow, whole y   4     for a constant y with |y| <= 4: multiplications
-// exp, log, log1p, sqrt, sin, cos come from xsimd; tanh, sigmoid and expm1 share one reduction (expm1_core).
+// log, log1p, sqrt, sin, cos come from xsimd; exp, tanh, sigmoid and expm1 share one reduction (expm1_core).
 // sigmoid below -87 (f32) or -708 (f64) stays at exp(-87) or exp(-708), just above the smallest normal
-// number, so that a closed gate makes no denormals. Infinities and NaN give their limits and NaN.
+// number, so that a closed gate makes no denormals; exp is 0 below -86.9 or -708. Infinities and NaN give
+// their limits and NaN.
 #pragma once
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -81,10 +83,6 @@ Pack<T> fma(Pack<T> a, Pack<T> b, Pack<T> c) {
   return xsimd::fma(a.v, b.v, c.v);
 }
 template <class T>
-Pack<T> exp(Pack<T> x) {
-  return xsimd::exp(x.v);
-}
-template <class T>
 Pack<T> log(Pack<T> x) {
   return xsimd::log(x.v);
 }
@@ -127,27 +125,46 @@ template <class T>
 
 namespace detail {
 
-// Coefficients 1/n! of exp(r) - 1 - r over r^2, highest first; |r| <= ln(2)/2 leaves under half an ULP.
+// (exp(r) - 1 - r) / r^2, highest power first: Chebyshev interpolations for |r| <= ln(2)/2, which leave under
+// a quarter of an ULP of exp(r) - 1.
 template <class T>
 struct Expm1;
 template <>
 struct Expm1<float> {
   using Integer = std::int32_t;
-  static constexpr double coefficients[] = {1 / 5040.0, 1 / 720.0, 1 / 120.0, 1 / 24.0, 1 / 6.0, 0.5};
+  static constexpr double coefficients[] = {0.001392617611993558, 0.008363173074513711, 0.041666554662050534,
+                                            0.1666657702559799, 0.5};
   static constexpr double ln2_high = 0.693359375, ln2_low = -2.12194440054690583e-4;
   static constexpr int mantissa_bits = 23, bias = 127;
-  static constexpr double limit = 87, tanh_limit = 10, overflow = 89;
+  static constexpr double limit = 87, tanh_limit = 10, zero = -87.4, overflow = 89;
 };
 template <>
 struct Expm1<double> {
   using Integer = std::int64_t;
-  static constexpr double coefficients[] = {1 / 6227020800.0, 1 / 479001600.0, 1 / 39916800.0, 1 / 3628800.0,
-                                            1 / 362880.0,     1 / 40320.0,     1 / 5040.0,     1 / 720.0,
-                                            1 / 120.0,        1 / 24.0,        1 / 6.0,        0.5};
+  static constexpr double coefficients[] = {
+      2.5100375832561234e-08, 2.7620075879983367e-07, 2.7557268480310024e-06, 2.4801521322368692e-05,
+      0.00019841269863040545, 0.0013888888917196719,  0.008333333333330065,   0.041666666666624164,
+      0.16666666666666669,    0.5000000000000001};
   static constexpr double ln2_high = 0.693145751953125, ln2_low = 1.42860682030941723212e-6;
   static constexpr int mantissa_bits = 52, bias = 1023;
-  static constexpr double limit = 708, tanh_limit = 20, overflow = 710;
+  static constexpr double limit = 708, tanh_limit = 20, zero = -708.6, overflow = 710;
 };
+
+// The polynomial with coefficients [Begin, Begin + Count), highest first; powers[i] is r^(2^(i + 1)). In
+// halves (Estrin), which wait less for each other than one chain of additions.
+template <std::size_t Begin, std::size_t Count, class T>
+[[gnu::always_inline]] inline Pack<T> by_halves(Pack<T> r, const Pack<T>* powers) {
+  constexpr const auto& c = Expm1<T>::coefficients;
+  if constexpr (Count == 1) {
+    return Pack<T>(c[Begin]);
+  } else if constexpr (Count == 2) {
+    return fma(Pack<T>(c[Begin]), r, Pack<T>(c[Begin + 1]));
+  } else {
+    constexpr std::size_t low = std::bit_ceil(Count) / 2;
+    return fma(by_halves<Begin, Count - low>(r, powers), powers[std::bit_width(low) - 2],
+               by_halves<Begin + Count - low, low>(r, powers));
+  }
+}
 
 // A NaN in x comes through: the hardware's min and max return their second operand then.
 template <class T>
@@ -155,24 +172,37 @@ template <class T>
   return xsimd::max(Pack<T>(low).v, xsimd::min(Pack<T>(high).v, x.v));
 }
 
-// exp(x) = 2^halvings * scale * (1 + p), for |x| <= limit. p keeps full relative accuracy near 0.
+// exp(x) = 2^halvings * scale * (1 + p), for |x| <= limit. p keeps full relative accuracy near 0. Where the
+// exponent comes out as halvings + the smallest, scale is 0.
 template <int halvings = 0, class T>
 [[gnu::always_inline]] inline void expm1_core(Pack<T> x, Pack<T>& scale, Pack<T>& p) {
   using C = Expm1<T>;
+  // Added to a number, it leaves the nearest integer in the low bits, with the exponent's bias.
+  constexpr double magic =
+      1.5 * static_cast<double>(std::int64_t{1} << C::mantissa_bits) + C::bias - halvings;
+  const Pack<T> shifted = fma(x, Pack<T>(1.4426950408889634074), Pack<T>(magic)),
+                k = shifted - Pack<T>(magic);
+  const Pack<T> r = fma(k, Pack<T>(-C::ln2_low), fma(k, Pack<T>(-C::ln2_high), x));
+  constexpr std::size_t count = std::size(C::coefficients);
+  Pack<T> powers[std::bit_width(count - 1) - 1];
+  powers[0] = r * r;
+  for (std::size_t i = 1; i < std::size(powers); ++i) powers[i] = powers[i - 1] * powers[i - 1];
+  p = fma(by_halves<0, count>(r, powers), powers[0], r);
   using Integers = xsimd::batch<typename C::Integer>;
-  const auto k = xsimd::nearbyint(x.v * static_cast<T>(1.4426950408889634074));
-  const Pack<T> r = fma(Pack<T>(k), Pack<T>(-C::ln2_low), fma(Pack<T>(k), Pack<T>(-C::ln2_high), x));
-  Pack<T> q(C::coefficients[0]);
-  for (std::size_t i = 1; i < std::size(C::coefficients); ++i) q = fma(q, r, Pack<T>(C::coefficients[i]));
-  p = fma(q * r, r, r);
-  const Integers exponent = (xsimd::to_int(k) + static_cast<typename C::Integer>(C::bias - halvings))
-                            << C::mantissa_bits;
-  scale = Pack<T>(xsimd::bitwise_cast<xsimd::batch<T>>(exponent));
+  scale = xsimd::bitwise_cast<xsimd::batch<T>>(xsimd::bitwise_cast<Integers>(shifted.v) << C::mantissa_bits);
 }
 
 }  // namespace detail
 
-/// Taken by halves, as 2^128 (f64: 2^1024) is no number although some multiples just below it are.
+/// This and expm1 are taken by halves, as 2^128 (f64: 2^1024) is no number although some multiples just below
+/// it are.
+template <class T>
+[[gnu::always_inline]] inline Pack<T> exp(Pack<T> x) {
+  Pack<T> half, p;
+  detail::expm1_core<1>(detail::limited(x, detail::Expm1<T>::zero, detail::Expm1<T>::overflow), half, p);
+  const Pack<T> y = fma(half, p, half);
+  return y + y;
+}
 template <class T>
 [[gnu::always_inline]] inline Pack<T> expm1(Pack<T> x) {
   Pack<T> half, p;

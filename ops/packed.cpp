@@ -21,11 +21,11 @@ constexpr int kRows = 6, kVectors = 2;
 #else
 constexpr int kRows = 4, kVectors = 2;
 #endif
-// Additions that must be under way at once to hide their latency: few rows take several panels at a time.
-constexpr int kChains = 8;
-constexpr int group_of(Index rows) {
-  return static_cast<int>(std::max<Index>(1, kChains / (std::max<Index>(rows, 1) * kVectors)));
-}
+// Eight additions and more must be under way at once to hide their latency. So one row or two take several
+// panels at a time, and a panel of less than kVectors registers may be summed in several chains.
+constexpr int kGroup = 4;
+constexpr Index group_of(Index rows) { return std::max<Index>(1, kGroup / std::max<Index>(1, rows)); }
+constexpr int chains_of(int vectors) { return std::max(1, kVectors / vectors); }
 
 // A block of a (kRowBlock x kDepth) and one panel (kDepth x panel) stay in L2.
 constexpr Index kDepth = 256, kRowBlock = 240;
@@ -68,22 +68,34 @@ void unrolled(F f) {
   (std::make_integer_sequence<int, N>{});
 }
 
-// R rows by V registers of each of G panels.
-template <class T, int R, int V, int G>
-void kernel(const Tile<T>& tile) {
+// R rows by V registers of each of G panels; k = 0, C, 2 C ... are one chain, k = 1, C + 1 ... the next.
+// Flattened: a call would take the accumulators out of their registers.
+template <class T, int R, int V, int G, int C>
+[[gnu::flatten]] void kernel(const Tile<T>& tile) {
   constexpr int W = V * G;
   constexpr Index L = lanes<T>;
-  Pack<T> sum[R * W];
+  Pack<T> sum[C * R * W];
   unrolled<R * W>([&](int i) { sum[i] = Pack<T>::load(tile.from + i / W * tile.from_step + i % W * L); });
+  unrolled<(C - 1) * R * W>([&](int i) { sum[R * W + i] = Pack<T>(0.0); });
   const T *a = tile.a, *w = tile.w.data;
   const Index a_step = tile.a_step, a_next = tile.a_next, w_step = tile.w.step, w_next = tile.w.next;
-  for (Index k = 0; k < tile.depth; ++k, a += a_next, w += w_step) {
+  auto add = [&](int chain) {
     Pack<T> row[W];
     unrolled<W>([&](int v) { row[v] = Pack<T>::load(w + v / V * w_next + v % V * L); });
     unrolled<R>([&](int r) {
       const Pack<T> x = typename Pack<T>::Batch(a[r * a_step]);
-      unrolled<W>([&](int v) { sum[r * W + v] = fma(x, row[v], sum[r * W + v]); });
+      unrolled<W>([&](int v) {
+        Pack<T>& s = sum[(chain * R + r) * W + v];
+        s = fma(x, row[v], s);
+      });
     });
+    a += a_next, w += w_step;
+  };
+  Index k = 0;
+  for (; k + C <= tile.depth; k += C) unrolled<C>(add);
+  if constexpr (C > 1) {
+    for (; k < tile.depth; ++k) add(0);
+    unrolled<(C - 1) * R * W>([&](int i) { sum[i % (R * W)] = sum[i % (R * W)] + sum[i + R * W]; });
   }
   unrolled<R * W>([&](int i) { sum[i].store(tile.c + i / W * tile.c_step + i % W * L); });
 }
@@ -91,23 +103,27 @@ void kernel(const Tile<T>& tile) {
 template <class T>
 using Kernel = void (*)(const Tile<T>&);
 
+/// How the elements of a narrow panel are summed.
+enum class Sum { in_chains, in_order };
+
 // kernels[R - 1][V - 1] for one panel.
-template <class T>
+template <class T, Sum S>
 constexpr auto kernels = []<int... R>(std::integer_sequence<int, R...>) {
   constexpr auto row =
       []<int Rows, int... V>(std::integer_sequence<int, Rows>, std::integer_sequence<int, V...>) {
-    return std::array<Kernel<T>, sizeof...(V)>{kernel<T, Rows, V + 1, 1>...};
+    return std::array<Kernel<T>, sizeof...(V)>{kernel < T, Rows, V + 1, 1,
+                                               S == Sum::in_chains ? chains_of(V + 1) : 1 > ...};
   };
   return std::array{row(std::integer_sequence<int, R + 1>{}, std::make_integer_sequence<int, kVectors>{})...};
 }
 (std::make_integer_sequence<int, kRows>{});
 
-// group_kernels[R - 1] for a group of whole panels.
-template <class T>
-constexpr auto group_kernels = []<int... R>(std::integer_sequence<int, R...>) {
-  return std::array<Kernel<T>, sizeof...(R)>{kernel<T, R + 1, kVectors, group_of(R + 1)>...};
+// group_kernels<R>[G - 1] for a group of whole panels.
+template <class T, int R>
+constexpr auto group_kernels = []<int... G>(std::integer_sequence<int, G...>) {
+  return std::array<Kernel<T>, sizeof...(G)>{kernel<T, R, kVectors, G + 1, 1>...};
 }
-(std::make_integer_sequence<int, kRows>{});
+(std::make_integer_sequence<int, group_of(R)>{});
 
 // The same where the last register of a row is partly beyond the edge of c.
 template <class T>
@@ -140,15 +156,19 @@ Block<T> block_of(const View<T>& v, Transpose transpose = Transpose::no) {
 
 // c = from + a w for a block of a and of w; without `from`, c = a w. `strip(j, columns)` is the place of the
 // panels that begin with column j.
-template <class T, class StripOf>
-void multiply_block(const Block<const T>& a, Index cols, StripOf strip, const Block<const T>& from,
-                    const Block<T>& c) {
-  alignas(64) static constexpr T zeros[kChains * lanes<T>] = {};
-  const Index rows = a.rows, group = group_of(rows);
-  const Index blocks = (rows + kRows - 1) / kRows;
-  for (Index j = 0; j < cols;) {
-    const bool several = group > 1 && j + group * panel<T> <= cols;
-    const Index columns = several ? group * panel<T> : std::min(panel<T>, cols - j);
+template <Sum S, class T, class StripOf>
+void multiply_block(const Block<const T>& a, Index cols, Sweep sweep, StripOf strip,
+                    const Block<const T>& from, const Block<T>& c) {
+  alignas(64) static constexpr T zeros[kGroup * panel<T>] = {};
+  const Index rows = a.rows, blocks = (rows + kRows - 1) / kRows;
+  // Whole panels in groups, then what is left of one.
+  const Index whole = cols / panel<T>, group = group_of(rows), groups = (whole + group - 1) / group;
+  const Index parts = groups + (cols > whole * panel<T>);
+  for (Index i = 0; i < parts; ++i) {
+    const Index p = sweep == Sweep::forth ? i : parts - 1 - i;
+    const Index panels = p < groups ? std::min(group, whole - p * group) : 1;
+    const Index j = p < groups ? p * group * panel<T> : whole * panel<T>;
+    const Index columns = std::min(panels * panel<T>, cols - j);
     const auto vectors = static_cast<std::size_t>((columns + lanes<T> - 1) / lanes<T>);
     const T* begin = from.data ? from.data + j : zeros;
     Tile<T> tile{a.data,     a.step, a.next, strip(j, columns), a.cols, begin, from.data ? from.step : 0,
@@ -157,18 +177,18 @@ void multiply_block(const Block<const T>& a, Index cols, StripOf strip, const Bl
     for (Index b = 0; b < blocks; ++b) {  // rows are dealt evenly: 8 are 4 and 4, not 6 and 2
       const Index step = (rows - done) / (blocks - b);
       const auto r = static_cast<std::size_t>(step - 1);
-      if (several)
-        group_kernels<T>[r](tile);
+      if (panels > 1)
+        (rows == 1 ? group_kernels<T, 1>[static_cast<std::size_t>(panels - 1)]
+                   : group_kernels<T, 2>[1])(tile);
       else if (columns % lanes<T> == 0)
-        kernels<T>[r][vectors - 1](tile);
+        kernels<T, S>[r][vectors - 1](tile);
       else
-        run_at_edge(kernels<T>[r][vectors - 1], tile, step, columns);
+        run_at_edge(kernels<T, S>[r][vectors - 1], tile, step, columns);
       tile.a += step * tile.a_step;
       tile.c += step * tile.c_step;
       tile.from += step * tile.from_step;
       done += step;
     }
-    j += columns;
   }
 }
 
@@ -210,8 +230,9 @@ void transpose_into(T* to, Index step, View<const T> from) {
 }
 
 // `strip(k, depth, j, columns)` is the place in w of rows k.. and columns j...
-template <class T, class StripOf>
-void run(const Block<const T>& a, StripOf strip, const View<const T>& addend, const View<T>& out) {
+template <Sum S, class T, class StripOf>
+void run(const Block<const T>& a, Sweep sweep, StripOf strip, const View<const T>& addend,
+         const View<T>& out) {
   const Block<T> c = block_of(out);
   const Block<const T> begin{addend.data, c.rows, c.cols, addend.stride, 1};
   for (Index m = 0; m < c.rows; m += kRowBlock) {
@@ -221,8 +242,8 @@ void run(const Block<const T>& a, StripOf strip, const View<const T>& addend, co
     Index k = 0;
     do {  // once even for K = 0, which assigns the addend
       const Index deep = std::min(kDepth, a.cols - k);
-      multiply_block(
-          a.part(m, rows, k, deep), c.cols,
+      multiply_block<S>(
+          a.part(m, rows, k, deep), c.cols, sweep,
           [&](Index j, Index columns) { return strip(k, deep, j, columns); }, from, to);
       from = {to.data, to.rows, to.cols, to.step, to.next};
       k += deep;
@@ -258,11 +279,12 @@ Packed<T> pack(Transpose transpose, View<const T> w, T* memory) {
 }
 
 template <class T>
-void multiply(const View<const T>& a, const Packed<T>& w, const View<const T>& addend, const View<T>& c) {
+void multiply(const View<const T>& a, const Packed<T>& w, const View<const T>& addend, const View<T>& c,
+              Sweep sweep) {
   assert(a.cols() == w.rows && c.cols() == w.cols && a.rows() == c.rows());
   const Index padded = round_up(w.cols, lanes<T>);
-  run(
-      block_of(a),
+  run<Sum::in_chains>(
+      block_of(a), sweep,
       [&](Index k, Index depth, Index j, Index columns) -> Strip<T> {
         return {w.data + k * padded + j * depth, std::min(panel<T>, round_up(columns, lanes<T>)),
                 panel<T> * depth};
@@ -271,10 +293,11 @@ void multiply(const View<const T>& a, const Packed<T>& w, const View<const T>& a
 }
 
 template <class T>
-void multiply(const View<const T>& a, const View<const T>& w, const View<const T>& addend, const View<T>& c) {
+void multiply(const View<const T>& a, const View<const T>& w, const View<const T>& addend, const View<T>& c,
+              Sweep sweep) {
   assert(a.cols() == w.rows() && c.cols() == w.cols() && a.rows() == c.rows() && w.cols() % lanes<T> == 0);
-  run(
-      block_of(a),
+  run<Sum::in_chains>(
+      block_of(a), sweep,
       [&](Index k, Index, Index j, Index) -> Strip<T> {
         return {&w(k, j), w.stride, panel<T>};
       },
@@ -287,9 +310,9 @@ void multiply(Transpose ta, const View<const T>& a, Transpose tb, const View<con
   const Block<const T> left = block_of(a, ta), right = block_of(b, tb);
   assert(left.cols == right.rows && c.cols() == right.cols && left.rows == c.rows());
   const bool direct = tb == Transpose::no && right.cols % lanes<T> == 0 && left.rows <= kDirectRows;
-  alignas(64) T panels[kChains * lanes<T> * kDepth];
-  run(
-      left,
+  alignas(64) T panels[kGroup * panel<T> * kDepth];
+  run<Sum::in_order>(
+      left, Sweep::forth,
       [&](Index k, Index depth, Index j, Index columns) -> Strip<T> {
         if (direct) return {&b(k, j), b.stride, panel<T>};
         pack(tb, tb == Transpose::no ? part(b, k, depth, j, columns) : part(b, j, columns, k, depth), panels);
@@ -308,13 +331,13 @@ template Index packed_size<double>(Index, Index);
 template Packed<float> pack(Transpose, View<const float>, float*);
 template Packed<double> pack(Transpose, View<const double>, double*);
 template void multiply(const View<const float>&, const Packed<float>&, const View<const float>&,
-                       const View<float>&);
+                       const View<float>&, Sweep);
 template void multiply(const View<const double>&, const Packed<double>&, const View<const double>&,
-                       const View<double>&);
+                       const View<double>&, Sweep);
 template void multiply(const View<const float>&, const View<const float>&, const View<const float>&,
-                       const View<float>&);
+                       const View<float>&, Sweep);
 template void multiply(const View<const double>&, const View<const double>&, const View<const double>&,
-                       const View<double>&);
+                       const View<double>&, Sweep);
 template void multiply(Transpose, const View<const float>&, Transpose, const View<const float>&,
                        const View<const float>&, const View<float>&);
 template void multiply(Transpose, const View<const double>&, Transpose, const View<const double>&,

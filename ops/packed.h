@@ -8,8 +8,9 @@
 // Views are passed by reference: a copy would be read in wide pieces just after it was written in narrow
 // ones.
 //
-// Every element is the sum over k = 0, 1, ... K - 1 in this order, one fused multiply-add each, that begins
-// with the addend. So the bits of a row depend neither on the other rows, nor on their number, nor on
+// Every element is a sum over k = 0, 1, ... K - 1 in this order, one fused multiply-add each, that begins
+// with the addend; in the last columns of a w whose width is no multiple of the accumulators' the sum may be
+// taken in several chains. So the bits of a row depend neither on the other rows, nor on their number, nor on
 // whether w was packed.
 #pragma once
 #include "autograd/view.h"
@@ -43,19 +44,26 @@ Index packed_size(Index rows, Index cols);
 template <class T>
 Packed<T> pack(Transpose transpose, View<const T> w, T* memory);
 
+/// The order in which columns are computed, which changes no bits. A w beyond the size of a cache that is
+/// used again and again, forth and back, is found in it in part; always from the left, it never is.
+enum class Sweep : std::uint8_t { forth, back };
+
 /// c = addend + a w. The addend is a matrix of the shape of c, or c itself; one row repeated, by a row stride
 /// of 0; or, without data, zero. Views may be strided; c overlaps neither a nor a part of the addend.
 template <class T>
-void multiply(const View<const T>& a, const Packed<T>& w, const View<const T>& addend, const View<T>& c);
+void multiply(const View<const T>& a, const Packed<T>& w, const View<const T>& addend, const View<T>& c,
+              Sweep sweep = Sweep::forth);
 /// The same bits from a matrix as it stands, for few rows and a single use. N is a multiple of
 /// direct_columns<T>().
 template <class T>
-void multiply(const View<const T>& a, const View<const T>& w, const View<const T>& addend, const View<T>& c);
+void multiply(const View<const T>& a, const View<const T>& w, const View<const T>& addend, const View<T>& c,
+              Sweep sweep = Sweep::forth);
 template <class T>
 Index direct_columns();
 
 /// The same for op(a) op(b), transposed where asked, without memory of its own: panels of b are packed on the
-/// way. Strides may be negative: then k goes from the last row to the first.
+/// way. Each element is one chain, so that a long sum may be taken in parts. Strides may be negative: then k
+/// goes from the last row to the first.
 template <class T>
 void multiply(Transpose ta, const View<const T>& a, Transpose tb, const View<const T>& b,
               const View<const T>& addend, const View<T>& c);

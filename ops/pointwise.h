@@ -9,6 +9,9 @@
 //
 // The vocabulary: + - * / with constants on either side, comparisons, select, min, max, clamp, exp, expm1,
 // log, log1p, sqrt, square, abs, tanh, sigmoid, relu, leaky_relu, elu, gelu, softplus, erf, sin, cos, pow.
+// tanh, sigmoid and relu take a name for what they give, sigmoid(x, "forget"), under which it is seen by
+// those who look how often it is saturated.
+//
 // Only the inputs are kept for backward; everything else is computed again in registers.
 //
 // One result has the shape of the full operand; the others may be rows (a bias: one row, as many columns),
@@ -19,7 +22,7 @@
 #include <tuple>
 
 #include "autograd/tape.h"
-#include "ops/vocabulary.h"
+#include "ops/watched.h"
 
 namespace unroll::ops {
 
@@ -52,69 +55,64 @@ const auto& output_of(const R& result) {
 /// Shape of the result; rejects operands that do not broadcast, naming the first that does not fit.
 Shape broadcast(const Inputs& in);
 
-/// One operand of a loop over rows, a pack at a time. A number that is repeated along the row, and the
-/// partial pack at the end of a row, are staged, so that the loop itself loads and stores whole packs only.
 template <class T, class Arch = xsimd::default_arch>
-class Stream {
- public:
+struct alignas(64) Staged {
+  T numbers[static_cast<std::size_t>(PackOf<T, Arch>::lanes)];
+};
+
+/// One operand of a loop over rows, a pack at a time. A number that is repeated along the row, and the
+/// partial pack at the end of a row, are staged in a pack of memory, so that the loop itself loads and stores
+/// whole packs only.
+template <class T, class Arch = xsimd::default_arch>
+struct Stream {
   using Number = std::remove_const_t<T>;
   static constexpr Index lanes = PackOf<Number, Arch>::lanes;
+  using Staged = detail::Staged<Number, Arch>;
 
-  /// `v` broadcast to `rows` rows and `size` elements.
-  Stream(const View<T>& v, Index rows, Index size) : Stream(v.data, v, rows, size) {}
-  /// Numbers that lie like those of `v`.
+  T* data;
+  Index row_step;
+  Index step;  // how far a pointer moves from pack to pack: 0 for a repeated number
+
+  /// Numbers that lie like those of `v`, broadcast to `rows` rows and `size` elements.
   template <class U>
-  Stream(T* data, const View<U>& v, Index rows, Index size)
-      : data_(data),
-        row_step_(v.size() == size || v.rows() == rows ? v.stride : 0),
-        splat_(v.size() != size && v.cols() == 1) {}
-  bool splat() const { return splat_; }
-  /// How far a pointer moves from pack to pack.
-  Index step() const { return splat_ ? 0 : lanes; }
-  T* row(Index r) const { return data_ + r * row_step_; }
+  Stream(T* numbers, const View<U>& v, Index rows, Index size)
+      : data(numbers),
+        row_step(v.size() == size || v.rows() == rows ? v.stride : 0),
+        step(v.size() != size && v.cols() == 1 ? 0 : lanes) {}
+  T* row(Index r) const { return data + r * row_step; }
 
   // To be read:
-  const T* begin(Index r) { return splat_ ? repeated(r) : row(r); }
+  const T* begin(Index r, Staged& staged) const {
+    return step == 0 ? filled(staged.numbers, *row(r)) : row(r);
+  }
   /// The lanes beyond `count` repeat the first, so that they are in the function's domain.
-  [[gnu::noinline]] const T* partial(const T* p, Index count) {
-    if (splat_) return p;
-    std::fill_n(staged_, lanes, *p);
-    std::copy_n(p, count, staged_);
-    return staged_;
+  const T* partial(const T* p, Index count, Staged& staged) const {
+    return step == 0 ? p : copied(staged.numbers, p, count);
   }
 
   // To be added to. A repeated number gathers the sum of its row first.
-  T* begin_sum(Index r) { return splat_ ? cleared() : row(r); }
-  /// Zeros to add to; end_partial() takes `count` of them. Operands that share memory each add what is
-  /// theirs.
-  [[gnu::noinline]] T* begin_partial() {
-    std::fill_n(partial_, lanes, T(0));
-    return partial_;
-  }
-  [[gnu::noinline]] void end_partial(T* p, Index count, bool fresh) const {
-    for (Index i = 0; i < count; ++i) p[i] = fresh ? partial_[i] : p[i] + partial_[i];
-  }
-  void end_sum(Index r) {
-    if (splat_) add_staged(r);
+  T* begin_sum(Index r, Staged& staged) const { return step == 0 ? filled(staged.numbers, T(0)) : row(r); }
+  void end_sum(Index r, const Staged& staged) const {
+    if (step == 0) *row(r) += sum_of(staged.numbers);
   }
 
- private:
   // Out of line, as they would otherwise stand in every op several times.
-  [[gnu::noinline]] const T* repeated(Index r) {
-    std::fill_n(staged_, lanes, *row(r));
-    return staged_;
+  [[gnu::noinline]] static T* filled(Number* pack, Number x) {
+    std::fill_n(pack, lanes, x);
+    return pack;
   }
-  [[gnu::noinline]] T* cleared() {
-    std::fill_n(staged_, lanes, T(0));
-    return staged_;
+  [[gnu::noinline]] static T* copied(Number* pack, const T* p, Index count) {
+    std::fill_n(pack, lanes, *p);
+    std::copy_n(p, count, pack);
+    return pack;
   }
-  [[gnu::noinline]] void add_staged(Index r) { *row(r) += Pack<T>::load(staged_).sum(); }
-
-  T* data_;
-  Index row_step_;
-  bool splat_;
-  alignas(64) Number staged_[static_cast<std::size_t>(lanes)];
-  alignas(64) Number partial_[static_cast<std::size_t>(lanes)];
+  /// Operands that share memory each put what is theirs.
+  [[gnu::noinline]] static void put(const Number* pack, T* p, Index count, bool fresh) {
+    for (Index i = 0; i < count; ++i) p[i] = fresh ? pack[i] : p[i] + pack[i];
+  }
+  [[gnu::noinline]] static Number sum_of(const Number* pack) {
+    return PackOf<Number, Arch>::load(pack).sum();
+  }
 };
 
 }  // namespace detail
@@ -143,44 +141,76 @@ struct Pointwise {
     }
   }
   template <class T>
-  void forward(Forward<T>& context) const {
-    run_forward(context, std::make_index_sequence<N>{}, std::make_index_sequence<outputs>{});
+  auto prepare(const Forward<T>& context) const {
+    return Loop<T>(*this, context);
   }
   template <class T>
   void backward(Backward<T>& context) const {
-    run_backward(context, std::make_index_sequence<N>{}, std::make_index_sequence<outputs>{});
+    run_backward(context, Operands{}, Results{});
+  }
+  void watch(const autograd::Tape& tape, const autograd::Node& node, Index elements,
+             std::vector<autograd::Saturation>& found) const {
+    Watch watch(tape, node, elements, found);
+    while (watch.next()) [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (void)f(watch.operand(I)...);
+      }
+    (std::make_index_sequence<N>{});
   }
 
  private:
-  // Where nothing is repeated and all operands are contiguous, the rows are taken as one long row (`flat`).
-  template <class T, std::size_t... I, std::size_t... O>
-  void run_forward(Forward<T>& context, std::index_sequence<I...>, std::index_sequence<O...>) const {
-    const View<T> out[] = {context.out(O)...};
-    const View<const T> in[] = {context.in(I)...};
-    const Index size = out[0].size();
-    const bool flat = ((in[I].contiguous() && in[I].size() == size) && ...);
-    const Index rows = flat ? 1 : out[0].rows(), cols = flat ? size : out[0].cols();
-    detail::Stream<const T> x[] = {{in[I], rows, size}...};
-    detail::Stream<T> y[] = {{out[O], rows, size}...};
-    constexpr Index lanes = Pack<T>::lanes;
-    for (Index r = 0; r < rows; ++r) {
-      const T* from[] = {x[I].begin(r)...};
-      T* to[] = {y[O].row(r)...};
-      for (Index c = 0; c < cols; c += lanes) {
-        const Index count = std::min(lanes, cols - c);
-        T* whole[] = {to[O]...};
-        if (count < lanes) {
-          ((from[I] = x[I].partial(from[I], count)), ...);
-          ((to[O] = y[O].begin_partial()), ...);
+  using Operands = std::make_index_sequence<N>;
+  using Results = std::make_index_sequence<outputs>;
+
+  // Forward over all rows. Where nothing is repeated and all operands are contiguous, they are one long row.
+  template <class T>
+  class Loop {
+   public:
+    Loop(const Pointwise& op, const Forward<T>& context) : Loop(op.f, context, Operands{}, Results{}) {}
+    void operator()() const { run(Operands{}, Results{}); }
+
+   private:
+    template <std::size_t... I, std::size_t... O>
+    Loop(const F& function, const Forward<T>& context, std::index_sequence<I...>, std::index_sequence<O...>)
+        : Loop(function, {context.in(I)...}, {context.out(O)...}, Operands{}, Results{}) {}
+    template <std::size_t... I, std::size_t... O>
+    Loop(const F& function, const View<const T> (&in)[N], const View<T> (&out)[outputs],
+         std::index_sequence<I...>, std::index_sequence<O...>)
+        : f(function),
+          flat(((in[I].contiguous() && in[I].size() == out[0].size()) && ...)),
+          rows(flat ? 1 : out[0].rows()),
+          cols(flat ? out[0].size() : out[0].cols()),
+          x{{in[I].data, in[I], rows, out[0].size()}...},
+          y{{out[O].data, out[O], rows, out[0].size()}...} {}
+
+    template <std::size_t... I, std::size_t... O>
+    void run(std::index_sequence<I...>, std::index_sequence<O...>) const {
+      detail::Staged<T> staged[N], results[outputs];
+      constexpr Index lanes = Pack<T>::lanes;
+      for (Index r = 0; r < rows; ++r) {
+        const T* from[] = {x[I].begin(r, staged[I])...};
+        T* to[] = {y[O].row(r)...};
+        for (Index c = 0; c < cols; c += lanes) {
+          const Index count = std::min(lanes, cols - c);
+          T* whole[] = {to[O]...};
+          if (count < lanes) {
+            ((from[I] = x[I].partial(from[I], count, staged[I])), ...);
+            ((to[O] = results[O].numbers), ...);
+          }
+          const auto result = f(Pack<T>::load(from[I])...);
+          (Pack<T>(detail::output_of<O>(result)).store(to[O]), ...);
+          if (count < lanes) (y[O].put(results[O].numbers, whole[O], count, true), ...);
+          ((from[I] += x[I].step), ...);
+          ((to[O] += lanes), ...);
         }
-        const auto result = f(Pack<T>::load(from[I])...);
-        (Pack<T>(detail::output_of<O>(result)).store(to[O]), ...);
-        if (count < lanes) (y[O].end_partial(whole[O], count, true), ...);
-        ((from[I] += x[I].step()), ...);
-        ((to[O] += lanes), ...);
       }
     }
-  }
+
+    [[no_unique_address]] F f;
+    bool flat;
+    Index rows, cols;
+    detail::Stream<const T> x[N];
+    detail::Stream<T> y[outputs];
+  };
 
   // Where the gradient of one input goes; nowhere, if nobody wants it.
   template <class T>
@@ -201,43 +231,43 @@ struct Pointwise {
     const bool flat = (d_out[O].contiguous() && ...) && ((in[I].contiguous() && in[I].size() == size) && ...);
     const unsigned wanted = ((context.wants(I) ? 1u << I : 0u) | ...);
     const unsigned repeated = ((in[I].size() != size ? 1u << I : 0u) | ...);
-    T* memory[N] = {};
+    std::byte* memory[N] = {};
     const unsigned fresh = context.d_in(wanted, repeated, memory);
     const Index rows = flat ? 1 : d_out[0].rows(), cols = flat ? size : d_out[0].cols();
-    detail::Stream<const T> x[] = {{in[I], rows, size}...};
-    detail::Stream<const T> dy[] = {{d_out[O], rows, size}...};
-    Target<T> target[] = {
-        {{memory[I], in[I], rows, size}, nullptr, nullptr, (wanted >> I & 1) != 0, (fresh >> I & 1) != 0}...};
+    const detail::Stream<const T> x[] = {{in[I].data, in[I], rows, size}...};
+    const detail::Stream<const T> dy[] = {{d_out[O].data, d_out[O], rows, size}...};
+    Target<T> target[] = {{{reinterpret_cast<T*>(memory[I]), in[I], rows, size},
+                           nullptr,
+                           nullptr,
+                           (wanted >> I & 1) != 0,
+                           (fresh >> I & 1) != 0}...};
+    detail::Staged<T> staged[N], seeds[outputs], sums[N], parts[N];
     constexpr Index lanes = Pack<T>::lanes;
     for (Index r = 0; r < rows; ++r) {
-      const T* from[] = {x[I].begin(r)...};
-      const T* seed[] = {dy[O].begin(r)...};
-      for (Target<T>& t : target)
-        if (t.wanted) t.to = t.sum.begin_sum(r);
+      const T* from[] = {x[I].begin(r, staged[I])...};
+      const T* seed[] = {dy[O].begin(r, seeds[O])...};
+      ((target[I].to = target[I].wanted ? target[I].sum.begin_sum(r, sums[I]) : nullptr), ...);
       for (Index c = 0; c < cols; c += lanes) {
         const Index count = std::min(lanes, cols - c);
         if (count < lanes) {
-          ((from[I] = x[I].partial(from[I], count)), ...);
-          ((seed[O] = dy[O].partial(seed[O], count)), ...);
-          for (Target<T>& t : target)
-            if (t.wanted) {
-              t.whole = t.to;
-              t.to = t.sum.begin_partial();
-            }
+          ((from[I] = x[I].partial(from[I], count, staged[I])), ...);
+          ((seed[O] = dy[O].partial(seed[O], count, seeds[O])), ...);
+          ((target[I].whole = target[I].to, target[I].to = target[I].sum.filled(parts[I].numbers, T(0))),
+           ...);
         }
         const auto result = f(Dual<Pack<T>, 1u << I>{Pack<T>::load(from[I]), {Pack<T>(1.0)}}...);
-        const Pack<T> seeds[] = {Pack<T>::load(seed[O])...};
-        (add_slopes<I>(target[I], result, seeds, std::index_sequence<O...>{}), ...);
+        const Pack<T> slopes[] = {Pack<T>::load(seed[O])...};
+        (add_slopes<I>(target[I], result, slopes, std::index_sequence<O...>{}), ...);
         if (count < lanes)
-          for (Target<T>& t : target)
-            if (t.wanted) t.sum.end_partial(t.whole, count, t.fresh);
-        ((from[I] += x[I].step()), ...);
+          for (std::size_t i = 0; i < N; ++i)
+            if (const Target<T>& t = target[i]; t.wanted)
+              t.sum.put(parts[i].numbers, t.whole, count, t.fresh);
+        ((from[I] += x[I].step), ...);
         ((seed[O] += lanes), ...);
-        for (Target<T>& t : target)
-          if (t.wanted) t.to += t.sum.step();
+        ((target[I].to += target[I].sum.step), ...);
       }
-      for (Target<T>& t : target)
-        if (t.wanted) t.sum.end_sum(r);
+      for (std::size_t i = 0; i < N; ++i)
+        if (target[i].wanted) target[i].sum.end_sum(r, sums[i]);
     }
   }
 

@@ -26,7 +26,7 @@ struct Recompute {
   static constexpr const char* name = "recompute";
   static constexpr int outputs = 1;
   static constexpr unsigned reads_inputs = autograd::kAll, reads_outputs = 0;
-  static constexpr bool has_parameters = true;
+  static constexpr bool has_parameters = true, takes_memory = true;
 
   detail::PartFunction call;
   const void* f;
@@ -42,7 +42,7 @@ struct Recompute {
 
   template <class T>
   void forward(Forward<T>& context) const {
-    Tape& inner = context.tape().inner();
+    Tape& inner = context.inner();
     inner.clear();
     const auto silent = inner.no_gradient();
     std::array<Var, kMost> in, out;
@@ -52,7 +52,7 @@ struct Recompute {
     }
     run(inner, in, static_cast<std::size_t>(context.inputs()), out);
     T* to = context.out().data;
-    for (std::size_t o = 0; o < results; ++o) {
+    for (std::size_t o = 0; o < results && !context.dry(); ++o) {
       copy_rows(out[o].view<T>(), view_of(to, shapes[o]));
       to += shapes[o].size();
     }
@@ -62,18 +62,18 @@ struct Recompute {
   // The inner tape writes right into the outer gradients, so that its sums go on where the outer ones stand.
   template <class T>
   void backward(Backward<T>& context) const {
-    Tape& inner = context.tape().inner();
+    Tape& inner = context.inner();
     inner.clear();
     std::array<Var, kMost> in, out;
     const int count = context.inputs();
     unsigned wanted = 0;
     for (int i = 0; i < count; ++i) wanted |= context.wants(i) ? 1u << i : 0u;
-    std::array<T*, kMost> gradients;
+    std::array<std::byte*, kMost> gradients;
     (void)context.d_in(wanted, wanted, gradients.data());  // none is fresh
     for (int i = 0; i < count; ++i) {
       const auto n = static_cast<std::size_t>(i);
       const View<const T> x = context.in(i);
-      in[n] = wanted >> i & 1 ? inner.borrow(bytes(x.data), x.shape, x.stride, bytes(gradients[n]))
+      in[n] = wanted >> i & 1 ? inner.borrow(bytes(x.data), x.shape, x.stride, gradients[n])
                               : inner.borrow(bytes(x.data), x.shape, x.stride);
     }
     run(inner, in, static_cast<std::size_t>(count), out);
@@ -89,6 +89,9 @@ struct Recompute {
     if (loss.defined()) inner.backward(loss, context.tape().running_gradients());
     inner.clear();
   }
+
+  /// The nodes of the inner tape are told of themselves.
+  autograd::Work work(const autograd::Application&, autograd::Phase, autograd::Work) const { return {}; }
 
  private:
   template <class T>

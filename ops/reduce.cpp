@@ -55,6 +55,7 @@ double long_sum(const T* x, Index n) {
 struct Sum {
   static constexpr int outputs = 1;
   static constexpr unsigned reads_inputs = 0, reads_outputs = 0;
+  static constexpr bool takes_memory = true;
 
   const char* label;
   Geometry geometry;
@@ -66,31 +67,36 @@ struct Sum {
   template <class T>
   void forward(Forward<T>& context) const {
     const View<T> out = context.out();
-    if (geometry.whole_rows) {
-      const View<const T> x = context.in(0);
-      for (Index o = 0; o < geometry.outer; ++o) {
-        double total = 0;
-        if (x.contiguous())
-          total = long_sum(x.row(o * geometry.extent), geometry.extent * geometry.cols);
-        else
-          for (Index k = 0; k < geometry.extent; ++k)
-            total += long_sum(x.row(o * geometry.extent + k), x.cols());
-        out.data[o] = static_cast<T>(total * scale);
-      }
-      return;
-    }
-    std::fill_n(out.data, out.size(), T(0));
-    if (geometry.extent > kBlock) {
+    if (!geometry.whole_rows && geometry.extent > kBlock) {
       const autograd::Scratch<double> totals(context.tape().pool(), out.size());
-      sum_in_blocks(context.in(0), out.size(), out.data, totals.data());
-    } else {
-      geometry.each_run(context.in(0),
-                        [&](Index, const T* x, Index n, Index at) { add_row(x, n, out.data + at); });
+      if (!context.dry()) sum_in_blocks(context.in(0), out, totals.data());
+    } else if (!context.dry()) {
+      geometry.whole_rows ? sum_whole_rows(context.in(0), out) : sum_along_axis(context.in(0), out);
     }
+  }
+  template <class T>
+  void sum_whole_rows(View<const T> x, View<T> out) const {
+    for (Index o = 0; o < geometry.outer; ++o) {
+      double total = 0;
+      if (x.contiguous())
+        total = long_sum(x.row(o * geometry.extent), geometry.extent * geometry.cols);
+      else
+        for (Index k = 0; k < geometry.extent; ++k)
+          total += long_sum(x.row(o * geometry.extent + k), x.cols());
+      out.data[o] = static_cast<T>(total * scale);
+    }
+  }
+  template <class T>
+  void sum_along_axis(View<const T> x, View<T> out) const {
+    std::fill_n(out.data, out.size(), T(0));
+    geometry.each_run(x, [&](Index, const T* row, Index n, Index at) { add_row(row, n, out.data + at); });
     if (scale != 1) scale_row(static_cast<T>(scale), out.size(), out.data);
   }
   template <class T>
-  void sum_in_blocks(View<const T> x, Index size, T* sums, double* totals) const {
+  void sum_in_blocks(View<const T> x, View<T> out, double* totals) const {
+    const Index size = out.size();
+    T* sums = out.data;
+    std::fill_n(sums, size, T(0));
     std::fill_n(totals, size, 0.0);
     geometry.each_run(x, [&](Index k, const T* row, Index n, Index at) {
       add_row(row, n, sums + at);
@@ -99,12 +105,14 @@ struct Sum {
       std::fill_n(sums + at, n, T(0));
     });
     for (Index c = 0; c < size; ++c) sums[c] = static_cast<T>(totals[c] + static_cast<double>(sums[c]));
+    if (scale != 1) scale_row(static_cast<T>(scale), size, sums);
   }
 
   template <class T>
   void backward(Backward<T>& context) const {
     const T* d_out = context.d_out().data;
     const Into<T> d_in = context.d_in(0);
+    if (context.dry()) return;
     const T by = static_cast<T>(scale);
     geometry.each_run(d_in.view, [&](Index, T* d_x, Index n, Index at) {
       if (geometry.whole_rows)
@@ -120,6 +128,7 @@ struct Extremum {
   static constexpr const char* name = kMax ? "max" : "min";
   static constexpr int outputs = 1;
   static constexpr unsigned reads_inputs = 1, reads_outputs = 1;
+  static constexpr bool takes_memory = true;
 
   Geometry geometry;
   Shape result;
@@ -151,6 +160,7 @@ struct Extremum {
 
   template <class T>
   void forward(Forward<T>& context) const {
+    if (context.dry()) return;
     T* out = context.out().data;
     geometry.each_run(context.in(0), [&](Index k, const T* x, Index n, Index at) {
       if (geometry.whole_rows)
@@ -170,11 +180,14 @@ struct Extremum {
   void backward(Backward<T>& context) const {
     const View<const T> x = context.in(0), out = context.out(), d_out = context.d_out();
     if (geometry.whole_rows) {
-      give_to_elements(x, out.data, d_out.data, context.add_to(0));
+      const View<T> d_in = context.add_to(0);
+      if (!context.dry()) give_to_elements(x, out.data, d_out.data, d_in);
     } else {
       const autograd::Scratch<T> left = context.scratch(d_out.size());
+      const Into<T> d_in = context.d_in(0);
+      if (context.dry()) return;
       std::copy_n(d_out.data, d_out.size(), left.data());
-      give_along_axis(x, out.data, left.data(), context.d_in(0));
+      give_along_axis(x, out.data, left.data(), d_in);
     }
   }
 

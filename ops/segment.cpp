@@ -191,6 +191,7 @@ struct SegmentSoftmax {
   static constexpr const char* name = "segment_softmax";
   static constexpr int outputs = 1;
   static constexpr unsigned reads_inputs = 0, reads_outputs = 1;
+  static constexpr bool takes_memory = true;
 
   Segments segments;
 
@@ -210,6 +211,7 @@ struct SegmentSoftmax {
     T* y = context.out().data;
     const Index cols = context.out().cols(), kept = segments.batch * cols;
     const autograd::Scratch<T> highest = context.scratch(kept), total = context.scratch(kept);
+    if (context.dry()) return;
     std::copy_n(x, segments.steps ? kept : 0, highest.data());
     std::fill_n(total.data(), kept, T(0));
     each_step(cols, [&](Index at, Index n) { raise(x + at, n, highest.data()); });
@@ -229,6 +231,7 @@ struct SegmentSoftmax {
     const Index cols = context.out().cols(), kept = segments.batch * cols;
     const Into<T> d_in = context.d_in(0);
     const autograd::Scratch<T> inner = context.scratch(kept);
+    if (context.dry()) return;
     std::fill_n(inner.data(), kept, T(0));
     each_step(cols, [&](Index at, Index n) {
       put_row(inner.data(), n, false, [&](Index c) { return y[at + c] * d_out[at + c]; });

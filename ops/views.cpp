@@ -54,11 +54,4 @@ std::span<const Var> split(Var x, std::initializer_list<Index> sizes, int axis, 
   return split(x, std::span(sizes.begin(), sizes.size()), axis, where);
 }
 
-void detail::reject_split(const Shape& shape, int parts, Where where) {
-  autograd::fail("split",
-                 fmt::format("a value of shape {} came; needed a number of columns divisible by {}",
-                             to_string(shape), parts),
-                 where);
-}
-
 }  // namespace unroll::ops

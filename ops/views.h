@@ -33,21 +33,12 @@ Var slice(Var x, int axis, Index begin, Index end, Where where = Where::here());
 std::span<const Var> split(Var x, std::span<const Index> sizes, int axis, Where where = Where::here());
 std::span<const Var> split(Var x, std::initializer_list<Index> sizes, int axis, Where where = Where::here());
 
-namespace detail {
-[[noreturn]] void reject_split(const Shape& shape, int parts, Where where);
-}
-
 /// N equal blocks of columns, as views:
 ///   auto [i, f, g, o] = split<4>(z);
 template <std::size_t N>
 std::array<Var, N> split(Var x, Where where = Where::here()) {
-  Tape& tape = x.tape(where);
-  const Shape& shape = tape.value(x.index()).shape;
-  const Index each = shape.cols() / static_cast<Index>(N);
-  if (shape.rank() == 0 || each * static_cast<Index>(N) != shape.cols())
-    detail::reject_split(shape, static_cast<int>(N), where);
   std::array<Var, N> parts;
-  for (std::size_t i = 0; i < N; ++i) parts[i] = tape.columns(x, static_cast<Index>(i) * each, each, where);
+  x.tape(where).split(x, parts, where);
   return parts;
 }
 

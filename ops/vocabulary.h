@@ -27,6 +27,20 @@ Pack<T> select(Mask<T> m, double a, Pack<T> b) {
   return select(m, Pack<T>(a), b);
 }
 
+// What a gate or unit with ends gives can be named, for those who watch it: sigmoid(f, "forget").
+template <Scalar S>
+[[gnu::always_inline]] inline auto tanh(const S& x, const char*) {
+  return tanh(x);
+}
+template <Scalar S>
+[[gnu::always_inline]] inline auto sigmoid(const S& x, const char*) {
+  return sigmoid(x);
+}
+template <Scalar S>
+[[gnu::always_inline]] inline auto relu(const S& x, const char*) {
+  return relu(x);
+}
+
 template <Scalar S>
 auto square(const S& x) {
   return x * x;

@@ -1,89 +1,27 @@
 #include "autograd/inspect/flow.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 namespace unroll::inspect {
 
 using autograd::kNone;
-using autograd::Value;
-using autograd::View;
-
-// -- Sums.
 
 namespace {
 
-// As many sums side by side as fill the registers of any processor.
-constexpr Index kLanes = 16;
-
-class Sums {
- public:
-  template <class T>
-  void add(const T* x, Index count) {
-    Index i = 0;
-    for (; i + kLanes <= count; i += kLanes)
-      for (Index l = 0; l < kLanes; ++l) add(static_cast<double>(x[i + l]), l);
-    for (Index l = 0; i < count; ++i, ++l) add(static_cast<double>(x[i]), l);
-    count_ += count;
-  }
-  Summary summary() const {
-    Summary s;
-    if (count_ == 0) return s;
-    double zeros = 0;
-    for (Index l = 0; l < kLanes; ++l) {
-      s.norm += squares_[l];
-      s.mean += absolute_[l];
-      s.largest = std::max(s.largest, largest_[l]);
-      zeros += zeros_[l];
-    }
-    if (std::isnan(s.mean)) s.largest = s.mean;
-    s.norm = std::sqrt(s.norm);
-    s.mean /= static_cast<double>(count_);
-    s.zeros = zeros / static_cast<double>(count_);
-    return s;
-  }
-
- private:
-  void add(double x, Index lane) {
-    const double a = std::abs(x);
-    squares_[lane] += x * x;
-    absolute_[lane] += a;
-    largest_[lane] = a > largest_[lane] ? a : largest_[lane];
-    zeros_[lane] += a == 0 ? 1.0 : 0.0;
-  }
-  double squares_[kLanes] = {}, absolute_[kLanes] = {}, largest_[kLanes] = {}, zeros_[kLanes] = {};
-  Index count_ = 0;
-};
-
-template <class T>
-Summary summary_of(const View<const T>& x) {
-  Sums sums;
-  if (x.contiguous())
-    sums.add(x.data, x.size());
-  else
-    for (Index r = 0; r < x.rows(); ++r) sums.add(x.row(r), x.cols());
-  return sums.summary();
+Index layer_of(const std::string& path) {
+  const std::string list = "layers.";
+  const std::size_t at = path.rfind(list);
+  Index layer = 0;
+  if (at != std::string::npos)
+    std::from_chars(path.data() + at + list.size(), path.data() + path.size(), layer);
+  return layer;
 }
 
 }  // namespace
-
-Summary summary_of(const Tape& tape, std::uint32_t id) {
-  const Value& v = tape.value(id);
-  return autograd::dispatch(tape.dtype(), [&]<class T>() {
-    return summary_of(View<const T>{reinterpret_cast<const T*>(v.data), v.shape, v.stride});
-  });
-}
-
-Summary summary_of_gradient(const Tape& tape, std::uint32_t id) {
-  const Value& v = tape.value(id);
-  const Value& root = tape.value(v.root);
-  if (!root.gradient) return {};
-  return autograd::dispatch(tape.dtype(), [&]<class T>() {
-    const T* gradient = reinterpret_cast<const T*>(root.gradient) + v.offset;
-    return summary_of(View<const T>{gradient, v.shape, v.stride});
-  });
-}
 
 // -- The record.
 
@@ -91,50 +29,83 @@ void Flow::clear() {
   recurrences_.clear();
   index_.clear();
   awaiting_.clear();
+  running_.clear();
+  outer_ = stepping_ = nullptr;
 }
 
 Flow::Awaiting& Flow::awaiting(const Tape& tape) {
   for (Awaiting& a : awaiting_)
     if (a.tape == &tape) return a;
-  return awaiting_.emplace_back(Awaiting{&tape, {}, {}});
+  return awaiting_.emplace_back(Awaiting{&tape, {}, {}, {}});
 }
 
 // Nodes from here on are of an earlier pass.
 void Flow::forget_from(Awaiting& here, std::uint32_t node) {
-  if (here.first.size() <= node) return;
-  here.first.resize(node);
-  if (node == 0) here.all.clear();
+  if (here.first.size() > node) here.first.resize(node);
+  if (node > 0) return;
+  here.all.clear();
+  for (const std::size_t r : here.walks) running_[r].steps.clear();
+  here.walks.clear();
 }
 
 void Flow::begin(Tape& tape, std::uint32_t node, Phase phase) {
+  if (!outer_) outer_ = &tape;
+  const bool recorded = phase == Phase::forward && node + 1 == tape.nodes().size();
+  if (recorded && node == 0 && &tape == outer_) index_.clear();  // a new pass
   if (awaiting_.empty()) return;
   Awaiting& here = awaiting(tape);
-  if (phase == Phase::forward && node + 1 == tape.nodes().size()) return forget_from(here, node);
-  if (phase != Phase::backward || node >= here.first.size()) return;
+  if (recorded) return forget_from(here, node);
+  if (phase != Phase::backward) return;
+  if (!here.walks.empty()) walk_back(tape, here);
+  if (node >= here.first.size()) return;
   for (std::uint32_t i = here.first[node]; i != kNone; i = here.all[i].next) {
     const Awaited& a = here.all[i];
     recurrences_[a.recurrence].fields[a.field].gradient[a.step] = summary_of_gradient(tape, a.value);
   }
 }
 
+void Flow::end(Tape& tape, std::uint32_t node, Phase phase) {
+  if (&tape != stepping_ || phase != Phase::forward || options_.gate_elements == 0) return;
+  const autograd::Node& n = tape.nodes()[node];
+  if (!n.table->watch || std::ranges::count(without_gates_, n.table) > 0) return;
+  found_.clear();
+  n.table->watch(tape, n, options_.gate_elements, found_);
+  if (found_.empty()) without_gates_.push_back(n.table);
+  for (const autograd::Saturation& s : found_)
+    running_[current_].gates.add(recurrences_[current_].gates, step_.time, n.table->name(n.op), s);
+}
+
 void Flow::step(Tape& tape, const Step& step) {
   if (!tape.records_gradients()) return;
   const auto t = static_cast<std::size_t>(tape.time_step());
   const auto [known, is_new] = index_.try_emplace(step.recurrence, recurrences_.size());
-  // An address that comes again for a step that is known is that of a later pass.
-  if (!is_new && recurrences_[known->second].rows.size() > t && recurrences_[known->second].rows[t] > 0)
-    known->second = recurrences_.size();
   current_ = known->second;
-  if (current_ == recurrences_.size())
-    recurrences_.push_back({tape.scope_path(tape.current_scope()),
+  if (is_new) {
+    const std::uint32_t scope = tape.current_scope();
+    const std::string path = tape.scope_path(scope);
+    const autograd::ModuleType* type = scope == kNone ? nullptr : tape.scopes()[scope].type;
+    recurrences_.push_back({path,
+                            type ? type->name : "",
+                            layer_of(path),
                             step.reverse,
                             {},
-                            std::vector<FieldFlow>(step.before.size())});
+                            std::vector<FieldFlow>(step.before.size()),
+                            {},
+                            {}});
+    running_.push_back({{}, JacobianWalk(options_.jacobian), {}});
+  }
+  stepping_ = &tape;
+  step_.time = t;
+  step_.first = step.first;
+  step_.begin = static_cast<std::uint32_t>(tape.nodes().size());
+  step_.before.assign(step.before.begin(), step.before.end());
+  running_[current_].gates.begin_step();
 }
 
 void Flow::state(Tape& tape, std::span<const Var> fields) {
-  if (!tape.records_gradients()) return;
-  const auto t = static_cast<std::size_t>(tape.time_step());
+  if (&tape != stepping_) return;
+  stepping_ = nullptr;
+  const std::size_t t = step_.time;
   Recurrence& r = recurrences_[current_];
   if (r.rows.size() <= t) r.rows.resize(t + 1);
   r.rows[t] = fields[0].rows();
@@ -149,18 +120,59 @@ void Flow::state(Tape& tape, std::span<const Var> fields) {
     here.all.push_back({current_, f, t, id, here.first[node]});
     here.first[node] = static_cast<std::uint32_t>(here.all.size() - 1);
   }
+  if (!options_.jacobians || !tape.value(fields[0].index()).wants_gradient) return;
+  step_.end = static_cast<std::uint32_t>(tape.nodes().size());
+  step_.after.assign(fields.begin(), fields.end());
+  Running& running = running_[current_];
+  if (running.steps.empty()) here.walks.push_back(current_);
+  running.steps.push_back(step_);
+}
+
+// All steps on this tape have been taken, and backward is about to go back.
+void Flow::walk_back(Tape& tape, Awaiting& here) {
+  for (const std::size_t r : here.walks) {
+    Running& running = running_[r];
+    for (std::size_t i = running.steps.size(); i-- > 0;) running.walk.go_back(tape, running.steps[i]);
+    running.steps.clear();
+    recurrences_[r].jacobian = running.walk.result();
+  }
+  here.walks.clear();
 }
 
 // -- JSON.
 
 namespace {
 
+// NaN where a step has no such number.
+nlohmann::json column_of(const std::vector<double>& numbers) {
+  nlohmann::json column = nlohmann::json::array();
+  for (const double x : numbers) column.push_back(std::isnan(x) ? nlohmann::json() : nlohmann::json(x));
+  return column;
+}
+
+nlohmann::json json_of(const Jacobian& j) {
+  auto or_null = [](const std::optional<Index>& steps) {
+    return steps ? nlohmann::json(*steps) : nlohmann::json();
+  };
+  return {
+      {"measure", j.exact ? "largest singular value" : "root mean square of the singular values, estimated"},
+      {"norm", column_of(j.norm)},
+      {"norm_error", column_of(j.norm_error)},
+      {"product", column_of(j.product)},
+      {"product_error", column_of(j.product_error)},
+      {"vanishes_after", or_null(j.vanishes_after)},
+      {"explodes_after", or_null(j.explodes_after)}};
+}
+
 nlohmann::json entry_of(const Recurrence& r, std::size_t field) {
-  nlohmann::json entry = {
-      {"path", r.path}, {"direction", r.reverse ? "reverse" : "forward"}, {"field", field}, {"rows", r.rows}};
+  nlohmann::json entry = {{"path", r.path},   {"type", r.type},
+                          {"layer", r.layer}, {"direction", r.reverse ? "reverse" : "forward"},
+                          {"field", field},   {"rows", r.rows}};
+  for (std::size_t t = 0; t < r.rows.size(); ++t) entry["steps"].push_back(t);
   auto column = [&](const std::string& name, const std::vector<Summary>& all, double Summary::*which) {
-    nlohmann::json& numbers = entry[name] = nlohmann::json::array();
+    std::vector<double> numbers;
     for (const Summary& s : all) numbers.push_back(s.*which);
+    entry[name] = column_of(numbers);
   };
   auto columns = [&](const std::string& prefix, const std::vector<Summary>& all) {
     column(prefix + "norm", all, &Summary::norm);
@@ -170,6 +182,11 @@ nlohmann::json entry_of(const Recurrence& r, std::size_t field) {
   };
   columns("", r.fields[field].gradient);
   columns("state_", r.fields[field].state);
+  entry["jacobian"] = r.jacobian && field == 0 ? json_of(*r.jacobian) : nlohmann::json();
+  entry["gates"] = nlohmann::json::array();
+  for (const Gate& g : r.gates)
+    if (field == 0)
+      entry["gates"].push_back({{"name", g.name}, {"low", column_of(g.low)}, {"high", column_of(g.high)}});
   return entry;
 }
 

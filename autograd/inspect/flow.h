@@ -1,4 +1,5 @@
-// What flows back through time: the gradient of every state of every recurrence of a pass.
+// What flows back through time: the gradient of every state of every recurrence of a pass, the gates that it
+// has to get through, and, when asked, the Jacobians that it is multiplied by.
 //
 //   inspect::Flow flow;
 //   {
@@ -17,27 +18,16 @@
 #include <unordered_map>
 #include <vector>
 
+#include "autograd/inspect/gates.h"
+#include "autograd/inspect/jacobian.h"
+#include "autograd/inspect/summary.h"
 #include "autograd/tape.h"
 
 namespace unroll::inspect {
 
-using autograd::Index;
 using autograd::Observer;
 using autograd::Phase;
 using autograd::Step;
-using autograd::Tape;
-
-/// Sums over some numbers, in f64; 0 of none.
-struct Summary {
-  double norm = 0;     // Euclidean
-  double mean = 0;     // of absolute values
-  double largest = 0;  // absolute value; NaN if one is
-  double zeros = 0;    // share of them that are 0, of 1
-  bool operator==(const Summary&) const = default;
-};
-/// Of a value on a tape, and of its gradient where that is complete.
-Summary summary_of(const Tape& tape, std::uint32_t value);
-Summary summary_of_gradient(const Tape& tape, std::uint32_t value);
 
 /// One field of a recurrence's state, such as h or c of an LSTM, by time step.
 struct FieldFlow {
@@ -47,22 +37,34 @@ struct FieldFlow {
 
 /// One scan.
 struct Recurrence {
-  std::string path;  // of the module, as in Tape::scope_path
+  std::string path;  // of the cell, as in Tape::scope_path
+  std::string type;  // of the cell, such as "Lstm"; "" if it opened no scope
+  Index layer;       // the last "layers.2" in the path; 0 if it has none
   bool reverse;
   std::vector<Index> rows;  // by time step: the sequences that have it
   std::vector<FieldFlow> fields;
+  std::vector<Gate> gates;
+  std::optional<Jacobian> jacobian;
+};
+
+struct FlowOptions {
+  Index gate_elements = 256;  // of each node that are looked at for gates, spread evenly; 0 for no gates
+  bool jacobians = false;     // at the cost of `exact` or 2 * `probes` derivatives of each step
+  JacobianOptions jacobian{};
 };
 
 /// Records the passes that run on a tape while it is attached, with their recomputed segments, where states
 /// are met in backward. Passes without gradients are not recorded. One Flow a tape.
 class Flow : public Observer {
  public:
+  explicit Flow(const FlowOptions& options = {}) : options_(options) {}
   /// In the order in which their first step was seen.
   const std::vector<Recurrence>& recurrences() const { return recurrences_; }
   /// Forgets all.
   void clear();
 
   void begin(Tape& tape, std::uint32_t node, Phase phase) override;
+  void end(Tape& tape, std::uint32_t node, Phase phase) override;
   void step(Tape& tape, const Step& step) override;
   void state(Tape& tape, std::span<const Var> fields) override;
 
@@ -78,17 +80,32 @@ class Flow : public Observer {
     const Tape* tape;
     std::vector<std::uint32_t> first;  // by node
     std::vector<Awaited> all;
+    std::vector<std::size_t> walks;  // recurrences whose steps on this tape have not been gone back
+  };
+  // What is known of a recurrence while it runs.
+  struct Running {
+    GateFinder gates;
+    JacobianWalk walk;
+    std::vector<TakenStep> steps;
   };
   Awaiting& awaiting(const Tape& tape);
+  void walk_back(Tape& tape, Awaiting& here);
   void forget_from(Awaiting& here, std::uint32_t node);
 
+  FlowOptions options_;
   std::vector<Recurrence> recurrences_;
+  std::vector<Running> running_;                        // of each
   std::unordered_map<const void*, std::size_t> index_;  // of Step::recurrence
   std::vector<Awaiting> awaiting_;
-  std::size_t current_ = 0;  // the recurrence that takes a step
+  const Tape* outer_ = nullptr;     // that is not within another one's node
+  const Tape* stepping_ = nullptr;  // that is within a step
+  std::size_t current_ = 0;         // the recurrence that takes it
+  TakenStep step_;
+  std::vector<autograd::Saturation> found_;
+  std::vector<const autograd::OpTable*> without_gates_;
 };
 
-/// An array with an entry for each field of each recurrence.
+/// An array with an entry for each field of each recurrence; gates and Jacobian stand with the first.
 void to_json(nlohmann::json& json, const Flow& flow);
 
 }  // namespace unroll::inspect

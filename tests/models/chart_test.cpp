@@ -3,12 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <filesystem>
 #include <limits>
 #include <regex>
 
 #include "autograd/error.h"
 #include "models/text.h"
+#include "tests/models/temporary_folder.h"
 
 namespace unroll::models {
 
@@ -85,11 +85,11 @@ TEST_CASE("chart: names of lines that end together do not overlap") {
 }
 
 TEST_CASE("chart: a file is the same picture") {
-  const auto path = (std::filesystem::temp_directory_path() / "unroll_chart.svg").string();
+  const TemporaryFolder folder;
+  const std::string path = folder.file("chart.svg");
   const std::vector<Chart> charts = {{.series = {{.name = "s", .x = {1}, .y = {2}}}}};
   write_svg(path, "t", "u", charts);
   CHECK(read_file(path) == svg("t", "u", charts));
-  std::filesystem::remove(path);
 }
 
 }  // namespace unroll::models

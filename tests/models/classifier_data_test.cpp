@@ -91,8 +91,8 @@ TEST_CASE("classifier data: what is wrong is said") {
   options.files.validation = "";
   CHECK(message(options) ==
         "[classify] train has 2 rows, none of them for validation; needed some for each part");
-  options.files.split = {0.5, 0.4};
-  CHECK(message(options).find("2 shares that add up to 0.9 came with --split") != std::string::npos);
+  options.files.split = {0.5, 0.6};
+  CHECK(message(options).find("2 shares that add up to 1.1 came with --split") != std::string::npos);
   options.files = {};
   options.files.training = folder.file("one", "a\tx\na\ty\n");
   CHECK(message(options) == "[classify] training data with 1 labels came; needed at least two");

@@ -3,10 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <filesystem>
 
 #include "models/classification.h"
 #include "nn/safetensors.h"
+#include "tests/models/temporary_folder.h"
 
 namespace unroll::models {
 
@@ -136,7 +136,8 @@ TEST_CASE("batches smaller than the number of threads are no trouble") {
 }
 
 TEST_CASE("a classifier comes back from its file with the same predictions") {
-  const auto path = (std::filesystem::temp_directory_path() / "unroll_classifier_test.safetensors").string();
+  const TemporaryFolder folder;
+  const std::string path = folder.file("model.safetensors");
   ClassifierOptions options = kSmall;
   options.net.layers = 2;
   options.net.cell = CellKind::lstm;
@@ -149,7 +150,6 @@ TEST_CASE("a classifier comes back from its file with the same predictions") {
   CHECK(loaded.options.net.layers == 2);
   CHECK(loaded.options.net.cell == CellKind::lstm);
   CHECK(numbers(loaded) == numbers(saved));
-  std::filesystem::remove(path);
 }
 
 TEST_CASE("a linear classifier over tokens knows what is there, not in which order") {
@@ -241,16 +241,17 @@ TEST_CASE("series of numbers: a net tells rising from falling, whatever their un
   const ClassifierScore score = evaluate(saved, test, workers);
   CHECK(score.accuracy > 0.9);
 
-  const auto path = (std::filesystem::temp_directory_path() / "unroll_series_test.safetensors").string();
+  const TemporaryFolder folder;
+  const std::string path = folder.file("model.safetensors");
   save_classifier(path, saved);
   const ClassifierScore again = evaluate(load_classifier(path), test, workers);
   CHECK(again.loss == score.loss);
   CHECK(again.predicted == score.predicted);
-  std::filesystem::remove(path);
 }
 
 TEST_CASE("a file that is no classifier is refused by name") {
-  const auto path = (std::filesystem::temp_directory_path() / "unroll_no_classifier.safetensors").string();
+  const TemporaryFolder folder;
+  const std::string path = folder.file("model.safetensors");
   auto message = [&](const nn::Metadata& metadata) {
     nn::write_safetensors(path, nn::SafeTensors{{}, metadata});
     try {
@@ -266,16 +267,15 @@ TEST_CASE("a file that is no classifier is refused by name") {
   CHECK(has(message({}), "no 'unroll.model' in its metadata"));
   CHECK(has(message({{"unroll.model", "tagger"}}), "needed a classifier"));
   nn::Metadata metadata{{"unroll.model", "classifier"},
-                        {"unroll.configuration", "{\"many_labels\": "},
+                        {"unroll.configuration", "{\"many-labels\": "},
                         {"unroll.lists", "{\"vocabulary\": [\"?\"]}"}};
   CHECK(has(message(metadata), "not what unroll writes"));
-  metadata["unroll.configuration"] = "{\"many_labels\": {}}";
+  metadata["unroll.configuration"] = "{\"many-labels\": {}}";
   CHECK(has(message(metadata), "not what unroll writes"));
-  metadata["unroll.configuration"] = "{\"many_labels\": false}";
+  metadata["unroll.configuration"] = "{\"many-labels\": false}";
   CHECK(has(message(metadata), "no setting 'cell'"));
-  metadata["unroll.configuration"] = "{\"many_labels\": 99999999}";
-  CHECK(has(message(metadata), "bad setting 'many_labels'"));
-  std::filesystem::remove(path);
+  metadata["unroll.configuration"] = "{\"many-labels\": 99999999}";
+  CHECK(has(message(metadata), "bad setting 'many-labels'"));
 }
 
 }  // namespace unroll::models

@@ -2,42 +2,21 @@
 
 #include <doctest/doctest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <numeric>
 
 #include "autograd/error.h"
+#include "tests/models/complaint.h"
+#include "tests/models/temporary_folder.h"
 
 namespace unroll::models {
 
 namespace {
-
-struct Folder {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / "unroll_corpus_test";
-  Folder() {
-    std::filesystem::remove_all(path);
-    std::filesystem::create_directories(path);
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string file(const char* name, const std::string& content) const {
-    std::ofstream(path / name, std::ios::binary) << content;
-    return (path / name).string();
-  }
-};
 
 const Tokenisation kWords{Level::word, true};
 BadRows refuse;
 
 std::vector<int> list(std::span<const int> ids) { return {ids.begin(), ids.end()}; }
 
-std::string message_of(auto&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "accepted";
-}
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
@@ -62,7 +41,7 @@ TEST_CASE("token store: beyond its memory it is the same list") {
 }
 
 TEST_CASE("corpus: files, with the vocabulary of the training part") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const Corpus corpus({.training = folder.file("a", "the cat\nthe dog\n"),
                        .validation = folder.file("b", "the bird\n"),
                        .test = folder.file("c", "cat cat")},
@@ -79,37 +58,37 @@ TEST_CASE("corpus: files, with the vocabulary of the training part") {
 }
 
 TEST_CASE("corpus: one file that is split") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string text = folder.file("a", "abcdefghi\n");
-  const Corpus two({.text = text}, {}, {}, refuse);
+  const Corpus two({.all = text, .split = {0.9, 0.1}}, {}, {}, refuse);
   CHECK(two.training().size() == 9);
   CHECK(two.validation().size() == 1);
   CHECK(two.validation()[0] == Vocabulary::kUnknown);  // the new line was not seen in training
-  const Corpus three({.text = text, .split = {0.5, 0.3, 0.2}}, {}, {}, refuse);
+  const Corpus three({.all = text, .split = {0.5, 0.3, 0.2}}, {}, {}, refuse);
   CHECK(three.training().size() == 5);
   CHECK(three.validation().size() == 3);
   CHECK(three.test().size() == 2);
   for (const std::vector<double>& bad :
        std::vector<std::vector<double>>{{1}, {0.5, 0.6}, {0.5, 0}, {1, 2, 3, 4}})
-    CHECK(has(message_of([&] { Corpus({.text = text, .split = bad}, {}, {}, refuse); }),
-              "needed two or three"));
+    CHECK(
+        has(complaint([&] { Corpus({.all = text, .split = bad}, {}, {}, refuse); }), "needed two or three"));
 }
 
 TEST_CASE("corpus: bad input is named by file and line, or skipped and counted") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string bad = folder.file("bad",
                                       "good\nb\xFF"
                                       "d\nfine\n");
-  CHECK(has(message_of([&] { Corpus({.training = bad}, kWords, {}, refuse); }),
+  CHECK(has(complaint([&] { Corpus({.training = bad}, kWords, {}, refuse); }),
             "bad:2: byte 0xFF came at column 2"));
   BadRows skip(BadRows::Policy::skip);
   const Corpus skipped({.training = bad}, kWords, {}, skip);
   CHECK(skip.skipped() == 1);
   CHECK(skipped.training().size() == 4);
-  CHECK(has(message_of([&] { Corpus({.training = folder.file("empty", "")}, kWords, {}, refuse); }),
-            "empty has no token for the training"));
-  CHECK(has(message_of([&] { Corpus({.training = "/nowhere/x"}, kWords, {}, refuse); }), "/nowhere/x"));
-  CHECK(has(message_of([&] { Corpus({.training = folder.path.string()}, kWords, {}, refuse); }),
+  CHECK(has(complaint([&] { Corpus({.training = folder.file("empty", "")}, kWords, {}, refuse); }),
+            "empty has no token for training"));
+  CHECK(has(complaint([&] { Corpus({.training = "/nowhere/x"}, kWords, {}, refuse); }), "/nowhere/x"));
+  CHECK(has(complaint([&] { Corpus({.training = folder.path.string()}, kWords, {}, refuse); }),
             "a folder came"));
 }
 

@@ -97,13 +97,12 @@ TEST_CASE("forecasting: what is wrong is said") {
   const ForecasterOptions x{.inputs = {"x"}, .targets = {"x"}, .window = 2, .horizon = 1};
   CHECK(message("x\n1\n2\n3\n", x) == "none");
   CHECK(message("x\n1\n2\n", x) ==
-        "[forecast] 2 rows came for training; needed at least 3 in a row, a window and its horizon");
+        "[forecast] 2 rows came from a for training; needed at least 3 in a row, a window and its horizon");
   CHECK(message("y\n1\n2\n3\n", x) == "[csv] a: no column 'x' came; needed one of y");
   CHECK(message("x\n1\nNaN\n3\n", x).find("a:3: 'NaN' in the column 'x'") != std::string::npos);
   ForecasterOptions other = x;
   other.targets = {"y"};
-  CHECK(message("x\n1\n2\n3\n", other) ==
-        "[forecast] the target 'y' came, which is no input; needed some of x");
+  CHECK(message("x\n1\n2\n3\n", other) == "[forecast] a: no column 'y' came; needed one of x");
 }
 
 }  // namespace unroll::models

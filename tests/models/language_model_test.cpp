@@ -3,12 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <filesystem>
 #include <set>
 
 #include "autograd/gradient_check.h"
 #include "models/language_task.h"
 #include "nn/gradients.h"
+#include "tests/models/temporary_folder.h"
 
 namespace unroll::models {
 
@@ -135,7 +135,6 @@ TEST_CASE("a tied model: no output weights, the gradient of the embedding is tha
   Tape tape(DType::f64);
   nn::Carry carry;
   const Var rows = saved.model(tape, inputs, layout, carry);
-  CHECK(saved.model.total_loss(rows, targets) / 6 == doctest::Approx(saved.model.loss(rows, targets).item()));
   CHECK(cross_entropy(saved.model.logits(rows), targets).item() ==
         doctest::Approx(saved.model.loss(rows, targets).item()));
 }
@@ -168,7 +167,8 @@ TEST_CASE("the loss may be summed over time: the gradient is the mean's times th
 }
 
 TEST_CASE("a language model comes back from its file") {
-  const auto path = (std::filesystem::temp_directory_path() / "unroll_language_model.safetensors").string();
+  const TemporaryFolder folder;
+  const std::string path = folder.file("model.safetensors");
   for (const bool tied : {false, true}) {
     LanguageModelOptions options = kSmall;
     options.tied = tied;
@@ -180,7 +180,6 @@ TEST_CASE("a language model comes back from its file") {
     Generator a(7), b(7);
     CHECK(continue_text(loaded, "a", {.length = 50}, a) == continue_text(saved, "a", {.length = 50}, b));
   }
-  std::filesystem::remove(path);
 }
 
 }  // namespace unroll::models

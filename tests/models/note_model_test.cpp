@@ -3,10 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 
 #include "autograd/error.h"
+#include "tests/models/complaint.h"
+#include "tests/models/temporary_folder.h"
 
 namespace unroll::models {
 
@@ -24,16 +24,8 @@ std::vector<KeySteps> alternating(int pieces) {
 }
 
 std::string message_of(const std::string& content) {
-  const auto path = (std::filesystem::temp_directory_path() / "unroll_notes.json").string();
-  std::ofstream(path) << content;
-  std::string message = "accepted";
-  try {
-    read_piano_rolls(path);
-  } catch (const Error& e) {
-    message = e.what();
-  }
-  std::filesystem::remove(path);
-  return message;
+  const TemporaryFolder folder;
+  return complaint([&] { read_piano_rolls(folder.file("notes.json", content)); });
 }
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
@@ -68,7 +60,7 @@ TEST_CASE("notes: the loss of a step is that of all its keys") {
 
 TEST_CASE("notes: bad files are named with the place") {
   const std::string rest = "\"valid\": [], \"test\": []}";
-  CHECK(message_of("{\"train\": [[[21, 108], []]], " + rest) == "accepted");
+  CHECK(message_of("{\"train\": [[[21, 108], []]], " + rest) == "none");
   CHECK(has(message_of("{\"train\": ["), "needed JSON"));
   CHECK(has(message_of("[]"), "needed an object"));
   CHECK(has(message_of("{}"), "'train' is missing"));

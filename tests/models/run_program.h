@@ -1,8 +1,11 @@
 // The built program as its users meet it: arguments in, exit code, stdout and stderr out.
 #pragma once
+#include <doctest/doctest.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <initializer_list>
 #include <string>
 
 #include "models/text.h"
@@ -23,6 +26,19 @@ inline ProgramResult run_program(const TemporaryFolder& folder, const std::strin
   const int status = std::system(
       ("'" UNROLL_PROGRAM "' " + arguments + " <'" + in + "' >'" + out + "' 2>'" + err + "'").c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(out), read_file(err)};
+}
+
+/// One line, from the program, that holds all of these; nothing on standard output.
+inline void check_complaint(const ProgramResult& result, int code, std::initializer_list<const char*> parts) {
+  INFO(result.err);
+  CHECK(result.code == code);
+  CHECK(result.out.empty());
+  CHECK(result.err.starts_with("unroll: "));
+  CHECK(std::ranges::count(result.err, '\n') == 1);
+  for (const char* part : parts) {
+    INFO(part);
+    CHECK(result.err.find(part) != std::string::npos);
+  }
 }
 
 }  // namespace unroll::models

@@ -14,17 +14,6 @@ namespace {
 
 using nlohmann::json;
 
-void check_complaint(const ProgramResult& result, int code, std::initializer_list<const char*> parts) {
-  INFO(result.err);
-  CHECK(result.code == code);
-  CHECK(result.err.find("unroll: ") != std::string::npos);
-  CHECK(result.out.empty());
-  for (const char* part : parts) {
-    INFO(part);
-    CHECK(result.err.find(part) != std::string::npos);
-  }
-}
-
 // Names of two invented languages: in one vowels come in pairs, in the other they never do.
 std::string name(bool pairs, Generator& g) {
   std::string text;
@@ -105,10 +94,11 @@ TEST_CASE("unroll classify: characters of a folder of names, beside 3-grams") {
   folder.file("names/README", "about\n");
   const std::string data =
       "classify train --data " + folder.file("names") +
-      " --except README --unique --level char --epochs 12 --embed 8 --dropout 0.1 --pool last";
+      " --except README --unique --level char --epochs 12 --threads 2 --batch 16 --lr 0.02 --seed 3 --json";
   const std::string model = folder.file("model.safetensors");
-  for (const char* kind : {" --model rnn", " --model ngrams --schedule constant"}) {
-    const ProgramResult trained = run_program(folder, data + kind + small() + "--out " + model);
+  for (const char* kind : {" --model rnn --embed 8 --hidden 12 --dropout 0.1 --pool last",
+                           " --model ngrams --schedule constant"}) {
+    const ProgramResult trained = run_program(folder, data + kind + " --out " + model);
     INFO(trained.err);
     REQUIRE(trained.code == 0);
     const json report = json::parse(trained.out);
@@ -197,6 +187,12 @@ TEST_CASE("unroll classify: time series of several dimensions and lengths") {
   const ProgramResult predicted =
       run_program(folder, "classify predict --model " + model + " --data " + folder.file("test.ts"));
   CHECK(std::ranges::count(predicted.out, '\n') == 100);
+  check_complaint(run_program(folder, "classify train --train " + folder.file("train.ts") + " --test " +
+                                          folder.file("x", "a b\n") + " --out " + folder.file("y")),
+                  1, {"x came; needed a file of time series (.ts), as in training"});
+  check_complaint(run_program(folder, "classify train --embed 3 --train " + folder.file("train.ts") +
+                                          " --out " + folder.file("y")),
+                  1, {"--embed came with time series; needed texts"});
   check_complaint(
       run_program(folder, "classify eval --model " + model + " --data " + folder.file("x", "a b\n")), 1,
       {"x came; needed a file of time series (.ts), as in training"});
@@ -267,6 +263,25 @@ TEST_CASE("the new programs: help, wrong use, files of another kind") {
     CHECK(help.code == 0);
     CHECK(help.out.find("Usage: unroll") != std::string::npos);
   }
+  // The same word for the same thing everywhere.
+  for (const char* command : {"lm", "classify", "tag", "forecast"}) {
+    const std::string help = run_program(folder, std::string(command) + " train --help").out;
+    for (const char* option :
+         {"--data",   "--split",     "--train",   "--valid",    "--test",     "--cell",         "--hidden",
+          "--layers", "--embed",     "--dropout", "--pool",     "--batch",    "--bptt",         "--epochs",
+          "--lr",     "--optimizer", "--clip",    "--schedule", "--seed",     "--threads",      "--patience",
+          "--out",    "--resume",    "--json",    "--plot",     "--skip-bad", "--bidirectional"}) {
+      INFO(command, " ", option);
+      CHECK(help.find("  " + std::string(option)) != std::string::npos);
+    }
+  }
+  check_complaint(run_program(folder, "tag train --pool max --train x --out y"), 2,
+                  {"--pool: came, but each word has a tag of its own"});
+  check_complaint(run_program(folder, "forecast train --embed 3 --train x --targets z --out y"), 2,
+                  {"--embed: came, but numbers go in as they are, scaled"});
+  check_complaint(run_program(folder, "classify train --model ngrams --hidden 3 --train " +
+                                          folder.file("rows", "a b\nc d\n") + " --out y"),
+                  1, {"[classify train] --hidden came with --model ngrams; needed --model rnn"});
   check_complaint(run_program(folder, "classify dance"), 2,
                   {"'dance' came; needed one of train, eval, predict"});
   check_complaint(run_program(folder, "classify train --out x"), 1, {"neither --data nor --train came"});

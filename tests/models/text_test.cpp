@@ -2,9 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include <fstream>
-
 #include "autograd/error.h"
+#include "tests/models/temporary_folder.h"
 
 namespace unroll::models {
 
@@ -45,11 +44,9 @@ TEST_CASE("words are lower-cased ASCII, punctuation stands alone, other letters 
 }
 
 TEST_CASE("files: bytes come back as they are, errors name the file") {
-  const auto path = std::filesystem::temp_directory_path() / "unroll_text_test.bin";
+  const TemporaryFolder folder;
   const std::string bytes("a\0\r\n\xFF", 5);
-  std::ofstream(path, std::ios::binary) << bytes;
-  CHECK(read_file(path) == bytes);
-  std::filesystem::remove(path);
+  CHECK(read_file(folder.file("bytes", bytes)) == bytes);
   CHECK_THROWS_WITH(read_file("/nowhere/at-all"),
                     "[read] /nowhere/at-all cannot be opened: No such file or directory");
   CHECK_THROWS_WITH(read_file("/"), "[read] / is a folder; needed a file");

@@ -12,26 +12,16 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "autograd/inspect/history.h"
 #include "models/text.h"
 #include "nn/layers.h"
 #include "nn/state.h"
 #include "ops/losses.h"
+#include "tests/models/temporary_folder.h"
 
 namespace unroll::models {
 
 namespace {
-
-namespace fs = std::filesystem;
-
-struct Folder {
-  fs::path path;
-  explicit Folder(const char* name) : path(fs::temp_directory_path() / name) {
-    fs::remove_all(path);
-    fs::create_directories(path);
-  }
-  ~Folder() { fs::remove_all(path); }
-  std::string file(const char* name) const { return (path / name).string(); }
-};
 
 // Learns a line from noisy points. Uses everything that a checkpoint must bring back: the order of the data,
 // noise, and something carried from batch to batch.
@@ -117,6 +107,56 @@ TEST_CASE("training: a task is learned, the record tells how") {
   CHECK_FALSE(record.epochs[0].accuracy);
 }
 
+TEST_CASE("training: who observes it sees every step before and after the update, and changes nothing") {
+  struct Recorded : TrainingObserver {
+    LineTask& task;
+    inspect::History history;
+    std::vector<std::string> calls;
+    explicit Recorded(LineTask& t) : task(t), history(t.parameters(), 1, 400) {}
+    void before_step(std::int64_t step, Workers& workers) override {
+      calls.push_back("step");
+      CHECK(step == static_cast<std::int64_t>(history.steps().size()));
+      CHECK(workers.size() == 2);
+    }
+    void before_update(const Update& u, Workers& workers) override {
+      calls.push_back("before");
+      CHECK(workers[1].tape.consumed());
+      history.before_update(u.step, {u.loss, u.norm, std::min(u.norm, u.clip)}, u.gradients);
+    }
+    void after_update(Workers&) override {
+      calls.push_back("after");
+      history.after_update();
+    }
+  };
+  LineTask seen, unseen;
+  Recorded recorded(seen);
+  Workers workers(2);
+  const TrainingOptions options{.epochs = 3, .lr = 0.05, .clip = 0.5};
+  const TrainingRecord record = train(seen, options, workers, kSilent, &recorded);
+  train_line(unseen, options, 2);
+  CHECK(seen.line.weight.value().at(0) == unseen.line.weight.value().at(0));
+
+  REQUIRE(recorded.calls.size() == 90);
+  CHECK(recorded.calls[3] == "step");
+  CHECK(recorded.calls[4] == "before");
+  CHECK(recorded.calls[5] == "after");
+  double loss = 0, norm = 0;
+  bool clipped = false;
+  for (std::size_t i = 0; i < 10; ++i) {
+    const inspect::TrainingStep& step = recorded.history.recorded()[i];
+    loss += step.loss / 10;
+    norm += step.norm / 10;
+    clipped = clipped || *step.clipped_norm < step.norm;
+    const auto& [path, gradient, ratio] = recorded.history.parameters()[0];
+    const double bias = recorded.history.parameters()[1].gradient[i];
+    CHECK(std::hypot(gradient[i], bias) == doctest::Approx(step.norm).epsilon(1e-5));
+    CHECK(ratio[i] > 0);
+  }
+  CHECK(clipped);
+  CHECK(loss == doctest::Approx(record.epochs[0].loss));
+  CHECK(norm == doctest::Approx(record.epochs[0].gradient));
+}
+
 TEST_CASE("training: the best epoch's model is kept, and patience ends the run") {
   LineTask task;
   task.given = {0.9, 0.3, 0.5, 0.3, 0.4, 0.1};
@@ -131,7 +171,7 @@ TEST_CASE("training: the best epoch's model is kept, and patience ends the run")
 }
 
 TEST_CASE("training: a loss that is not finite stops the run by epoch and batch, and leaves the checkpoint") {
-  const Folder folder("unroll_training_nan");
+  const TemporaryFolder folder;
   for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity()}) {
     LineTask task;
     task.bad = bad;
@@ -140,6 +180,8 @@ TEST_CASE("training: a loss that is not finite stops the run by epoch and batch,
     const std::string message = message_of([&] { train_line(task, options); });
     INFO(message);
     CHECK(has(message, "epoch 3, batch 4 of 10: a loss of "));
+    CHECK(has(message, bad > 0 ? " made inf out of finite numbers, forward" : " made nan out of "));
+    CHECK(has(message, "training_test.cpp:"));
     CHECK(has(message, folder.file("model")));
     // Without the bad batch the run goes on from there, as if nothing had been.
     LineTask resumed, whole;
@@ -149,7 +191,7 @@ TEST_CASE("training: a loss that is not finite stops the run by epoch and batch,
     CHECK(train_line(resumed, again).epochs.size() == 5);
     train_line(whole, other);
     CHECK(read_file(folder.file("model")) == read_file(folder.file("whole")));
-    fs::remove(folder.file("model"));
+    std::filesystem::remove(folder.file("model"));
   }
   LineTask task;
   task.given = {std::nan("")};
@@ -158,7 +200,7 @@ TEST_CASE("training: a loss that is not finite stops the run by epoch and batch,
 
 // The child is killed, not ended: nothing in it runs after that.
 TEST_CASE("training: killed at any moment and resumed, the file has the same bits") {
-  const Folder folder("unroll_training_kill");
+  const TemporaryFolder folder;
   TrainingOptions options{.epochs = 6,
                           .lr = 0.02,
                           .schedule = "plateau:0:0.5",
@@ -200,12 +242,12 @@ TEST_CASE("training: killed at any moment and resumed, the file has the same bit
     CHECK(train_line(done, options, threads).epochs.size() == 6);
     CHECK(done.line.weight.value().at(0) == whole.line.weight.value().at(0));
     CHECK(read_file(options.out) == bits);
-    fs::remove(options.out);
+    std::filesystem::remove(options.out);
   }
 }
 
 TEST_CASE("training: an unfinished file can be used, and holds the best model so far") {
-  const Folder folder("unroll_training_unfinished");
+  const TemporaryFolder folder;
   LineTask task;
   task.given = {0.5, 0.2, 0.7};
   task.bad = std::nan("");
@@ -219,7 +261,7 @@ TEST_CASE("training: an unfinished file can be used, and holds the best model so
 }
 
 TEST_CASE("training: a checkpoint of another run is refused by what differs") {
-  const Folder folder("unroll_training_other");
+  const TemporaryFolder folder;
   LineTask task;
   const TrainingOptions options{.epochs = 2, .out = folder.file("model")};
   train_line(task, options);

@@ -6,23 +6,19 @@
 #include <map>
 
 #include "autograd/error.h"
+#include "tests/models/temporary_folder.h"
 
 namespace unroll::models {
 
 namespace {
 
 // A folder with a data.noun of these lines.
-struct Folder {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / "unroll_wordnet_test";
-  explicit Folder(const std::string& lines) {
-    std::filesystem::create_directories(path);
-    std::ofstream(path / "data.noun") << lines;
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
+struct WordNet : TemporaryFolder {
+  explicit WordNet(const std::string& lines) { file("data.noun", lines); }
 };
 
 std::string message(const std::string& lines) {
-  const Folder folder(lines);
+  const WordNet folder(lines);
   try {
     read_noun_definitions(folder.path);
   } catch (const Error& e) {
@@ -35,7 +31,7 @@ std::string message(const std::string& lines) {
 }  // namespace
 
 TEST_CASE("wordnet: offset, class, noun and definition of each line") {
-  const Folder folder(
+  const WordNet folder(
       "  1 This software and database\n"
       "00001740 03 n 01 entity 0 001 ~ 00001930 n 0000 | that which exists  \n"
       "00002451 28 n 02 long_time 0 age 0 000 | a time; \"it took; long\"  \n"
@@ -68,7 +64,7 @@ TEST_CASE("wordnet: a malformed line is named with what came") {
         "data.noun:1: 'v' came; needed the synset type n, a noun");
   CHECK(message("00001740 03 n 01 entity 0 000 | ; x\n") == "data.noun:1: '; x' came; needed a definition");
   CHECK(message("\n") == "data.noun:1: '' came; needed a gloss after \" | \"");
-  CHECK_THROWS_AS(read_noun_definitions(Folder("").path), Error);
+  CHECK_THROWS_AS(read_noun_definitions(WordNet("").path), Error);
 }
 
 TEST_CASE("wordnet: a missing folder names the Debian package") {

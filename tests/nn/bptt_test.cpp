@@ -88,3 +88,28 @@ TEST_CASE("the gradient of an unrolled Elman net is that of the hand-derived equ
     for (std::size_t j = 0; j < H; ++j) CHECK(close(tape_b.at(static_cast<Index>(j)), db[j]));
   }
 }
+
+TEST_CASE("truncated: the gradient of a step goes back to where it was stopped, in either direction") {
+  constexpr Index T = 7, stop = 3;
+  Generator generator(1);
+  Elman cell(2, 3, generator);
+  convert(cell, f64);
+  const Tensor xs = random_tensor({T, 2}, generator);
+  const Layout layout = Layout::uniform(1, T);
+  for (const Order order : {Order::forward, Order::reverse}) {
+    Tape tape(f64);
+    tape.truncate(stop);
+    Gradients gradients;
+    const Var x = tape.variable(xs);
+    const auto scanned = scan(cell, {x, &layout}, order);
+    tape.backward(ops::sum(scanned.last), gradients);  // after step 7 of 7: steps 7 alone reach it
+    const Tensor gradient = tape.gradient(x);
+    for (Index t = 0; t < T; ++t) {
+      const Index taken = order == Order::forward ? t : T - 1 - t;
+      CHECK((gradient.at(2 * t) != 0) == (taken >= 6));
+    }
+    tape.clear();
+    CHECK(tape.truncation() == stop);
+    CHECK_THROWS_AS(scan_recomputed(cell, Sequence{tape.constant(xs), &layout}, 2), Error);
+  }
+}

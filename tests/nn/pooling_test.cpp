@@ -23,15 +23,6 @@ nn::Scanned<Var> scanned(Var rows, const Layout& layout) { return {{rows, &layou
 
 }  // namespace
 
-TEST_CASE("pools by name") {
-  CHECK(nn::pool_named("last") == Pool::last);
-  CHECK(nn::pool_named("mean") == Pool::mean);
-  CHECK(nn::pool_named("max") == Pool::max);
-  CHECK(nn::pool_named("attention") == Pool::attention);
-  CHECK_THROWS_WITH_AS(nn::pool_named("median"),
-                       "[pooling] 'median' came; needed last, mean, max or attention", Error);
-}
-
 TEST_CASE("pooling by mean, maximum and attention, sequence by sequence") {
   const Layout layout(kLengths);
   const Tensor xs = random_tensor({layout.rows(), 3}, 1);

@@ -13,10 +13,13 @@
 #include "nn/recurrent.h"
 #include "ops/reduce.h"
 #include "ops/views.h"
-#include "tests/nn/minimal_gated_unit.h"
+#include "tests/nn/every_cell.h"
 #include "tests/nn/random_numbers.h"
 
 using namespace unroll;
+using tests::both_directions;
+using tests::each_cell;
+using tests::one_direction;
 using tests::random_tensor;
 using tests::randomise;
 
@@ -36,49 +39,6 @@ double difference(const Tensor& a, const Tensor& b) {
 constexpr Index kIn = 3, kHidden = 4;
 
 const std::vector<std::vector<int>> kLengths = {{1}, {4}, {3, 3}, {2, 4, 1}, {1, 1, 1}, {5, 2, 2, 3}};
-
-// Calls f(name, make, width of the output) for every cell there is; make(in) gives one.
-template <class F>
-void each_cell(F f) {
-  Generator g(1);
-  f(
-      "elman tanh", [&](Index in) { return Elman(in, kHidden, g); }, kHidden);
-  f(
-      "elman sigmoid", [&](Index in) { return Elman(in, kHidden, g, sigmoid); }, kHidden);
-  f(
-      "elman relu", [&](Index in) { return Elman(in, kHidden, g, relu); }, kHidden);
-  f(
-      "lstm", [&](Index in) { return Lstm(in, kHidden, g); }, kHidden);
-  f(
-      "lstm with peepholes", [&](Index in) { return Lstm(in, kHidden, g, {.peepholes = true}); }, kHidden);
-  f(
-      "lstm with projection", [&](Index in) { return Lstm(in, kHidden, g, {.projection = 2}); }, Index{2});
-  f(
-      "lstm with both", [&](Index in) { return Lstm(in, kHidden, g, {.peepholes = true, .projection = 3}); },
-      Index{3});
-  f(
-      "gru, reset after", [&](Index in) { return Gru(in, kHidden, g, Reset::after); }, kHidden);
-  f(
-      "gru, reset before", [&](Index in) { return Gru(in, kHidden, g, Reset::before); }, kHidden);
-  f(
-      "minimal gated unit", [&](Index in) { return MinimalGatedUnit(in, kHidden, g); }, kHidden);
-}
-
-template <class Make>
-auto one_direction(Make make, Index width, int depth) {
-  Stack<Unidirectional<decltype(make(kIn))>> stack;
-  for (int i = 0; i < depth; ++i) stack.layers.push_back({make(i == 0 ? kIn : width), Order::forward});
-  return stack;
-}
-template <class Make>
-auto both_directions(Make make, Index width, int depth) {
-  Stack<Bidirectional<decltype(make(kIn))>> stack;
-  for (int i = 0; i < depth; ++i) {
-    const Index in = i == 0 ? kIn : 2 * width;
-    stack.layers.push_back({make(in), make(in)});
-  }
-  return stack;
-}
 
 // A number of a layer's outputs and last states.
 template <class Layer>
@@ -148,14 +108,14 @@ Tensor row_of(const Tensor& t, Index r) {
 }  // namespace
 
 TEST_CASE("every cell, direction and depth has the right gradient on ragged batches") {
-  each_cell([](const std::string& name, auto make, Index width) {
+  each_cell(kHidden, [](const std::string& name, auto make, Index width) {
     for (int depth : {1, 2}) {
       CAPTURE(name);
       CAPTURE(depth);
-      check_layer(one_direction(make, width, depth));
-      check_layer(both_directions(make, width, depth));
-      check_single_precision(one_direction(make, width, depth));
-      check_single_precision(both_directions(make, width, depth));
+      check_layer(one_direction(make, kIn, width, depth));
+      check_layer(both_directions(make, kIn, width, depth));
+      check_single_precision(one_direction(make, kIn, width, depth));
+      check_single_precision(both_directions(make, kIn, width, depth));
     }
     CAPTURE(name + " in reverse");
     check_layer(Unidirectional<decltype(make(kIn))>{make(kIn), Order::reverse});
@@ -213,7 +173,7 @@ TEST_CASE("given and learned initial states get their gradient") {
 TEST_CASE("a ragged batch equals its sequences one by one, for every cell in both directions") {
   const Layout layout(std::vector<int>{2, 5, 1, 5, 3});
   const Tensor xs = random_tensor({layout.rows(), kIn}, 13);
-  each_cell([&](const std::string& name, auto make, Index) {
+  each_cell(kHidden, [&](const std::string& name, auto make, Index) {
     CAPTURE(name);
     Bidirectional<decltype(make(kIn))> net{make(kIn), make(kIn)};
     randomise(net);
@@ -239,9 +199,9 @@ TEST_CASE("truncated backpropagation: carried values give the outputs of one lon
   using Pieces = std::vector<std::vector<int>>;  // how many steps of each sequence come in each pass
   for (const Pieces& pieces :
        {Pieces{{4, 4, 4}, {4, 4, 4}, {4, 4, 4}}, Pieces{{2, 1, 3}, {1, 3, 2}, {3, 3, 1}}})
-    each_cell([&](const std::string& name, auto make, Index width) {
+    each_cell(kHidden, [&](const std::string& name, auto make, Index width) {
       CAPTURE(name);
-      auto net = one_direction(make, width, 2);
+      auto net = one_direction(make, kIn, width, 2);
       randomise(net);
       std::vector<int> lengths(pieces[0].size());
       for (const auto& piece : pieces)

@@ -11,6 +11,7 @@
 #include "ops/elementwise.h"
 #include "ops/matmul.h"
 #include "ops/random.h"
+#include "tests/autograd/inspect/footprint.h"
 
 namespace unroll::tests {
 
@@ -225,6 +226,28 @@ class Runner {
     return pass;
   }
 
+  /// The pass with nothing but its memory to be seen.
+  static std::string forecast_error(const Case& c, DType dtype) {
+    std::vector<Parameter> parameters;
+    for (const Leaf& leaf : c.leaves)
+      parameters.emplace_back("leaf", leaf.numbers.shape(), dtype).value() = leaf.numbers.to(dtype);
+    return tests::forecast_error(
+        [&](Tape& tape) {
+          std::vector<Var> leaves;
+          for (std::size_t i = 0; i < c.leaves.size(); ++i)
+            leaves.push_back(c.leaves[i].constant             ? tape.constant(parameters[i].value())
+                             : c.layout == Layout::parameters ? tape.parameter(parameters[i])
+                                                              : tape.variable(parameters[i].value()));
+          Var total;
+          for (Var y : c.build(tape, leaves)) {
+            const Var term = contracted(y);
+            total = total.defined() ? total + term : term;
+          }
+          return tape.value(total.index()).wants_gradient ? total : Var();
+        },
+        dtype);
+  }
+
   autograd::GradientCheck check(const Case& c, std::size_t output) {
     std::vector<Tensor> wanted;
     for (const Leaf& leaf : c.leaves)
@@ -315,6 +338,8 @@ void check_case(const Case& c, Runner& runner, std::vector<std::string>& wrong) 
     complain("gradient when only one input wants it",
              different(alone.gradients[i], pass.gradients[i], 1e-12));
   }
+
+  for (DType dtype : {f32, f64}) complain("foretold memory", Runner::forecast_error(c, dtype));
 
   const Pass again = runner.run(c, {.used_again = true});
   for (std::size_t i = 0; i < pass.gradients.size(); ++i) {

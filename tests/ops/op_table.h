@@ -18,8 +18,8 @@
 //
 // complaints() runs each sample in each Layout that its shapes allow, and there: the value against the
 // formula; the gradient against differences (autograd/gradient_check.h) to 1e-6; f32 against f64, values and
-// gradients; the same bits on a poisoned tape; the same gradient when only one input wants it, and when the
-// op adds to gradients that are there already.
+// gradients; the same bits on a poisoned tape; the same memory as on a dry tape; the same gradient when only
+// one input wants it, and when the op adds to gradients that are there already.
 #pragma once
 #include <functional>
 #include <set>

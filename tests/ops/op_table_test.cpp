@@ -40,7 +40,7 @@ TEST_CASE("every op of the library is in the table, and passes") {
 namespace {
 
 // x^2 in a chosen wrong way.
-enum class Fault { none, slope, assigns, reads_unclaimed };
+enum class Fault { none, slope, assigns, reads_unclaimed, takes_memory };
 struct Square {
   static constexpr const char* name = "test square";
   static constexpr int outputs = 1;
@@ -57,6 +57,7 @@ struct Square {
   template <class T>
   void backward(autograd::Backward<T>& context) const {
     const autograd::Into<T> d = context.d_in(0);
+    if (fault == Fault::takes_memory) (void)context.scratch(1);
     const T slope = fault == Fault::slope ? T(2.0001) : T(2);
     for (Index r = 0; r < d.view.rows(); ++r)
       for (Index c = 0; c < d.view.cols(); ++c) {
@@ -102,6 +103,7 @@ TEST_CASE("the driver of the table sees what is wrong") {
   CHECK(complains_of(square_entry(Fault::slope), "gradient against differences"));
   CHECK(complains_of(square_entry(Fault::assigns), "gradient added to another"));
   CHECK(complains_of(square_entry(Fault::reads_unclaimed), "poisoned tape"));
+  CHECK(complains_of(square_entry(Fault::takes_memory), "foretold memory"));
 
   OpEntry entry = square_entry(Fault::none);
   entry.expected = [](Numbers x) { return std::vector{x[0]}; };

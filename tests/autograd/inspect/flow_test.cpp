@@ -169,8 +169,9 @@ TEST_CASE("nets on one tape are told apart, and what is not reached is zero") {
   tape.backward(ops::sum(sides.last_reverse) + ops::sum(early), gradients);
   const auto& all = flow.recurrences();
   REQUIRE(all.size() == 4);
-  CHECK(all[0].path.find("forward") != std::string::npos);
-  CHECK(all[1].path.find("reverse") != std::string::npos);
+  CHECK(all[0].path == "Bidirectional.forward");
+  CHECK(all[1].path == "Bidirectional.reverse");
+  CHECK(all[2].path == "Gru");
   CHECK(all[1].reverse);
   for (std::size_t t = 0; t < 6; ++t) {
     CHECK(all[0].fields[0].gradient[t] == Summary{});
@@ -178,6 +179,27 @@ TEST_CASE("nets on one tape are told apart, and what is not reached is zero") {
     CHECK(all[1].fields[0].gradient[t].norm > 0);
     CHECK(all[2].fields[0].gradient[t] == Summary{});
     CHECK((all[3].fields[0].gradient[t].norm > 0) == (t < 3));
+  }
+}
+
+TEST_CASE("layers are told by their paths, recomputed or not") {
+  Generator generator(1);
+  for (const Index recompute : {0, 2}) {
+    Stack<Unidirectional<Lstm>> stack;
+    for (const Index in : {3, 4, 4})
+      stack.layers.push_back({Lstm(in, 4, generator), Order::forward, recompute});
+    const Layout layout(std::vector<int>{4, 6});
+    Tape tape;
+    Gradients gradients;
+    Flow flow;
+    const auto attached = tape.attach(flow);
+    tape.backward(ops::sum(stack({tape.full({10, 3}, 0.5), &layout}).outputs.rows), gradients);
+    REQUIRE(flow.recurrences().size() == 3);
+    for (const Recurrence& r : flow.recurrences()) {
+      CHECK(r.type == "Lstm");
+      CHECK(r.path == "Stack.layers." + std::to_string(r.layer) + ".cell");
+    }
+    CHECK(flow.recurrences()[recompute ? 0 : 2].layer == 2);  // recomputed in backward
   }
 }
 

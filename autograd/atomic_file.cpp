@@ -1,4 +1,4 @@
-#include "nn/atomic_file.h"
+#include "autograd/atomic_file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <system_error>
 
-namespace unroll::nn {
+namespace unroll::autograd {
 
 namespace {
 
@@ -80,4 +80,10 @@ void AtomicFile::fail(const char* action, int error) const {
                  where_);
 }
 
-}  // namespace unroll::nn
+void replace_file(const std::string& path, std::string_view text, Where where) {
+  AtomicFile file(path, where);
+  file.write(std::as_bytes(std::span(text)));
+  file.commit();
+}
+
+}  // namespace unroll::autograd

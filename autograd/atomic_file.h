@@ -3,10 +3,11 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "autograd/error.h"
 
-namespace unroll::nn {
+namespace unroll::autograd {
 
 /// Writes to a temporary file in the folder of `path`; commit() puts it in the place of `path`, or of
 /// the file that a symbolic link there points to. Devices and folders are refused. Until then the old file
@@ -32,4 +33,7 @@ class AtomicFile {
   int file_ = -1;
 };
 
-}  // namespace unroll::nn
+/// The whole of a text file at once.
+void replace_file(const std::string& path, std::string_view text, Where where = Where::here());
+
+}  // namespace unroll::autograd

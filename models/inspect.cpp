@@ -1,0 +1,152 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "autograd/atomic_file.h"
+#include "autograd/inspect/page.h"
+#include "models/classification.h"
+#include "models/classifier_data.h"
+#include "models/data_options.h"
+#include "models/forecasting.h"
+#include "models/inspection.h"
+#include "models/language_task.h"
+#include "models/note_model.h"
+#include "models/piano_rolls.h"
+#include "models/programs.h"
+#include "models/progress.h"
+#include "models/tagging.h"
+
+namespace unroll::models {
+
+namespace {
+
+using autograd::fail;
+
+struct Inspect {
+  std::string model, data, report = "report.html";
+  Index batch = 16, bptt = 64, number = 0;
+  std::string column;
+  std::uint64_t seed = 1;
+  BadRows bad;
+  bool json = false;
+};
+
+std::string name_of(const std::string& path) {
+  const std::filesystem::path name = std::filesystem::path(path).filename();
+  return name.empty() ? path : name.string();
+}
+
+template <TrainingTask T>
+nlohmann::json look_into(T&& task, const Inspect& inspect) {
+  return inspect_batch(detail::calls_of(task), inspect.number, inspect.seed,
+                       {.title = fmt::format("{} on {}", name_of(inspect.model), name_of(inspect.data))});
+}
+
+nlohmann::json inspect_classifier(Inspect& inspect) {
+  SavedClassifier classifier = load_classifier(inspect.model);
+  const ClassifierFormat format{.form = {}, .many_labels = classifier.options.many_labels, .except = {}};
+  const LabelledSequences data = read_labelled_sequences(classifier, inspect.data, format, inspect.bad);
+  return look_into(ClassificationTask(classifier, data, {}, {.batch = inspect.batch}), inspect);
+}
+
+nlohmann::json inspect_tagger(Inspect& inspect) {
+  SavedTagger tagger = load_tagger(inspect.model);
+  const TaggedForm form = tagged_form_of(inspect.data);
+  const TaggedData data =
+      read_tagged_data(tagger, inspect.data, {form, tag_column(form, inspect.column)}, inspect.bad);
+  return look_into(TaggingTask(tagger, data, {}, {.batch = inspect.batch}), inspect);
+}
+
+nlohmann::json inspect_forecaster(Inspect& inspect) {
+  SavedForecaster forecaster = load_forecaster(inspect.model);
+  const NumberTable table = read_number_table(inspect.data, forecaster.options.inputs, inspect.bad);
+  return look_into(ForecastTask(forecaster, table, {}, inspect.batch), inspect);
+}
+
+nlohmann::json inspect_language_model(Inspect& inspect) {
+  SavedLanguageModel saved = load_language_model(inspect.model);
+  TokenStore store;
+  read_tokens(inspect.data, saved.options.tokens, saved.vocabulary, inspect.bad, store);
+  return look_into(
+      LanguageTask(saved, store.ids(), {}, {.batch = inspect.batch, .bptt = inspect.bptt, .threads = 1}),
+      inspect);
+}
+
+nlohmann::json inspect_note_model(Inspect& inspect) {
+  SavedNoteModel saved = load_note_model(inspect.model);
+  const PianoRolls rolls = read_piano_rolls(inspect.data);
+  return look_into(NoteTask(saved, rolls.test, {}, inspect.batch), inspect);
+}
+
+constexpr std::pair<const char*, nlohmann::json (*)(Inspect&)> kKinds[] = {
+    {kClassifier, inspect_classifier},
+    {kTagger, inspect_tagger},
+    {kForecaster, inspect_forecaster},
+    {kLanguageModel, inspect_language_model},
+    {kNoteModel, inspect_note_model}};
+
+nlohmann::json report_on(Inspect& inspect) {
+  const SavedModel file(inspect.model);
+  std::vector<const char*> known;
+  for (const auto& [kind, look] : kKinds) {
+    if (file.card().kind == kind) return look(inspect);
+    known.push_back(kind);
+  }
+  file.reject(fmt::format("holds a {}; needed one of: {}", file.card().kind, fmt::join(known, ", ")));
+}
+
+void print(const nlohmann::json& report, const Inspect& inspect) {
+  const nlohmann::json& summary = report["summary"];
+  const auto number = [&](const char* key) { return with_commas(summary[key].get<Index>()); };
+  fmt::print("{}\nloss {:.4f}; {} parameters, {} time steps, {} nodes, {} bytes\n\n",
+             report["title"].get<std::string>(),
+             summary["loss"].is_number() ? summary["loss"].get<double>() : std::nan(""), number("parameters"),
+             number("steps"), number("nodes"), number("bytes"));
+  for (const nlohmann::json& line : report["findings"]) fmt::print("{}\n", line.get<std::string>());
+  fmt::print("\n{} shows the rest\n", inspect.report);
+}
+
+void run(Inspect inspect) {
+  const nlohmann::json report = report_on(inspect);
+  note_skipped(inspect.bad);
+  autograd::replace_file(inspect.report, inspect::page_of(report), Where{});
+  if (inspect.json)
+    fmt::print("{}\n", report.dump());
+  else
+    print(report, inspect);
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& program) {
+  auto [app, inspect] = add_command<Inspect>(
+      program, "inspect",
+      "Look into a model: what becomes of gradients, gates, time and memory in one batch, as an HTML page.");
+  app.add_option("model", inspect.model, "file that `unroll` wrote")->required();
+  app.add_option("--data", inspect.data, "what it reads: texts, series, sentences or a table, as in training")
+      ->required();
+  app.add_option("--report", inspect.report, "HTML file to write")
+      ->check(output_file(0, "<!doctype html>"))
+      ->capture_default_str();
+  app.add_option("--batch", inspect.batch, "sequences that are learned from at once")
+      ->check(in_range(Range<Index>{1, 1 << 20}))
+      ->capture_default_str();
+  app.add_option("--number", inspect.number,
+                 "which batch of the shuffled data, from 1; 0 for the one of the first eight that has the "
+                 "longest sequences")
+      ->check(in_range(Range<Index>{0, 1 << 30}))
+      ->capture_default_str();
+  app.add_option("--bptt", inspect.bptt, "time steps, of a text")
+      ->check(in_range(Range<Index>{1, 1 << 20}))
+      ->capture_default_str();
+  app.add_option("--column", inspect.column, "of the tag, of tagged sentences")
+      ->default_str("upos, or the last column");
+  add_seed(app, inspect.seed);
+  add_skip_bad(app, inspect.bad);
+  add_json(app, inspect.json);
+}
+
+}  // namespace unroll::models

@@ -1,0 +1,113 @@
+#include "models/inspection.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "autograd/atomic_file.h"
+#include "autograd/inspect/page.h"
+#include "models/progress.h"
+
+namespace unroll::models {
+
+namespace {
+
+constexpr Index kTried = 8;  // batches, for one with long sequences
+
+// Learns from a batch, from 1, of an epoch that begins anew; watch(tape) lives meanwhile.
+template <class Watch, class Done>
+void learn_from(const detail::TaskCalls& task, Index number, std::uint64_t seed, Watch watch, Done done) {
+  Generator random(seed);
+  const Index batches = task.begin_epoch(random);
+  if (number > batches)
+    autograd::fail("inspect", fmt::format("batch {} came; the data have {} of this size", number, batches));
+  Generator noise = random.split();
+  Workers one(1);
+  one.run([&](Worker& worker) {
+    const auto watching = watch(worker.tape);
+    done(worker, task.learn(number - 1, {}, worker, noise), watching);
+  });
+}
+
+Index longest_of_first(const detail::TaskCalls& task, std::uint64_t seed) {
+  Generator random(seed);
+  const Index batches = task.begin_epoch(random);
+  Index longest = 1;
+  std::size_t most = 0;
+  for (Index b = 1; b <= std::min(kTried, batches); ++b)
+    learn_from(
+        task, b, seed, [](Tape&) { return 0; },
+        [&](const Worker& worker, const Tally&, int) {
+          if (worker.tape.nodes().size() <= most) return;
+          most = worker.tape.nodes().size();
+          longest = b;
+        });
+  return longest;
+}
+
+}  // namespace
+
+nlohmann::json inspect_batch(const detail::TaskCalls& task, Index number, std::uint64_t seed,
+                             const inspect::About& about) {
+  if (number == 0) number = longest_of_first(task, seed);
+  nlohmann::json report;
+  learn_from(
+      task, number, seed,
+      [](Tape& tape) { return std::make_unique<inspect::Recorder>(tape, inspect::everything); },
+      [&](const Worker& worker, const Tally& tally, const auto& recorder) {
+        inspect::About all = about;
+        all.loss = tally.mean_loss();
+        all.parameters = task.parameters;
+        all.gradients = &worker.gradients;
+        report = recorder->report_of(all);
+      });
+  return report;
+}
+
+Inspection::Inspection(const detail::TaskCalls& task, const TrainingOptions& options)
+    : task_(task),
+      file_(options.inspect),
+      model_(options.out.empty() ? task.card.kind : options.out),
+      every_(options.inspect_every),
+      history_(task.parameters) {}
+
+inspect::About Inspection::about(std::int64_t step, const Gradients* gradients) const {
+  return {.title = fmt::format("{} in batch {} of its training", model_, with_commas(step + 1)),
+          .parameters = task_.parameters,
+          .gradients = gradients,
+          .history = &history_};
+}
+
+void Inspection::before_step(std::int64_t step, Workers& workers) {
+  step_ = step;
+  if (step % every_ == 0) recorder_.emplace(workers[0].tape, inspect::Watching{.jacobians = true});
+}
+
+void Inspection::before_update(const Update& update, Workers&) {
+  if (!history_.due(update.step)) return;
+  inspect::TrainingStep what{.loss = update.loss, .norm = update.norm};
+  if (update.clip > 0) what.clipped_norm = std::min(update.norm, update.clip);
+  history_.before_update(update.step, what, update.gradients);
+}
+
+void Inspection::after_update(Workers& workers) {
+  history_.after_update();
+  if (!recorder_) return;
+  recorder_->report(file_, about(step_, &workers[0].gradients), Where{});
+  recorder_.reset();
+}
+
+void Inspection::failed(const inspect::Origin& origin, const Worker& worker) {
+  inspect::About all = about(step_, &worker.gradients);
+  all.origin = &origin;
+  inspect::report(worker.tape, file_, all, Where{});
+}
+
+void Inspection::finish(std::uint64_t seed) {
+  inspect::About about{.title = model_, .history = &history_};
+  autograd::replace_file(file_, inspect::page_of(inspect_batch(task_, 0, seed, about)), Where{});
+}
+
+}  // namespace unroll::models

@@ -1,0 +1,109 @@
+// Settings of nets, models and runs. Each is declared once, with its name, what it may be and what it means;
+// the command line asks for it, --json prints it, a model file repeats it, and --resume needs it to be the
+// same.
+//
+//   struct NetOptions {
+//     Index hidden = 128;
+//     CellKind cell = CellKind::gru;
+//     template <class F>
+//     void settings(F&& each) {
+//       each("hidden", hidden, Range<Index>{1, 16384}, "units of a layer");
+//       each("cell", cell, kCells, "recurrent cell");
+//     }
+//   };
+#pragma once
+#include <fmt/format.h>
+
+#include <concepts>
+#include <string>
+#include <string_view>
+
+#include "models/model_file.h"
+
+namespace unroll::models {
+
+/// What a number may be.
+template <class N>
+struct Range {
+  N least, most;
+};
+
+/// What a value of an enumeration is called; a list of them is what it may be.
+template <class E>
+struct Word {
+  const char* word;
+  E value;
+};
+template <class List, class E>
+concept WordsFor = requires(const List& list) {
+  { list[0].value } -> std::convertible_to<E>;
+};
+
+/// For a bool.
+struct YesOrNo {};
+inline constexpr YesOrNo kYesOrNo;
+
+/// A text that is read where it is used, which throws Error if it cannot be.
+struct Text {
+  void (*check)(const std::string& text);
+};
+
+/// "elman, gru or lstm"
+template <class List>
+std::string alternatives(const List& list) {
+  std::string text;
+  for (std::size_t i = 0; i < std::size(list); ++i)
+    text += (i == 0 ? "" : i + 1 < std::size(list) ? ", " : " or ") + std::string(list[i].word);
+  return text;
+}
+template <class E, WordsFor<E> List>
+const char* word_for(E value, const List& list) {
+  for (const auto& entry : list)
+    if (entry.value == value) return entry.word;
+  return "";
+}
+/// False if there is no such word.
+template <class E, WordsFor<E> List>
+bool find_word(std::string_view word, const List& list, E& value) {
+  for (const auto& entry : list)
+    if (word == entry.word) {
+      value = entry.value;
+      return true;
+    }
+  return false;
+}
+
+/// What a model file or a report says about these options.
+template <class... Options>
+void describe(Configuration& configuration, const Options&... options) {
+  auto each = [&]<class T, class May>(const char* name, const T& value, const May& may, const char*) {
+    if constexpr (std::same_as<T, bool> || std::same_as<T, double> || std::same_as<T, std::string>)
+      configuration[name] = value;
+    else if constexpr (std::integral<T>)
+      configuration[name] = static_cast<Index>(value);
+    else
+      configuration[name] = std::string(word_for(value, may));
+  };
+  (Options(options).settings(each), ...);
+}
+
+/// Reads these options from a model file; throws Error, naming the file, for what is missing or may not be.
+template <class... Options>
+void read_settings(const SavedModel& file, Options&... options) {
+  auto each = [&]<class T, class May>(const char* name, T& value, const May& may, const char*) {
+    if constexpr (std::same_as<T, bool>)
+      value = file.flag(name);
+    else if constexpr (std::same_as<T, double>)
+      value = file.real(name, may.least, may.most);
+    else if constexpr (std::integral<T>)
+      value = static_cast<T>(file.integer(name, may.least, may.most));
+    else if constexpr (std::same_as<T, std::string>)
+      value = file.text(name);
+    else if (!find_word(file.text(name), may, value))
+      file.reject(
+          fmt::format("has {} as '{}'; needed {}", nn::in_quotes(file.text(name)), name, alternatives(may)));
+  };
+  (options.settings(each), ...);
+}
+
+}  // namespace unroll::models
