@@ -80,7 +80,7 @@ def panel(left, title, lines, names, top):
 def main():
     jobs = json.load(open(sys.argv[1]))["jobs"]
     names = [name for name in names_in(jobs) if name != "pytorch compiled"]
-    panels = [(title, curves(jobs, cell, names)) for cell, title in CELLS]
+    panels = [(title, lines) for cell, title in CELLS if (lines := curves(jobs, cell, names))]
     top = 1.3 * max(ratio for _, lines in panels for points in lines.values() for _, ratio in points)
     width, height = PANEL * len(panels) + LEFT, TOP + HEIGHT + 56
     title = "How many times as long a training step takes elsewhere"
