@@ -262,6 +262,25 @@ def check_page(program, folder):
                 browser.screenshot(folder / f"{width}-{'dark' if dark else 'light'}.png")
 
 
+def check_origin(program, folder):
+    """A run that becomes infinite leaves a page that says where."""
+    data, page = folder / "infinite.tsv", folder / "infinite.html"
+    write_texts(data, 40, 12, seed=1)
+    done = subprocess.run([program, "classify", "train", "--data", data, "--level", "char", "--threads", "1",
+                           "--batch", "4", "--epochs", "500", "--optimizer", "momentum", "--lr", "1000", "--clip", "0",
+                           "--out", folder / "infinite.safetensors", "--inspect", page],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    with Browser(1280) as browser:
+        browser.open(page)
+        browser.check_console()
+        browser.check_width()
+        op = browser.find("#origin h2").text.split()[0]
+        assert f"{op} made" in done.stderr, (op, done.stderr)
+        assert "source line" in browser.find("#origin").text
+        browser.screenshot(folder / "origin.png")
+
+
 def check_long(program, folder):
     data, model = train(program, folder, "long", 1000, "--cell", "lstm", "--hidden", 16, "--embed", 8,
                         "--epochs", 1, "--batch", 8)
@@ -292,6 +311,7 @@ def main():
         folder = arguments.keep or pathlib.Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         check_page(arguments.program, folder)
+        check_origin(arguments.program, folder)
         check_long(arguments.program, folder)
 
 

@@ -72,10 +72,10 @@ void print(const char* when, double right, const nlohmann::json& report) {
   for (const auto& line : report["findings"]) std::printf("  %s\n", line.get<std::string>().c_str());
 }
 
-// Learns far too fast, from a loss by hand: minus the log of the probability of the right answer. Returns
+// Takes the answers for counts, with the Poisson loss by hand, and learns a thousand times too fast. Returns
 // where that is no longer a number.
 std::optional<inspect::Origin> diverge(Model model, Generator random) {
-  Optimiser adam(parameters(model), Adam{.learning_rate = 2});
+  Optimiser adam(parameters(model), Adam{.learning_rate = 30});
   const Layout layout = Layout::uniform(kBatch, kSteps);
   Tape tape;
   Gradients gradients;
@@ -83,9 +83,9 @@ std::optional<inspect::Origin> diverge(Model model, Generator random) {
     const Batch batch(random);
     double value = 0;
     const auto pass = [&] {
-      const Var signs = 2 * tape.constant(Shape{kBatch, 1}, batch.answers) - 1;
-      const Var right = sigmoid(signs * model.logits(tape, batch, layout));
-      const Var loss = -mean(log(right));
+      const Var counts = tape.constant(Shape{kBatch, 1}, batch.answers);
+      const Var rate = model.logits(tape, batch, layout);  // its logarithm
+      const Var loss = mean(exp(rate) - counts * rate);
       value = loss.item();
       tape.backward(loss, gradients);
     };
@@ -115,13 +115,13 @@ int main() {
   const auto mended = look(second, random.split(), "mended.html");
   print("with an update gate that keeps", after, mended);
 
-  const auto origin = diverge(second, random.split());
+  const auto origin = diverge(Model(random), random.split());
   std::printf("too fast\n  %s\n", origin ? origin->describe().c_str() : "finite");
 
   const auto lost = [](const nlohmann::json& report) {
     return report["flow"][0]["jacobian"]["vanishes_after"];
   };
-  const bool told = lost(trouble).is_number() && lost(trouble) < 20 && !lost(mended).is_number();
-  const bool found = origin && origin->op == "log" && origin->where.line > 0;
+  const bool told = lost(trouble).is_number() && lost(trouble) < 30 && !lost(mended).is_number();
+  const bool found = origin && origin->op == "exp" && origin->where.line > 0;
   return before < 60 && after > 95 && told && found ? 0 : 1;
 }

@@ -29,6 +29,13 @@ json inspected(const TemporaryFolder& folder, const std::string& train, const st
   return json::parse(looked.out);
 }
 
+// The data of a page.
+json report_on(const std::string& page) {
+  const std::string text = read_file(page), begin = "id=\"data\">";
+  const std::size_t from = text.find(begin) + begin.size();
+  return json::parse(text.substr(from, text.find("</script>", from) - from));
+}
+
 std::string lines(int count, const std::string& odd, const std::string& even) {
   std::string text;
   for (int i = 0; i < count; ++i) text += i % 2 ? odd : even;
@@ -94,15 +101,20 @@ TEST_CASE("--inspect keeps the history of a run, and says where it became infini
   INFO(trained.err);
   REQUIRE(trained.code == 0);
   CHECK(trained.err.find("run.html shows a batch of the model") != std::string::npos);
-  const std::string text = read_file(page);
-  const std::string begin = "id=\"data\">";
-  const std::size_t from = text.find(begin) + begin.size();
-  const json report = json::parse(text.substr(from, text.find("</script>", from) - from));
+  const json report = report_on(page);
   CHECK(report["history"]["steps"].size() == 16);  // 8 batches an epoch
   CHECK(report["history"]["parameters"][0]["ratio"][0].get<double>() > 0);
   CHECK(report["flow"].size() > 0);
 
   check_complaint(run_program(folder, train + " --inspect-every 0"), 2, {"--inspect-every"});
+
+  const ProgramResult infinite =
+      run_program(folder, train + " --epochs 200 --optimizer momentum --lr 1000 --clip 0");
+  CHECK(infinite.code == 1);
+  CHECK(infinite.err.find("needed a finite one; ") != std::string::npos);
+  const json origin = report_on(page)["origin"];
+  REQUIRE(origin.is_object());
+  CHECK(infinite.err.find(origin["op"].get<std::string>() + " made ") != std::string::npos);
 }
 
 }  // namespace unroll::models

@@ -36,13 +36,12 @@ function origin() {
   const row = (word, value) =>
     value === null || value === undefined || value === "" ? [] : [element("dt", {}, word), element("dd", {}, value)];
   const code = (text) => (text ? element("code", {}, text) : null);
-  const number = isNumber(o.number) ? short(o.number) : String(o.number ?? "NaN");
   const title = o.source
-    ? `${o.source} brought the first ${number}`
-    : `${o.op} made the first ${number}, ${o.phase}, out of finite numbers`;
-  const ranges = (o.operands ?? []).map(({ name, shape, range }) =>
-    element("div", {}, `${name} `, code(shaped(shape)), range.low <= range.high ? ` from ${short(range.low)} to ${short(range.high)}` : "",
-      range.bad > 0 ? `, ${plural(range.bad, "element")} not finite` : ""));
+    ? `${o.source} brought the first ${o.number}`
+    : `${o.op} made the first ${o.number}, ${o.phase}, out of finite numbers`;
+  const ranges = o.operands.map(({ name, shape, low, high, bad }) =>
+    element("div", {}, `${name} `, code(shape), isNumber(low) && isNumber(high) && low <= high ? ` from ${short(low)} to ${short(high)}` : "",
+      bad > 0 ? `, ${plural(bad, "element")} not finite` : ""));
   return element("div", { class: "banner", role: "alert", id: "origin" },
     element("h2", {}, title),
     element("dl", {},
@@ -50,7 +49,7 @@ function origin() {
       row("op", [code(o.op), `, ${o.phase}`]),
       row("module", code(o.module)),
       row("time step", isNumber(o.step) && o.step >= 0 ? grouped(o.step) : null),
-      row("found in", o.place ? `${o.place} ${shaped(o.shape)}, ${plural(o.count ?? 1, "element")}${o.element ? `, the first at ${shaped(o.element)}` : ""}` : null),
+      row("found in", [`${o.place} `, code(o.shape), `, ${plural(o.count, "element")}, the first at `, code(o.element)]),
       row("it read", ranges.length ? ranges : null)));
 }
 
