@@ -12,6 +12,7 @@
 
 #include "models/programs.h"
 #include "models/progress.h"
+#include "ops/instruction_set.h"
 
 namespace unroll::models {
 
@@ -42,7 +43,7 @@ std::string unknown_subcommand(const CLI::App& app, std::span<char* const> words
 
 int run_program(int argc, char** argv) {
   CLI::App app("Recurrent nets on a CPU.", "unroll");
-  app.set_version_flag("--version", "unroll " UNROLL_VERSION);
+  app.set_version_flag("--version", fmt::format("unroll {} ({})", UNROLL_VERSION, ops::instruction_set()));
   app.require_subcommand(1);
   add_demo(app);
   add_lm(app);

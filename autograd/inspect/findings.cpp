@@ -102,7 +102,7 @@ void parameters(const json& list, std::vector<std::string>& found) {
     const std::size_t count = paths.size();
     if (count > 4) paths.resize(4);
     found.push_back(fmt::format("{}: {} of {} parameters, {}{}.", what, count, list.size(),
-                                fmt::join(paths, ", "), count > 4 ? ", ..." : ""));
+                                fmt::join(paths, ", "), count > 4 ? " and others" : ""));
   };
   say("A gradient that is not finite", broken);
   say("A gradient of zeros", without);

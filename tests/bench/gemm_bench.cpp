@@ -1,4 +1,4 @@
-// Products with a packed matrix against OpenBLAS: gemm_bench [f64]
+// Products with a packed matrix against OpenBLAS: gemm_bench [f64] [M N K]
 //
 // For each shape a line of GF/s: OpenBLAS; packed beforehand; packed and used once; the matrix as it stands
 // ("direct"); the same against the transposed matrix, as backward does. All in turn, the best of many rounds.
@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <string_view>
 #include <vector>
@@ -70,6 +71,11 @@ int main(int argc, char** argv) {
   const bool f64 = argc > 1 && std::string_view(argv[1]) == "f64";
   fmt::print("{:>5} {:>5} {:>5}  {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}   GF/s, {}\n", "M", "N", "K", "BLAS",
              "packed", "+pack", "direct", "BLAS'", "+pack'", f64 ? "f64" : "f32");
+  if (argc > 3) {
+    const Index m = std::atoi(argv[argc - 3]), n = std::atoi(argv[argc - 2]), k = std::atoi(argv[argc - 1]);
+    f64 ? measure<double>(m, n, k) : measure<float>(m, n, k);
+    return 0;
+  }
   const Index sizes[][2] = {{128, 32},  {256, 64},   {512, 128}, {1024, 256}, {2048, 512}, {4096, 1024},
                             {800, 200}, {2600, 650}, {32, 128},  {128, 512},  {256, 1024}, {1024, 4096}};
   for (const auto& [n, k] : sizes)

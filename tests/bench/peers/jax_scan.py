@@ -1,23 +1,11 @@
-"""JAX's side of compare.py: an LSTM, GRU or Elman net as lax.scan under jit."""
+"""JAX's side of compare.py: lax.scan under jit, unrolled where that is faster, on all its threads."""
 import os
-import statistics
-import sys
-import time
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 import jax
 import jax.numpy as jnp
 
-
-def seconds(repetition):
-    times = []
-    for _ in range(2):
-        repetition()
-    while len(times) < 5 or sum(times) < 0.5:
-        begin = time.perf_counter()
-        repetition()
-        times.append(time.perf_counter() - begin)
-    return statistics.median(times)
+from contestant import Job, fastest, serve_layers
 
 
 def lstm(w, state, x):
@@ -46,36 +34,36 @@ def elman(w, state, x):
 CELLS = {"lstm": (lstm, 4, 2), "custom": (lstm, 4, 2), "gru": (gru, 3, 1), "elman": (elman, 1, 1)}
 
 
-def run_layer(train, name, inputs, hidden, batch, steps, directions, threads):
-    cell, gates, states = CELLS[name]
-    if directions == 2:
+def layer(kind, name, inputs, hidden, batch, steps, directions, threads):
+    if threads == 1:
         return None
+    cell, gates, states = CELLS[name]
     key = jax.random.PRNGKey(1)
-    weights = (
-        0.1 * jax.random.normal(key, (inputs, gates * hidden)),
-        0.1 * jax.random.normal(key, (hidden, gates * hidden)),
-        jnp.zeros(gates * hidden),
-    )
+    weights = [
+        (0.1 * jax.random.normal(key, (inputs, gates * hidden)),
+         0.1 * jax.random.normal(key, (hidden, gates * hidden)),
+         jnp.zeros(gates * hidden))
+        for _ in range(directions)
+    ]
     xs = jax.random.normal(key, (steps, batch, inputs))
 
-    def outputs(weights, xs):
-        w_ih, w_hh, bias = weights
-        zero = jnp.zeros((batch, hidden))
-        return jax.lax.scan(lambda s, x: cell(w_hh, s, x), (zero,) * states, xs @ w_ih + bias)[1]
+    def variant(unroll):
+        def outputs(weights, xs):
+            zero = jnp.zeros((batch, hidden))
+            return [
+                jax.lax.scan(lambda s, x: cell(w_hh, s, x), (zero,) * states, xs @ w_ih + bias,
+                             reverse=reverse, unroll=unroll)[1]
+                for (w_ih, w_hh, bias), reverse in zip(weights, (False, True))
+            ]
 
-    if not train:
-        run = jax.jit(outputs)
-        return seconds(lambda: run(weights, xs).block_until_ready())
+        def step(weights, xs):
+            slopes = jax.grad(lambda w: sum(y.sum() for y in outputs(w, xs)))(weights)
+            return jax.tree_util.tree_map(lambda w, d: w - 1e-6 * d, weights, slopes)
 
-    @jax.jit
-    def step(weights, xs):
-        slopes = jax.grad(lambda w: outputs(w, xs).sum())(weights)
-        return jax.tree_util.tree_map(lambda w, d: w - 1e-6 * d, weights, slopes)
+        run = jax.jit(step if kind == "train" else outputs)
+        return Job(lambda: jax.block_until_ready(run(weights, xs)))
 
-    return seconds(lambda: jax.block_until_ready(step(weights, xs)))
+    return fastest({f"unrolled {n}": variant(n) for n in (1, 4)})
 
 
-for line in sys.stdin:
-    kind, cell, *numbers = line.split()
-    answer = run_layer(kind == "train", cell, *map(int, numbers)) if kind in ("train", "infer") else None
-    print("-" if answer is None else f"{answer:.9f}", flush=True)
+serve_layers(layer, "train", "infer")

@@ -1,72 +1,56 @@
-// LibTorch's side of compare.py: the jobs of contestant.cpp. Debian's libtorch-dev.
+// LibTorch's side of compare.py: the jobs of ../contestant.cpp that are layers or streams. Debian's
+// libtorch-dev.
 #include <torch/torch.h>
 
-#include <algorithm>
-#include <chrono>
-#include <functional>
-#include <iostream>
-#include <sstream>
-#include <string>
-#include <vector>
+#include "tests/bench/contestant.h"
 
 namespace nn = torch::nn;
+using bench::Job;
 using torch::Tensor;
 
 namespace {
 
-double seconds(const std::function<void()>& repetition) {
-  using Clock = std::chrono::steady_clock;
-  std::vector<double> times;
-  double total = 0;
-  for (int i = 0; i < 2; ++i) repetition();
-  while (times.size() < 5 || total < 0.5) {
-    const auto begin = Clock::now();
-    repetition();
-    times.push_back(std::chrono::duration<double>(Clock::now() - begin).count());
-    total += times.back();
-  }
-  std::sort(times.begin(), times.end());
-  return times[times.size() / 2];
-}
-
-struct Layer {
+struct LayerSizes {
   long in, hidden, batch, steps, directions;
   int threads;
 };
 
-double measure(const std::function<Tensor()>& outputs, std::vector<Tensor> parameters, bool train) {
-  if (!train) {
-    const torch::NoGradGuard off;
-    return seconds([&] { outputs(); });
-  }
-  torch::optim::SGD sgd(std::move(parameters), 1e-6);
-  return seconds([&] {
-    sgd.zero_grad();
+Job layer_job(std::function<Tensor()> outputs, std::vector<Tensor> parameters, bool train) {
+  if (!train)
+    return {[=] {
+      const torch::NoGradGuard off;
+      outputs();
+    }};
+  const auto sgd = std::make_shared<torch::optim::SGD>(std::move(parameters), 1e-6);
+  return {[=] {
+    sgd->zero_grad();
     outputs().sum().backward();
-    sgd.step();
-  });
+    sgd->step();
+  }};
 }
 
 template <class Net, class Options>
-double module_seconds(const Layer& job, bool train, const Options& options) {
+Job module_job(const LayerSizes& sizes, bool train, const Options& options) {
   Net net(options);
-  const Tensor x = torch::randn({job.steps, job.batch, job.in});
-  return measure([&] { return std::get<0>(net->forward(x)); }, net->parameters(), train);
+  const Tensor x = torch::randn({sizes.steps, sizes.batch, sizes.in});
+  return layer_job([=]() mutable { return std::get<0>(net->forward(x)); }, net->parameters(), train);
 }
 
 // An LSTM cell in ordinary tensor operations, as somebody writes one who needs another kind of cell.
-double custom_seconds(const Layer& job, bool train) {
-  const auto leaf = [](long rows, long cols) { return (torch::randn({rows, cols}) * 0.1).set_requires_grad(true); };
-  const Tensor w_ih = leaf(job.in, 4 * job.hidden), w_hh = leaf(job.hidden, 4 * job.hidden),
-               bias = torch::zeros({4 * job.hidden}, torch::requires_grad());
-  const Tensor x = torch::randn({job.steps, job.batch, job.in});
-  return measure(
-      [&] {
-        const Tensor projected = torch::matmul(x, w_ih) + bias;
-        Tensor h = torch::zeros({job.batch, job.hidden}), c = h;
+Job custom_job(const LayerSizes& sizes, bool train) {
+  const auto leaf = [](long rows, long cols) {
+    return (torch::randn({rows, cols}) * 0.1).set_requires_grad(true);
+  };
+  const Tensor w_ih = leaf(sizes.in, 4 * sizes.hidden), w_hh = leaf(sizes.hidden, 4 * sizes.hidden),
+               bias = torch::zeros({4 * sizes.hidden}, torch::requires_grad());
+  const Tensor x = torch::randn({sizes.steps, sizes.batch, sizes.in});
+  return layer_job(
+      [=] {
+        const auto projected = (torch::matmul(x, w_ih) + bias).unbind(0);
+        Tensor h = torch::zeros({sizes.batch, sizes.hidden}), c = h;
         std::vector<Tensor> states;
-        for (long t = 0; t < job.steps; ++t) {
-          const auto gates = torch::addmm(projected[t], h, w_hh).chunk(4, 1);
+        for (const Tensor& step : projected) {
+          const auto gates = torch::addmm(step, h, w_hh).chunk(4, 1);
           c = gates[1].sigmoid() * c + gates[0].sigmoid() * gates[2].tanh();
           h = gates[3].sigmoid() * c.tanh();
           states.push_back(h);
@@ -76,32 +60,65 @@ double custom_seconds(const Layer& job, bool train) {
       {w_ih, w_hh, bias}, train);
 }
 
-double run_layer(bool train, std::istream& words) {
+std::optional<Job> layer(bool train, std::istream& words) {
   std::string cell;
-  Layer job{};
-  words >> cell >> job.in >> job.hidden >> job.batch >> job.steps >> job.directions >> job.threads;
-  torch::set_num_threads(job.threads);
-  const bool both = job.directions == 2;
+  LayerSizes sizes{};
+  words >> cell >> sizes.in >> sizes.hidden >> sizes.batch >> sizes.steps >> sizes.directions >>
+      sizes.threads;
+  const bool both = sizes.directions == 2;
+  const auto threaded = [&](const Job& job) -> Job {
+    return {[run = job.run, threads = sizes.threads] {
+      torch::set_num_threads(threads);
+      run();
+    }};
+  };
   if (cell == "elman")
-    return module_seconds<nn::RNN>(job, train, nn::RNNOptions(job.in, job.hidden).bidirectional(both));
+    return threaded(
+        module_job<nn::RNN>(sizes, train, nn::RNNOptions(sizes.in, sizes.hidden).bidirectional(both)));
   if (cell == "lstm")
-    return module_seconds<nn::LSTM>(job, train, nn::LSTMOptions(job.in, job.hidden).bidirectional(both));
+    return threaded(
+        module_job<nn::LSTM>(sizes, train, nn::LSTMOptions(sizes.in, sizes.hidden).bidirectional(both)));
   if (cell == "gru")
-    return module_seconds<nn::GRU>(job, train, nn::GRUOptions(job.in, job.hidden).bidirectional(both));
-  return both ? -1 : custom_seconds(job, train);
+    return threaded(
+        module_job<nn::GRU>(sizes, train, nn::GRUOptions(sizes.in, sizes.hidden).bidirectional(both)));
+  if (cell == "custom" && !both) return threaded(custom_job(sizes, train));
+  return {};
+}
+
+// A step that waits for the one before.
+std::optional<Job> stream(std::istream& words) {
+  std::string cell;
+  long in, hidden;
+  int threads;
+  words >> cell >> in >> hidden >> threads;
+  if (threads > 1) return {};
+  const Tensor x = torch::full({1, in}, 0.1f), h = torch::zeros({1, hidden}), c = h.clone();
+  const auto job = [x](auto step) {
+    return Job{[=]() mutable {
+      torch::set_num_threads(1);
+      const torch::NoGradGuard off;
+      x.data_ptr<float>()[0] = 0.3f + 0.5f * step().template data_ptr<float>()[0];
+    }};
+  };
+  if (cell == "lstm")
+    return job([=, net = nn::LSTMCell(in, hidden), state = std::make_tuple(h, c)]() mutable {
+      state = net->forward(x, state);
+      return std::get<0>(state);
+    });
+  if (cell == "gru")
+    return job(
+        [=, net = nn::GRUCell(in, hidden), state = h]() mutable { return state = net->forward(x, state); });
+  return {};
 }
 
 }  // namespace
 
 int main() {
-  for (std::string line; std::getline(std::cin, line);) {
-    std::istringstream words(line);
+  bench::serve([](std::istringstream&& words) -> std::optional<Job> {
     std::string kind;
     words >> kind;
-    const double time = kind == "train" || kind == "infer" ? run_layer(kind == "train", words) : -1;
-    if (time < 0)
-      std::cout << "-" << std::endl;
-    else
-      std::cout << time << std::endl;
-  }
+    if (kind == "train" || kind == "infer") return layer(kind == "train", words);
+    if (kind == "stream") return stream(words);
+    return {};
+  });
 }

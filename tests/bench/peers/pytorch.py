@@ -1,23 +1,34 @@
-"""PyTorch's side of compare.py: the jobs of contestant.cpp. Arguments: "eager" or "compiled" (a custom cell)."""
-import statistics
+"""PyTorch's side of compare.py: the jobs of ../contestant.cpp, each in the fastest of the ways it knows.
+
+With the argument "compiled" only what torch.compile can do something for.
+"""
 import sys
-import time
 
 import torch
 from torch import nn
 
+from contestant import Job, fastest, serve
+
+COMPILED = sys.argv[1:] == ["compiled"]
 torch.manual_seed(1)
 
 
-def seconds(repetition):
-    times = []
-    for _ in range(2):
-        repetition()
-    while len(times) < 5 or sum(times) < 0.5:
-        begin = time.perf_counter()
-        repetition()
-        times.append(time.perf_counter() - begin)
-    return statistics.median(times)
+def threaded(threads, run, repetitions=1):
+    def with_threads():
+        torch.set_num_threads(threads)
+        run()
+
+    return Job(with_threads, repetitions)
+
+
+def without_onednn(job):
+    """PyTorch's own layers."""
+
+    def run():
+        with torch.backends.mkldnn.flags(enabled=False):
+            job.run()
+
+    return Job(run, job.repetitions)
 
 
 class CustomLstm(nn.Module):
@@ -33,7 +44,7 @@ class CustomLstm(nn.Module):
         h = x.new_zeros(x.shape[1], self.recurrent.shape[0])
         c = h
         states = []
-        for step in projected:
+        for step in projected.unbind(0):
             i, f, g, o = torch.addmm(step, h, self.recurrent).chunk(4, 1)
             c = f.sigmoid() * c + i.sigmoid() * g.tanh()
             h = o.sigmoid() * c.tanh()
@@ -41,31 +52,47 @@ class CustomLstm(nn.Module):
         return torch.stack(states), None
 
 
-def run_layer(train, cell, inputs, hidden, batch, steps, directions, threads):
+def layer(train, cell, inputs, hidden, batch, steps, directions, threads):
+    custom = cell == "custom"
+    if COMPILED != custom and COMPILED or custom and directions == 2:
+        return None
     torch.set_num_threads(threads)
-    if cell == "custom":
-        if directions == 2:
-            return None
+    if custom:
         net = CustomLstm(inputs, hidden)
         if COMPILED:
             net = torch.compile(net)
-    elif COMPILED:
-        return None
     else:
         kind = {"elman": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[cell]
         net = kind(inputs, hidden, bidirectional=directions == 2)
     x = torch.randn(steps, batch, inputs)
-    if not train:
+
+    def infer():
         with torch.inference_mode():
-            return seconds(lambda: net(x)[0])
+            net(x)
+
     sgd = torch.optim.SGD(net.parameters(), 1e-6)
 
-    def step():
+    def learn():
         sgd.zero_grad()
         net(x)[0].sum().backward()
         sgd.step()
 
-    return seconds(step)
+    job = threaded(threads, learn if train else infer)
+    return job if custom or cell == "elman" else fastest({"oneDNN": job, "own": without_onednn(job)})
+
+
+def stream(cell, inputs, hidden, threads):
+    if COMPILED or threads > 1 or cell not in ("lstm", "gru"):
+        return None
+    net = {"lstm": nn.LSTMCell, "gru": nn.GRUCell}[cell](inputs, hidden)
+    x = torch.full((1, inputs), 0.1)
+    state = [None]
+
+    def step():
+        with torch.inference_mode():
+            state[0] = net(x, state[0])
+
+    return threaded(1, step)
 
 
 class WordModel(nn.Module):
@@ -80,10 +107,12 @@ class WordModel(nn.Module):
         return self.output(rows), state
 
 
-def run_words(layers, hidden, batch, steps, vocabulary, threads):
+def words(layers, hidden, batch, steps, vocabulary, threads):
+    if COMPILED:
+        return None
     torch.set_num_threads(threads)
     model = WordModel(layers, hidden, vocabulary)
-    sgd = torch.optim.SGD(model.parameters(), 1e-3)
+    sgd = torch.optim.SGD(model.parameters(), 1e-3, fused=True)
     state = [None]
 
     def step():
@@ -97,50 +126,129 @@ def run_words(layers, hidden, batch, steps, vocabulary, threads):
         nn.utils.clip_grad_norm_(model.parameters(), 5)
         sgd.step()
 
-    return seconds(step)
+    job = threaded(threads, step)
+    return fastest({"oneDNN": job, "own": without_onednn(job)})
 
 
 class TextClassifier(nn.Module):
-    def __init__(self, embedding, hidden, classes, vocabulary):
+    """Bidirectional GRU of 128, max over time, dropout 0.4: what `unroll demo` trains."""
+
+    def __init__(self, vocabulary, sparse, packed, width=128, hidden=128, classes=26):
         super().__init__()
-        self.words = nn.Embedding(vocabulary, embedding)
-        self.encoder = nn.GRU(embedding, hidden, bidirectional=True)
+        self.packed = packed
+        self.words = nn.Embedding(vocabulary, width, sparse=sparse)
+        if packed:
+            self.encoder = nn.GRU(width, hidden, bidirectional=True)
+        else:
+            self.there, self.back = nn.GRU(width, hidden), nn.GRU(width, hidden)
         self.head = nn.Linear(2 * hidden, classes)
         self.dropout = nn.Dropout(0.4)
 
     def forward(self, ids, lengths):
         words = self.dropout(self.words(ids))
-        packed = nn.utils.rnn.pack_padded_sequence(words, lengths, enforce_sorted=False)
-        rows, _ = nn.utils.rnn.pad_packed_sequence(self.encoder(packed)[0], padding_value=float("-inf"))
+        if self.packed:
+            packed = nn.utils.rnn.pack_padded_sequence(words, lengths, enforce_sorted=False)
+            rows, _ = nn.utils.rnn.pad_packed_sequence(self.encoder(packed)[0], padding_value=float("-inf"))
+        else:  # padded; for the way back each text is turned round by itself
+            steps = torch.arange(ids.shape[0])[:, None]
+            turned = torch.where(steps < lengths, lengths - 1 - steps, steps)[:, :, None]
+            there = self.there(words)[0]
+            back = self.back(words.gather(0, turned.expand_as(words)))[0]
+            rows = torch.cat([there, back], 2).masked_fill((steps >= lengths)[:, :, None], float("-inf"))
         return self.head(self.dropout(rows.max(0).values))
 
 
-def run_texts(embedding, hidden, batch, classes, vocabulary, threads):
-    torch.set_num_threads(threads)
-    model = TextClassifier(embedding, hidden, classes, vocabulary)
-    adam = torch.optim.Adam(model.parameters())
-    lengths = torch.tensor([3 + i * 7919 % 17 for i in range(batch)])
+def read_batches(path):
+    """[(ids [steps, texts], lengths, labels)]"""
+    batches, texts = [], []
+    with open(path) as file:
+        for line in file:
+            if line.strip():
+                texts.append([int(word) for word in line.split()])
+                continue
+            lengths = torch.tensor([len(text) - 1 for text in texts])
+            ids = torch.zeros(int(lengths.max()), len(texts), dtype=torch.long)
+            for i, text in enumerate(texts):
+                ids[: len(text) - 1, i] = torch.tensor(text[1:])
+            batches.append((ids, lengths, torch.tensor([text[0] for text in texts])))
+            texts = []
+    return batches
 
-    def step():
-        ids = torch.randint(vocabulary, (int(lengths.max()), batch))
-        labels = torch.randint(classes, (batch,))
-        adam.zero_grad()
-        nn.functional.cross_entropy(model(ids, lengths), labels).backward()
-        adam.step()
 
-    return seconds(step)
+def clip(parameters, limit):
+    """clip_grad_norm_, which knows no sparse gradients."""
+    gradients = [p.grad.coalesce().values() if p.grad.is_sparse else p.grad for p in parameters]
+    norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
+    factor = torch.clamp(limit / (norm + 1e-6), max=1.0)
+    for p in parameters:
+        p.grad.mul_(factor)
 
 
-COMPILED = len(sys.argv) > 1 and sys.argv[1] == "compiled"
-for line in sys.stdin:
-    kind, cell, *numbers = line.split()
-    numbers = [int(n) for n in numbers]
+def texts(path, threads):
+    if COMPILED:
+        return None
+    batches = read_batches(path)
+    vocabulary = 1 + max(int(ids.max()) for ids, _, _ in batches)
+    repetitions = 16
+
+    def variant(sparse, packed):
+        model = TextClassifier(vocabulary, sparse, packed)
+        everything = list(model.parameters())
+        if sparse:
+            dense = [p for p in everything if p is not model.words.weight]
+            rules = [torch.optim.SparseAdam([model.words.weight], 3e-3), torch.optim.Adam(dense, 3e-3, fused=True)]
+        else:
+            rules = [torch.optim.Adam(everything, 3e-3, fused=True)]
+        at = [0]
+
+        def run():
+            for _ in range(repetitions):
+                ids, lengths, labels = batches[at[0]]
+                at[0] = (at[0] + 1) % len(batches)
+                for rule in rules:
+                    rule.zero_grad()
+                logits = model(ids, lengths)
+                loss = nn.functional.cross_entropy(logits, labels)
+                loss.backward()
+                clip(everything, 5)
+                for rule in rules:
+                    rule.step()
+                (logits.argmax(1) == labels).sum().item(), loss.item()
+
+        return threaded(threads, run, repetitions)
+
+    best = fastest({
+        f"{'sparse' if sparse else 'dense'} {'packed' if packed else 'padded'}": variant(sparse, packed)
+        for sparse in (True, False) for packed in (True, False)
+    })
+    return fastest({"oneDNN": best, "own": without_onednn(best)})
+
+
+def loss(rows, hidden, vocabulary, threads):
+    if COMPILED:
+        return None
+    output = nn.Linear(hidden, vocabulary)
+    x = torch.randn(rows, hidden, requires_grad=True)
+    targets = torch.randint(vocabulary, (rows,))
+
+    def run():
+        x.grad = None
+        output.zero_grad()
+        nn.functional.cross_entropy(output(x), targets).backward()
+
+    return threaded(threads, run)
+
+
+def make(line):
+    kind, *rest = line
+    numbers = [int(word) for word in rest if word.isdigit()]
     if kind in ("train", "infer"):
-        answer = run_layer(kind == "train", cell, *numbers)
-    elif COMPILED:
-        answer = None
-    elif kind == "words":
-        answer = run_words(int(cell), *numbers)
-    else:
-        answer = run_texts(*numbers)
-    print("-" if answer is None else f"{answer:.9f}", flush=True)
+        return layer(kind == "train", rest[0], *numbers)
+    if kind == "stream":
+        return stream(rest[0], *numbers)
+    if kind == "texts":
+        return texts(rest[0], numbers[-1])
+    return {"words": words, "loss": loss}[kind](*numbers)
+
+
+serve(make)

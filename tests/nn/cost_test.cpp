@@ -1,0 +1,105 @@
+// What a time step costs, counted: nodes, values and bytes of the tape. Seconds are the business of
+// tests/bench; these counts change with the code alone.
+#include <doctest/doctest.h>
+
+#include "nn/nn.h"
+
+using namespace unroll;
+
+namespace {
+
+constexpr Index kIn = 16, kHidden = 32, kBatch = 4;
+constexpr std::size_t kState = kBatch * kHidden * sizeof(float);  // bytes of one [B, H]
+
+struct Cost {
+  std::size_t nodes, values, bytes;
+  bool operator==(const Cost&) const = default;
+};
+
+// The same LSTM as ours, written by a user.
+struct UsersLstm {
+  Linear input;
+  Parameter w;
+  struct State {
+    Var h, c;
+  };
+  UsersLstm(Index in, Index hidden, Generator& random)
+      : input(in, 4 * hidden, random), w("w", {hidden, 4 * hidden}) {}
+  Var project(Var xs) const { return input(xs); }
+  State step(Projected x, State s) const {
+    const auto [i, f, g, o] = split<4>(x.add(s.h, w));
+    const auto [h, c] = pointwise(
+        "user's lstm",
+        [](auto i, auto f, auto g, auto o, auto c) {
+          auto next = sigmoid(f) * c + sigmoid(i) * tanh(g);
+          return std::tuple{sigmoid(o) * tanh(next), next};
+        },
+        i, f, g, o, s.c);
+    return {h, c};
+  }
+  State initial(Tape& tape, Index batch) const {
+    const Var zero = tape.zeros({batch, w.shape()[0]});
+    return {zero, zero};
+  }
+  void members(Members& m) { m("input", input), m("w", w); }
+};
+
+template <class C>
+Cost cost(const C& cell, Index steps) {
+  Tape tape;
+  const Layout layout = Layout::uniform(kBatch, steps);
+  scan(cell, Sequence{tape.zeros({steps * kBatch, kIn}), &layout});
+  return {tape.nodes().size(), tape.values().size(), tape.arena().used()};
+}
+
+// Of one step among many, its part of what is done for all steps at once included.
+template <class C>
+Cost cost_of_step() {
+  Generator random(1);
+  const C cell(kIn, kHidden, random);
+  constexpr Index steps = 64;  // so that what is rounded up per pass does not count
+  const Cost once = cost(cell, steps), twice = cost(cell, 2 * steps);
+  return {(twice.nodes - once.nodes) / steps, (twice.values - once.values) / steps,
+          (twice.bytes - once.bytes) / steps};
+}
+
+// Bytes from the heap for forward and backward of the loss of so many rows.
+std::size_t memory_of_loss(Index rows) {
+  constexpr Index hidden = 8, classes = 3000;
+  Generator random(1);
+  const Linear output(hidden, classes, random);
+  const Tensor x({rows, hidden});
+  const std::vector<int> targets(static_cast<std::size_t>(rows), 7);
+  Tape tape;
+  Gradients gradients;
+  tape.backward(linear_cross_entropy(tape.constant(x), output.weight, output.bias, targets), gradients);
+  return tape.memory();
+}
+
+}  // namespace
+
+// Columns of the input, the gates' sums and the new states, and at most 768 bytes for the records of two ops
+// and what is rounded up.
+TEST_CASE("a step of a cell is two nodes, and keeps little but its gates and its state") {
+  constexpr std::size_t input = kBatch * kIn * sizeof(float), records = 768;
+  const Cost elman = cost_of_step<Elman>(), gru = cost_of_step<Gru>(), lstm = cost_of_step<Lstm>();
+  CHECK(elman.nodes <= 2);
+  CHECK(elman.values <= 4);
+  CHECK(elman.bytes <= input + 2 * kState + records);
+  CHECK(gru.nodes <= 2);
+  CHECK(gru.values <= 9);
+  CHECK(gru.bytes <= input + 7 * kState + records);
+  CHECK(lstm.nodes <= 2);
+  CHECK(lstm.values <= 8);
+  CHECK(lstm.bytes <= input + 6 * kState + records);
+}
+
+TEST_CASE("a user's LSTM costs what ours does, to the byte") {
+  CHECK(cost_of_step<UsersLstm>() == cost_of_step<Lstm>());
+}
+
+// More rows are more of their own gradients, and of their targets; the logits, [rows, classes], never exist.
+TEST_CASE("the fused loss takes no memory for logits") {
+  const std::size_t few = memory_of_loss(400), many = memory_of_loss(40'000);
+  CHECK(many - few <= 39'600 * 16 * sizeof(float));
+}
