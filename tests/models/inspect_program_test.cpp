@@ -108,8 +108,9 @@ TEST_CASE("--inspect keeps the history of a run, and says where it became infini
 
   check_complaint(run_program(folder, train + " --inspect-every 0"), 2, {"--inspect-every"});
 
+  // A step multiplies the weights by about minus a million.
   const ProgramResult infinite =
-      run_program(folder, train + " --epochs 200 --optimizer momentum --lr 1000 --clip 0");
+      run_program(folder, train + " --epochs 2 --optimizer sgd --lr 1000 --weight-decay 1000 --clip 0");
   CHECK(infinite.code == 1);
   CHECK(infinite.err.find("needed a finite one; ") != std::string::npos);
   const json origin = report_on(page)["origin"];
