@@ -267,8 +267,8 @@ def check_origin(program, folder):
     data, page = folder / "infinite.tsv", folder / "infinite.html"
     write_texts(data, 40, 12, seed=1)
     done = subprocess.run([program, "classify", "train", "--data", data, "--level", "char", "--threads", "1",
-                           "--batch", "4", "--epochs", "2", "--optimizer", "sgd", "--lr", "1000",
-                           "--weight-decay", "1000", "--clip", "0",
+                           "--batch", "4", "--epochs", "2", "--embed", "16", "--hidden", "6", "--optimizer",
+                           "sgd", "--lr", "1000", "--weight-decay", "1000", "--clip", "0",
                            "--out", folder / "infinite.safetensors", "--inspect", page],
                           capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
