@@ -237,36 +237,46 @@ inline constexpr bool takes_memory = requires {
   O::takes_memory;
 };
 
+template <class O, class T>
+void compute(const O& op, Forward<T>& context) {
+  if constexpr (requires { op.prepare(context); }) {
+    const auto ready = op.prepare(context);
+    if (!context.tape().dry()) ready();
+  } else {
+    op.forward(context);
+  }
+}
+
 template <class O>
 void op_forward(Tape& tape, const Node& node) {
   if (!takes_memory<O> && tape.dry()) return;
   const O& op = *static_cast<const O*>(node.op);
   dispatch(tape.dtype(), [&]<class T>() {
     Forward<T> context(tape, node);
-    if constexpr (requires { op.prepare(context); }) {
-      const auto ready = op.prepare(context);
-      if (!tape.dry()) ready();
-    } else {
-      op.forward(context);
-    }
+    compute(op, context);
   });
 }
+
+// What forward does, to be called as often as one likes.
+template <class O, class T>
+auto ready(const O& op, const Forward<T>& context, const Node& node) {
+  if constexpr (requires { op.prepare(context); })
+    return op.prepare(context);
+  else
+    return [&tape = context.tape(), index = &node - context.tape().nodes().data()] {
+      op_forward<O>(tape, tape.nodes()[static_cast<std::size_t>(index)]);
+    };
+}
+
 template <class O>
 Tape::Replay::Call op_prepare(Tape& tape, const Node& node) {
   const O& op = *static_cast<const O*>(node.op);
   return dispatch(tape.dtype(), [&]<class T>() -> Tape::Replay::Call {
-    Forward<T> context(tape, node);
-    auto keep = [&]<class F>(const F& f) -> Tape::Replay::Call {
-      static_assert(std::is_trivially_destructible_v<F>, "it lies in the arena and is never destroyed");
-      return {[](const void* state) { (*static_cast<const F*>(state))(); },
-              new (tape.arena().allocate_record(sizeof(F), alignof(F))) F(f)};
-    };
-    if constexpr (requires { op.prepare(context); })
-      return keep(op.prepare(context));
-    else
-      return keep([&tape, index = &node - tape.nodes().data()] {
-        op_forward<O>(tape, tape.nodes()[static_cast<std::size_t>(index)]);
-      });
+    const auto call = ready(op, Forward<T>(tape, node), node);
+    using F = std::remove_const_t<decltype(call)>;
+    static_assert(std::is_trivially_destructible_v<F>, "it lies in the arena and is never destroyed");
+    return {[](const void* state) { (*static_cast<const F*>(state))(); },
+            new (tape.arena().allocate_record(sizeof(F), alignof(F))) F(call)};
   });
 }
 template <class O>

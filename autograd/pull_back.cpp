@@ -22,7 +22,7 @@ std::vector<Tensor> Tape::pull_back(std::uint32_t begin, std::uint32_t end, std:
   for (const Var x : inputs) touch(x.index_);
   for (auto* list : {&touched, &memories}) {
     std::ranges::sort(*list);
-    list->erase(std::ranges::unique(*list).begin(), list->end());
+    list->erase(std::unique(list->begin(), list->end()), list->end());
   }
 
   // All that backward notes is put aside, and put back at the end; packed forms of numbers may stay.

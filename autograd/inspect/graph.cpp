@@ -216,7 +216,7 @@ Graph graph_of(const Tape& tape, Detail detail) {
     for (std::uint32_t i = 0; i < node.input_count; ++i)
       makers.each(node.inputs[i], [&](std::uint32_t maker) { from.push_back(maker); });
     std::ranges::sort(from);
-    from.erase(std::ranges::unique(from).begin(), from.end());
+    from.erase(std::unique(from.begin(), from.end()), from.end());
     std::vector<std::size_t> boxes;
     for (std::uint32_t maker : from) {
       const Node& made_by = tape.nodes()[maker];
@@ -227,7 +227,7 @@ Graph graph_of(const Tape& tape, Detail detail) {
       if (!same_piece) boxes.push_back(box_of[maker]);
     }
     std::ranges::sort(boxes);
-    boxes.erase(std::ranges::unique(boxes).begin(), boxes.end());
+    boxes.erase(std::unique(boxes.begin(), boxes.end()), boxes.end());
     for (std::size_t b : boxes) ++counts[{b, box_of[n]}];
   }
   for (const auto& [ends, count] : counts) {
