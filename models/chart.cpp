@@ -8,8 +8,8 @@
 #include <limits>
 #include <span>
 
-#include "autograd/error.h"
 #include "autograd/atomic_file.h"
+#include "autograd/error.h"
 
 namespace unroll::models {
 

@@ -11,9 +11,9 @@
 
 namespace unroll::models {
 
-/// The report of a batch, the `number`-th of an epoch, from 1, arranged by `seed`; for 0, that of the first few
-/// with the longest sequences. It is learned from as in training, dropout included, by one worker and without
-/// an update. Throws Error if there are not so many.
+/// The report of a batch, the `number`-th of an epoch, from 1, arranged by `seed`; for 0, that of the first
+/// few with the longest sequences. It is learned from as in training, dropout included, by one worker and
+/// without an update. Throws Error if there are not so many.
 nlohmann::json inspect_batch(const detail::TaskCalls& task, Index number, std::uint64_t seed,
                              const inspect::About& about);
 

@@ -10,7 +10,6 @@ namespace unroll::models {
 
 namespace {
 
-
 nn::Bidirectional<nn::Lstm> make_spelling(const TaggerOptions& o, Generator& generator) {
   nn::Lstm forward(o.char_embed, o.char_hidden, generator), reverse(o.char_embed, o.char_hidden, generator);
   return {std::move(forward), std::move(reverse)};

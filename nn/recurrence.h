@@ -346,8 +346,8 @@ Scanned<StateOf<C>> scan_segments(const C& cell, const Sequence& xs, Index steps
 
 /// Runs `cell` over all steps. `initial`, [B, ...] each, is in the caller's order; without it the cell's own
 /// is taken. Steps of sequences that have ended are not computed; in reverse order each sequence begins at
-/// its own end. Gradients stop after so many steps as Tape::truncation says. On a tape without gradients (Tape::no_gradient) each step works in the memory of the one
-/// before.
+/// its own end. Gradients stop after so many steps as Tape::truncation says. On a tape without gradients
+/// (Tape::no_gradient) each step works in the memory of the one before.
 template <Cell C>
 Scanned<StateOf<C>> scan(const C& cell, const Sequence& xs, Order order = Order::forward,
                          const std::optional<StateOf<C>>& initial = {}, Where where = Where::here()) {

@@ -1,5 +1,5 @@
-// Products of matrices by OpenBLAS, on one thread: the library splits batches, not products. Where OpenBLAS does
-// not know the processor and takes kernels of a lower instruction set than this was built for, by ours
+// Products of matrices by OpenBLAS, on one thread: the library splits batches, not products. Where OpenBLAS
+// does not know the processor and takes kernels of a lower instruction set than this was built for, by ours
 // (ops/packed.h).
 //
 // gemv is never called: Debian 12's OpenBLAS 0.3.21 is reported to read out of bounds there.

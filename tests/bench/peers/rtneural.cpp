@@ -1,7 +1,8 @@
 // RTNeural's side of compare.py: "stream" only. Its sizes are fixed at compile time, so these are all.
 //
 //   g++ -std=c++20 -O3 -march=native -DNDEBUG -DRTNEURAL_USE_EIGEN=1 -DEIGEN_STACK_ALLOCATION_LIMIT=1000000 \
-//       -I . -I RTNeural -I RTNeural/RTNeural -I /usr/include/eigen3 tests/bench/peers/rtneural.cpp -o BUILD/tests/rtneural
+//       -I . -I RTNeural -I RTNeural/RTNeural -I /usr/include/eigen3 tests/bench/peers/rtneural.cpp -o
+//       BUILD/tests/rtneural
 #include <RTNeural/RTNeural.h>
 
 #include <cmath>
