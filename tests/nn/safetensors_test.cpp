@@ -404,8 +404,8 @@ TEST_CASE("what cannot be written leaves the old file and no other") {
                        Contains("creating a temporary file beside it failed: No such file"), Error);
   files::create_directory(folder.file("taken"));
   put(folder.file("taken/x"), "");
-  CHECK_THROWS_WITH_AS(write_safetensors(folder.file("taken"), large), Contains("is no regular file; needed a new name or a file"),
-                       Error);
+  CHECK_THROWS_WITH_AS(write_safetensors(folder.file("taken"), large),
+                       Contains("is no regular file; needed a new name or a file"), Error);
   CHECK(folder.count() == 2);
   write_safetensors(path, large);
   CHECK(read_safetensors(path).find("a")->size() == 1000);
