@@ -275,7 +275,7 @@ TEST_CASE("training: a checkpoint of another run is refused by what differs") {
     return message_of([&] { train_line(task, other, threads); });
   };
   CHECK(resumed([](TrainingOptions&) {}).empty());
-  CHECK(has(resumed([](TrainingOptions& o) { o.lr = 0.5; }), "--lr 0.001, and --resume came with 0.5"));
+  CHECK(has(resumed([](TrainingOptions& o) { o.lr = 0.5; }), "--lr 0.001, and --resume came with --lr 0.5"));
   CHECK(has(resumed([](TrainingOptions& o) { o.seed = 7; }), "--seed 1"));
   CHECK(has(resumed([](TrainingOptions& o) { o.others["split"] = 0.5; }),
             "is of a run with no --split, and --resume came with --split 0.5"));
