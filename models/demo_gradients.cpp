@@ -92,14 +92,14 @@ Outcome outcome_of(const char* name, Index length, const Vanishing& demo) {
   return outcome;
 }
 
-constexpr const char* kCells[] = {"elman", "gru", "lstm"};
+constexpr const char* kNames[] = {"elman", "gru", "lstm"};
 
 std::vector<Outcome> outcomes(const Vanishing& demo) {
   std::vector<Outcome> all;
   for (const Index length : demo.lengths) {
-    all.push_back(outcome_of<nn::Elman>(kCells[0], length, demo));
-    all.push_back(outcome_of<nn::Gru>(kCells[1], length, demo));
-    all.push_back(outcome_of<nn::Lstm>(kCells[2], length, demo));
+    all.push_back(outcome_of<nn::Elman>(kNames[0], length, demo));
+    all.push_back(outcome_of<nn::Gru>(kNames[1], length, demo));
+    all.push_back(outcome_of<nn::Lstm>(kNames[2], length, demo));
   }
   return all;
 }
@@ -117,7 +117,7 @@ void plot(const Vanishing& demo, const std::vector<Outcome>& all) {
   };
   Chart before = norms("before training", &Outcome::before);
   for (const Outcome& o : all)
-    if (o.length == longest && o.cell == kCells[0])
+    if (o.length == longest && o.cell == kNames[0])
       before.series.push_back(by_step("elman's bound", bound(o.before, demo.norm), 5, true));
   before.y_low = 1e-9;
   Chart after = norms("after training", &Outcome::after);
@@ -129,9 +129,9 @@ void plot(const Vanishing& demo, const std::vector<Outcome>& all) {
                 .y_low = 0.4,
                 .y_high = 1.02};
   for (int c = 0; c < 3; ++c) {
-    Curve s{.name = kCells[c], .x = {}, .y = {}, .colour = c};
+    Curve s{.name = kNames[c], .x = {}, .y = {}, .colour = c};
     for (const Outcome& o : all)
-      if (o.cell == kCells[c]) {
+      if (o.cell == kNames[c]) {
         s.x.push_back(static_cast<double>(o.length));
         s.y.push_back(o.accuracy);
       }
@@ -140,6 +140,25 @@ void plot(const Vanishing& demo, const std::vector<Outcome>& all) {
   write_svg(demo.shown.plot, "Gradients vanish on their way back",
             fmt::format("A bit is to be recalled after T steps of noise. Left and middle: T = {}.", longest),
             {before, after, learned});
+}
+
+// At most so many rows of the norms of the longest sequences, evenly spaced.
+constexpr Index kRows = 9;
+
+void print_norms(const Vanishing& demo, const std::vector<Outcome>& all) {
+  const std::span<const Outcome> longest = std::span(all).last(std::size(kNames));
+  const Index length = longest[0].length, rows = std::min(kRows, length);
+  const std::vector<double> limit = bound(longest[0].before, demo.norm);
+  fmt::print("\nnorm of dL/dh(t) before training, {} steps\n{:>6}  {:>9}", length, "t", "bound");
+  for (const Outcome& o : longest) fmt::print("  {:>9}", o.cell);
+  for (Index row = 0; row < rows; ++row) {
+    const auto t = static_cast<std::size_t>((length - 1) * row / (rows - 1));
+    fmt::print("\n{:>6}  {:>9.1e}", t + 1, limit[t]);
+    for (const Outcome& o : longest) fmt::print("  {:>9.1e}", o.before[t]);
+  }
+  fmt::print(
+      "\nThe bound is elman's. A gate of a GRU or LSTM lets up to the whole state pass and adds to it: "
+      "a step is bounded\nby numbers above 1 only, which say nothing about what vanishes.\n");
 }
 
 void run(const Vanishing& demo) {
@@ -153,7 +172,7 @@ void run(const Vanishing& demo) {
            {"length", o.length},
            {"gradient_norms_before", o.before},
            {"gradient_norms_after", o.after},
-           {"bound", o.cell == kCells[0] ? nlohmann::json(bound(o.before, demo.norm)) : nlohmann::json()},
+           {"bound", o.cell == kNames[0] ? nlohmann::json(bound(o.before, demo.norm)) : nlohmann::json()},
            {"accuracy", o.accuracy}});
     fmt::print("{}\n", json.dump());
     return;
@@ -163,10 +182,11 @@ void run(const Vanishing& demo) {
   for (const Outcome& o : all)
     fmt::print("{:>6}  {:<6} {:>24.1e} {:>14} {:>24.1e}  {:>6.1f} %\n", o.length, o.cell,
                o.before.front() / o.before.back(),
-               o.cell == kCells[0]
+               o.cell == kNames[0]
                    ? fmt::format("{:.1e}", std::pow(demo.norm, static_cast<double>(o.length - 1)))
                    : "",
                o.after.front() / o.after.back(), 100 * o.accuracy);
+  print_norms(demo, all);
 }
 
 // -- Exploding.

@@ -12,7 +12,7 @@ namespace unroll::models {
 
 namespace {
 
-constexpr TrainingOptions kRun{.batch = 2, .bptt = 5};
+const TrainingOptions kRun{.batch = 2, .bptt = 5};
 const Vocabulary kLetters({"?", "a", "b"});
 
 // Of the first batch, as it is learned from.
