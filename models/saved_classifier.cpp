@@ -72,8 +72,6 @@ SavedClassifier load_classifier(const std::string& path) {
   const SavedModel saved(path, kClassifier);
   ClassifierOptions options;
   read_settings(saved, options);
-  const LabelSet labels(saved.list("labels"));
-  if (labels.size() == 0) saved.reject("has no label; needed some");
   const bool reads_text = saved.flag("reads-text");
   TextForm text;
   if (reads_text) {
@@ -81,6 +79,8 @@ SavedClassifier load_classifier(const std::string& path) {
     read_settings(saved, text);
   }
   if (text.ngrams == 0) read_settings(saved, used(options.net, reads_text));
+  const LabelSet labels(saved.list("labels"));
+  if (labels.size() == 0) saved.reject("has no label; needed some");
   if (reads_text)
     return saved.filled([&](Generator& unused) {
       return SavedClassifier(options, labels, text, saved.vocabulary(), unused);
