@@ -3,6 +3,7 @@
 // that begin with "checkpoint.", all that the rest of the run depends on.
 #pragma once
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -30,6 +31,10 @@ struct RunState {
 /// `best`: the tensors that are saved as the model's.
 void write_run(const std::string& path, const ModelCard& card, const TrainingOptions& options,
                std::span<const nn::Source> best, const RunState& state);
+
+/// What a model file says about the run that made it: "options", the record, and whether it is "finished".
+/// Nothing if it was not made by a run. Throws Error if it is not what write_run() writes.
+std::optional<nlohmann::json> training_of(const SavedModel& file);
 
 /// What write_run() wrote, with the model's tensors. Nothing if there is no such file. Throws Error if the
 /// file is of another model, or of a run with other options or vocabularies: it says which.

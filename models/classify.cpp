@@ -97,7 +97,7 @@ void run(Train train) {
 
 struct Eval {
   std::vector<std::string> models;
-  ClassifierFormat format;
+  LabelledFormat format;
   Measuring measuring;
 };
 
@@ -194,7 +194,7 @@ void run(const Predict& predict) {
     Lines lines("classify", predict.data);
     while (lines.next()) {
       const std::string_view text = lines.text();
-      if (text.find_first_not_of(" \t") == std::string_view::npos) lines.reject("an empty line", "a text");
+      if (is_blank(text)) lines.reject("an empty line", "a text");
       predictor.add_text(text);
     }
   } else {
@@ -210,7 +210,7 @@ void run(const Predict& predict) {
   predictor.flush();
 }
 
-void add_format(CLI::App& app, ClassifierFormat& format) {
+void add_format(CLI::App& app, LabelledFormat& format) {
   add_choice(
       app, "--format", format.form, kLabelledForms,
       "label TAB text; label, a blank, text; a folder with a file for each label; a .ts file is always "

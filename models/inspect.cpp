@@ -47,7 +47,7 @@ nlohmann::json look_into(T&& task, const Inspect& inspect) {
 
 nlohmann::json inspect_classifier(Inspect& inspect) {
   SavedClassifier classifier = load_classifier(inspect.model);
-  const ClassifierFormat format{.form = {}, .many_labels = classifier.options.many_labels, .except = {}};
+  const LabelledFormat format{.form = {}, .many_labels = classifier.options.many_labels, .except = {}};
   const LabelledSequences data = read_labelled_sequences(classifier, inspect.data, format, inspect.bad);
   return look_into(ClassificationTask(classifier, data, {}, {.batch = inspect.batch}), inspect);
 }

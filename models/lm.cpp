@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "models/command_line.h"
 #include "models/data_options.h"
@@ -133,7 +134,8 @@ void run(Eval eval) {
 }
 
 struct Sample {
-  std::string model, prompt = "\n";
+  std::string model;
+  std::optional<std::string> prompt;
   Sampling sampling;
   std::uint64_t seed = 1;
   bool json = false;
@@ -141,13 +143,18 @@ struct Sample {
 
 void run(const Sample& sample) {
   const SavedLanguageModel saved = load_language_model(sample.model);
+  const bool words = saved.options.tokens.level == Level::word;
+  if (!sample.prompt && words && !saved.options.tokens.eos)
+    fail("lm sample",
+         "a model of words that was trained without --eos came without --prompt; needed one, as "
+         "it cannot begin after the end of a line");
+  const std::string prompt = sample.prompt.value_or("\n");
   Generator generator(sample.seed);
-  const std::string text = continue_text(saved, sample.prompt, sample.sampling, generator);
-  const bool spaced = saved.options.tokens.level == Level::word && !sample.prompt.ends_with('\n');
+  const std::string text = continue_text(saved, prompt, sample.sampling, generator);
   if (sample.json)
-    fmt::print("{}\n", nlohmann::json{{"prompt", sample.prompt}, {"text", text}}.dump());
+    fmt::print("{}\n", nlohmann::json{{"prompt", prompt}, {"text", text}}.dump());
   else
-    fmt::print("{}{}{}\n", sample.prompt, spaced ? " " : "", text);
+    fmt::print("{}{}{}\n", prompt, words && !prompt.ends_with('\n') ? " " : "", text);
 }
 
 void add_streams(CLI::App& app, Index& streams) {
@@ -192,7 +199,7 @@ void add_eval(CLI::App& lm) {
 void add_sample(CLI::App& lm) {
   auto [app, sample] = add_command<Sample>(lm, "sample", "Continue a prompt.");
   app.add_option("--model", sample.model, "file that `unroll lm train` wrote")->required();
-  app.add_option("--prompt", sample.prompt, "text to go on from")->default_str("a new line");
+  app.add_option("--prompt", sample.prompt, "text to go on from")->default_str("the end of a line");
   app.add_option("--length", sample.sampling.length, "tokens to write")
       ->check(in_range(Range<Index>{0, 1 << 30}))
       ->capture_default_str();

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "autograd/message.h"
 #include "models/programs.h"
 #include "models/progress.h"
 #include "ops/instruction_set.h"
@@ -17,7 +18,7 @@
 namespace unroll::models {
 
 static int complain(const char* message, int code) {
-  tell(stderr, fmt::format("unroll: {}\n", message));
+  tell(stderr, fmt::format("unroll: {}\n", autograd::one_line(message)));
   return code;
 }
 
