@@ -45,6 +45,11 @@ struct Demo {
   TrainingOptions training{.epochs = 4, .batch = 64, .lr = 3e-3, .schedule = "cosine"};
   Index min_count = 2;
   bool json = false;
+
+  void conditions(const Usage& usage) const {
+    net.conditions(usage);
+    training.conditions(usage);
+  }
 };
 
 struct Shown {

@@ -28,6 +28,10 @@ struct Demo {
     each("chrono", chrono, Range<Index>{0, 1000000},
          "biases of the gates for memories of up to so many steps; 0 for the usual ones");
   }
+  void conditions(const Usage& usage) const {
+    net.conditions(usage);
+    training.conditions(usage);
+  }
 };
 
 // What one has who knows how the sequences are made, and remembers nothing of this one.
@@ -68,8 +72,9 @@ void add(CLI::App& demos, const char* name, const char* description, const Demo<
   add_settings(app, demo);
   add_training(app, demo.training, false);
   add_settings(app, demo.net);
-  for (const char* option : {"--bidirectional", "--pool", "--embed"})
-    app.remove_option(app.get_option(option));
+  refuse(app, "--bidirectional", "the net is to remember what came before");
+  refuse(app, "--pool", "the last steps answer");
+  refuse(app, "--embed", "numbers go in as they are");
   add_json(app, demo.json);
 }
 

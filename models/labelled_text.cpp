@@ -90,9 +90,12 @@ std::vector<std::filesystem::path> files_of(const std::string& folder, std::vect
 
 }  // namespace
 
+bool reads_folder(const std::string& path, const LabelledFormat& format) {
+  return format.form ? format.form == LabelledForm::folder : is_folder(path);
+}
+
 void read_labelled_text(const std::string& path, const LabelledFormat& format, BadRows& bad, const Use& use) {
-  if (format.form ? format.form != LabelledForm::folder : !is_folder(path))
-    return read_file_of_rows(path, format, bad, use);
+  if (!reads_folder(path, format)) return read_file_of_rows(path, format, bad, use);
   for (const std::filesystem::path& file : files_of(path, format.except)) {
     Lines lines(kOp, file.string());
     const std::string label = file.stem().string();

@@ -32,6 +32,9 @@ struct LabelledFormat {
   std::vector<std::string> except;  // files of the folder that are none of its labels
 };
 
+/// Whether there is a file for each label at this path.
+bool reads_folder(const std::string& path, const LabelledFormat& format);
+
 /// Calls use(row) for each row, in the order of the file; a folder's files in the order of their names. What
 /// is thrown by `use` counts as a mistake in the row. Throws Error for a row without label or text, for a
 /// label that stands there twice, and for a file without rows.

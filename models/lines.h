@@ -35,6 +35,8 @@ class Lines {
 
   /// False at the end. Throws Error if the file cannot be read.
   bool next();
+  /// Whether next() would wait for more input, as far as that is known.
+  bool waits() const { return again_ == after_mark_.size() && in_->rdbuf()->in_avail() <= 0; }
   /// rewind() goes back to this line: those after it are kept until the next mark().
   void mark();
   void rewind();

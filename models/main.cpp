@@ -43,6 +43,7 @@ std::string unknown_subcommand(const CLI::App& app, std::span<char* const> words
 }
 
 int run_program(int argc, char** argv) {
+  std::ios::sync_with_stdio(false);  // so that standard input is buffered
   CLI::App app("Recurrent nets on a CPU.", "unroll");
   app.set_version_flag("--version", fmt::format("unroll {} ({})", UNROLL_VERSION, ops::instruction_set()));
   app.require_subcommand(1);

@@ -10,7 +10,14 @@
 //       each("hidden", hidden, Range<Index>{1, 16384}, "units of a layer");
 //       each("cell", cell, kCells, "recurrent cell");
 //     }
+//     template <class F>
+//     void conditions(F&& effect) const {
+//       effect({"cell"}, hidden > 1, "--hidden 1", "more units");
+//     }
 //   };
+//
+// conditions(), which may be missing, says which of them have an effect under which condition: the command
+// line refuses the others, "--cell came with --hidden 1; needed more units".
 #pragma once
 #include <fmt/format.h>
 

@@ -110,10 +110,10 @@ TaggedData read_tagged_data(const SavedTagger& tagger, const std::string& path, 
   return data;
 }
 
-TaggedData sentence_data(const SavedTagger& tagger, std::span<const std::string> list) {
+TaggedData sentence_data(const SavedTagger& tagger, std::span<const std::vector<std::string>> sentences) {
   TaggedData data;
   NumberedTokens words;
-  data.sentences.push_back(words.numbers(list));
+  for (const auto& sentence : sentences) data.sentences.push_back(words.numbers(sentence));
   spell(tagger, words, data);
   return data;
 }

@@ -213,10 +213,10 @@ TEST_CASE("program: words, lines and three files; the model says what it is") {
               .code == 0);
   check_complaint(run_program(folder, "lm sample --model " + folder.file("other")), 1,
                   {"a model of words that was trained without --eos came without --prompt; needed one"});
-  check_complaint(run_program(folder, "lm train" + out), 1, {"neither --data nor --train came"});
-  check_complaint(run_program(folder, "lm train --eos --data " + text + out), 1,
+  check_complaint(run_program(folder, "lm train" + out), 2, {"neither --data nor --train came"});
+  check_complaint(run_program(folder, "lm train --eos --data " + text + out), 2,
                   {"--eos came with --level char"});
-  check_complaint(run_program(folder, "lm train --data " + text + " --test " + text + out), 1, {"--split"});
+  check_complaint(run_program(folder, "lm train --data " + text + " --test " + text + out), 2, {"--split"});
   check_complaint(
       run_program(folder, "lm train --schedule \"$(printf 'so\\non\\033')\" --data " + text + out), 2,
       {"'so?on?' came"});
@@ -244,6 +244,8 @@ TEST_CASE("program: notes") {
   CHECK(loss < 2);
   const ProgramResult measured = run_program(folder, "lm eval --json --model " + model + " --data " + file);
   CHECK(json::parse(measured.out)["loss"] == loss);
+  check_complaint(run_program(folder, "lm eval --streams 2 --model " + model + " --data " + file), 2,
+                  {"[lm eval] --streams came with a note model; needed a language model"});
   check_complaint(run_program(folder, "lm sample --model " + model), 1, {"note model"});
 }
 
