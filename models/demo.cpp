@@ -5,6 +5,7 @@
 
 #include "models/classification.h"
 #include "models/command_line.h"
+#include "models/data_options.h"
 #include "models/programs.h"
 #include "models/progress.h"
 #include "models/text.h"
@@ -101,13 +102,12 @@ void run(const Demo& demo) {
   SavedClassifier saved({.net = demo.net}, labels, {.level = Level::word, .punctuation = true}, vocabulary,
                         generator);
 
-  tell(stderr,
-       fmt::format("{} definitions of WordNet to train on, {} to validate, {} to test; {} different words, "
-                   "{} classes, {} parameters, {} threads\n",
-                   with_commas(static_cast<Index>(training.size())),
-                   with_commas(static_cast<Index>(validation.size())),
-                   with_commas(static_cast<Index>(test.size())), with_commas(vocabulary.size()), kNounClasses,
-                   with_commas(parameter_count(saved)), demo.training.threads));
+  note(fmt::format(
+      "{} definitions of WordNet to train on, {} to validate, {} to test; {} different words, "
+      "{} classes, {} parameters, {} threads",
+      with_commas(static_cast<Index>(training.size())), with_commas(static_cast<Index>(validation.size())),
+      with_commas(static_cast<Index>(test.size())), with_commas(vocabulary.size()), kNounClasses,
+      with_commas(parameter_count(saved)), demo.training.threads));
   Workers workers(demo.training.threads);
   ClassificationTask task(saved, training, validation, {.batch = demo.training.batch});
   const TrainingRecord record = train(task, demo.training, workers);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "models/command_line.h"
+#include "models/data_options.h"
 #include "models/generated.h"
 #include "models/programs.h"
 #include "models/progress.h"
@@ -46,8 +47,8 @@ void run(const Demo<Problem>& demo) {
   Generator generator(demo.training.seed);
   Problem problem(demo.length, demo.net, generator);
   if (demo.chrono > 0) problem.net.remember(demo.chrono, generator);
-  tell(stderr, fmt::format("{} of {} steps, {} parameters; guessing: {} {:.6f}\n", Problem::kind, demo.length,
-                           with_commas(parameter_count(problem)), Problem::measure, guess(problem)));
+  note(fmt::format("{} of {} steps, {} parameters; guessing: {} {:.6f}", Problem::kind, demo.length,
+                   with_commas(parameter_count(problem)), Problem::measure, guess(problem)));
   Workers workers(demo.training.threads);
   GeneratedTask<Problem> task(problem, demo.net, {.batch = demo.training.batch, .batches = demo.batches});
   TrainingOptions training = demo.training;
