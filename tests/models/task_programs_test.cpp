@@ -194,7 +194,7 @@ TEST_CASE("unroll classify: many labels, and pretrained vectors") {
   const std::size_t none = predicted.out.find("\n\t");
   REQUIRE(none != std::string::npos);
   const double probability = std::stod(predicted.out.substr(none + 2));
-  CHECK((probability > 0.5 && probability < 1));
+  CHECK((probability >= 0.25 && probability < 1));  // neither of two that are unlikely
 }
 
 TEST_CASE("unroll classify: time series of several dimensions and lengths") {
