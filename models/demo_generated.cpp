@@ -50,7 +50,7 @@ void run(const Demo<Problem>& demo) {
   note(fmt::format("{} of {} steps, {} parameters; guessing: {} {:.6f}", Problem::kind, demo.length,
                    with_commas(parameter_count(problem)), Problem::measure, guess(problem)));
   Workers workers(demo.training.threads);
-  GeneratedTask<Problem> task(problem, demo.net, {.batch = demo.training.batch, .batches = demo.batches});
+  GeneratedTask<Problem> task(problem, demo.net, demo.training, {.batches = demo.batches});
   TrainingOptions training = demo.training;
   describe(training.others, demo);
   const TrainingRecord record = train(task, training, workers);

@@ -19,6 +19,7 @@
 
 #include "nn/module.h"
 #include "nn/projected.h"
+#include "nn/sequence.h"
 #include "nn/state.h"
 #include "ops/gather.h"
 #include "ops/layout.h"
@@ -29,12 +30,6 @@ namespace unroll::nn {
 
 using autograd::Tape;
 using ops::Layout;
-
-/// Packed rows [N, F] with their layout, which must outlive the pass.
-struct Sequence {
-  Var rows;
-  const Layout* layout;
-};
 
 enum class Order { forward, reverse };
 
