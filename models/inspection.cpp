@@ -112,10 +112,10 @@ void Inspection::after_update(Workers& workers) {
   recorder_.reset();
 }
 
-void Inspection::failed(const inspect::Origin& origin, const Worker& worker) {
+bool Inspection::failed(const inspect::Origin& origin, const Worker& worker) {
   inspect::About all = about(step_, &worker.gradients);
   all.origin = &origin;
-  write(inspect::report_of(worker.tape, all));
+  return write(inspect::report_of(worker.tape, all));
 }
 
 void Inspection::finish() {

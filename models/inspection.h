@@ -30,8 +30,9 @@ class Inspection : public TrainingObserver {
   void before_step(std::int64_t step, Workers& workers) override;
   void before_update(const Update& update, Workers& workers) override;
   void after_update(Workers& workers) override;
-  /// A batch gave what is not finite; the worker's tape holds the pass that did so.
-  void failed(const inspect::Origin& origin, const Worker& worker);
+  /// A batch gave what is not finite; the worker's tape holds the pass that did so. False if it could not be
+  /// written.
+  bool failed(const inspect::Origin& origin, const Worker& worker);
   /// When the run has ended.
   void finish();
 

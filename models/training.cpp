@@ -12,6 +12,7 @@
 #include "autograd/inspect/origin.h"
 #include "models/checkpoint.h"
 #include "models/inspection.h"
+#include "models/interruption.h"
 #include "models/learning_curves.h"
 #include "nn/gradients.h"
 
@@ -93,7 +94,10 @@ class Run {
   void step();
   void end_epoch();
   bool goes_on() const { return epoch_ <= options_.epochs && !record_.stopped_early; }
-  void plot();
+  // Ends the run, between two batches.
+  [[noreturn]] void stop(int signal) const;
+  // False if there is no picture.
+  bool plot();
   bool improved();
   Gradients& learn();
   // Throws Error if `value` is not finite, with the operation that made the first such number in again():
@@ -131,6 +135,7 @@ class Run {
   std::uint64_t order_before_ = 0;  // state of order_ before the epoch was arranged
   std::vector<NamedTensor> task_state_;
   Clock::time_point start_ = Clock::now(), saved_ = start_;
+  bool has_checkpoint_ = false;
   double seconds_before_ = 0;
 };
 
@@ -165,12 +170,14 @@ void Run::save(bool finished) {
   };
   append("optimiser.", optimiser), append("schedule.", schedule), append("task.", task);
   write_run(options_.out, given(), state, best, rest);
+  has_checkpoint_ = true;
 }
 
 // True if there is something left to do.
 bool Run::load() {
   const auto saved = read_run(options_.out, given());
   if (!saved) return true;
+  has_checkpoint_ = true;
   const RunState& state = saved->state;
   record_ = state.record;
   fill(saved->best);
@@ -208,16 +215,19 @@ void Run::check_finite(double value, const std::string& what, const std::functio
     attached.emplace_back(workers_[static_cast<int>(i)].tape, watches[i]);
   again();
   const bool by_batch = batch_ < batches_;  // otherwise by the validation
-  std::string origin = "every operation made finite numbers, but not their sum";
+  std::string origin = "every operation made finite numbers, but not their sum", kept;
   for (std::size_t i = 0; i < watches.size(); ++i) {
     if (!watches[i].origin()) continue;
     origin = watches[i].origin()->describe();
-    if (inspection_ && by_batch) inspection_->failed(*watches[i].origin(), workers_[static_cast<int>(i)]);
+    if (inspection_ && by_batch &&
+        inspection_->failed(*watches[i].origin(), workers_[static_cast<int>(i)]))
+      kept = fmt::format("; {} shows the batch", options_.inspect);
     break;
   }
   const std::string place = by_batch ? fmt::format(", batch {} of {}", batch_ + 1, batches_) : "";
-  const std::string kept =
-      options_.out.empty() ? "" : fmt::format("; {} is as the last checkpoint left it", options_.out);
+  if (!options_.out.empty())
+    kept += has_checkpoint_ ? fmt::format("; {} is as the last checkpoint left it", options_.out)
+                            : fmt::format("; no checkpoint was written to {} before", options_.out);
   fail("training",
        fmt::format("epoch {}{}: a {} of {} came; needed a finite one; {}{}", epoch_, place, what,
                    std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value, origin, kept));
@@ -308,33 +318,46 @@ TrainingRecord Run::run() {
         fmt::format("going on in epoch {} after {} batches, from {}", epoch_, batch_, options_.out));
   if (!unfinished) progress_->note(fmt::format("{} is of a run that has ended", options_.out));
   start_ = saved_ = Clock::now();
+  const Interruption interruption;
   while (unfinished && goes_on()) {
     begin_epoch();
-    while (batch_ < batches_) {
-      step();
-      if (batch_ < batches_ &&
+    for (step(); batch_ < batches_; step()) {
+      const int signal = interruption.signal();
+      if (signal != 0 ||
           std::chrono::duration<double>(Clock::now() - saved_).count() >= options_.checkpoint_every)
         save(false);
+      if (signal != 0) stop(signal);
     }
     end_epoch();
     order_before_ = order_.state();
     if (!goes_on()) break;
     save(false);
     plot();
+    if (interruption.signal() != 0) stop(interruption.signal());
   }
   for (std::size_t i = 0; i < best_.size(); ++i) task_.parameters[i].parameter->value() = best_[i];
   if (unfinished) save(true);
-  plot();
+  if (plot()) progress_->note(fmt::format("{} shows the learning curves", options_.plot));
   if (inspection_) inspection_->finish();
   return record_;
 }
 
-void Run::plot() {
-  if (options_.plot.empty()) return;
+void Run::stop(int signal) const {
+  const std::string place = batch_ > 0 ? fmt::format("in epoch {} after batch {} of {}", epoch_, batch_, batches_)
+                                       : fmt::format("after epoch {}", epoch_ - 1);
+  throw Interrupted(signal, fmt::format("stopped {}; {}", place,
+                                        options_.out.empty() ? "without --out nothing of it is kept"
+                                                             : "go on with --resume"));
+}
+
+bool Run::plot() {
+  if (options_.plot.empty()) return false;
   try {
     plot_learning_curves(options_.plot, record_);
+    return true;
   } catch (const Error& e) {
     progress_->note(e.what());
+    return false;
   }
 }
 
