@@ -57,7 +57,7 @@ json data_of(const Given& given) {
 // What was asked for, by the words of the command line; what was learned from data is none of it.
 json settings_of(const json& options, const Configuration& configuration) {
   json settings = options;
-  for (const auto& [name, value] : to_json(configuration).items())
+  for (const auto& [name, value] : models::to_json(configuration).items())
     if (!value.is_array()) settings[name] = value;
   return settings;
 }
@@ -143,8 +143,8 @@ std::optional<SavedRun> read_run(const std::string& path, const Given& given) {
                  .rest = {}};
     if (run.state.finished) return run;
     if (run.state.noise.size() != static_cast<std::size_t>(given.options.threads))
-      file.reject(fmt::format("has {} random states; needed one for each thread, {}",
-                              run.state.noise.size(), given.options.threads));
+      file.reject(fmt::format("has {} random states; needed one for each thread, {}", run.state.noise.size(),
+                              given.options.threads));
     run.rest = with_prefix(file.checkpoint(), kCheckpointPrefix);
     return run;
   } catch (const json::exception& e) {

@@ -69,12 +69,12 @@ void run(Train train) {
   if (vectors) vectors->write_to(std::get<SequenceClassifier>(classifier.net).tokens->weight.value());
 
   auto count = [&](std::size_t part) { return with_commas(static_cast<Index>(data.parts[part].size())); };
-  note(
-      fmt::format("{} sequences to train on, {} to validate, {} to test; {}, {}, {}, {}", count(0), count(1),
-                  count(2), counted(data.labels.size(), "label"),
-                  data.is_text() ? counted(data.vocabulary.size(), "different token")
-                                 : counted(static_cast<Index>(data.scaling.columns()), "column"),
-                  counted(parameter_count(classifier), "parameter"), counted(train.training.threads, "thread")));
+  note(fmt::format("{} sequences to train on, {} to validate, {} to test; {}, {}, {}, {}", count(0), count(1),
+                   count(2), counted(data.labels.size(), "label"),
+                   data.is_text() ? counted(data.vocabulary.size(), "different token")
+                                  : counted(static_cast<Index>(data.scaling.columns()), "column"),
+                   counted(parameter_count(classifier), "parameter"),
+                   counted(train.training.threads, "thread")));
   if (train.data.unique) note(counted(data.duplicates, "duplicate") + " left out");
   note_skipped(train.bad);
 

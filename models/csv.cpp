@@ -18,7 +18,8 @@ Csv::Csv(const std::string& path) : lines_(kOp, path) {
   if (!next()) lines_.reject_file("an empty file came", "a header with the names of the columns");
   parse();
   header_ = std::exchange(fields_, {});
-  if (header_.size() == 1 && header_[0] == lines_.bytes() && header_[0].find_first_of(";\t") != header_[0].npos)
+  if (header_.size() == 1 && header_[0] == lines_.bytes() &&
+      header_[0].find_first_of(";\t") != header_[0].npos)
     lines_.reject(fmt::format("one column {}", in_quotes(header_[0])), "',' between columns");
   for (std::size_t i = 0; i < header_.size(); ++i) {
     if (header_[i].empty())
@@ -116,10 +117,11 @@ NumberTable read_number_table(const std::string& path, const std::vector<std::st
         const std::string& cell = cells[positions[i]];
         const auto value = finite_number<double>(cell);
         if (!value)
-          reject(kOp, csv.place(),
-                 fmt::format("{} in the column {}", cell.empty() ? "an empty cell" : in_quotes(cell),
-                             in_quotes(table.columns[i])),
-                 wanted.empty() ? "a finite number, or --inputs with the columns to read" : "a finite number");
+          reject(
+              kOp, csv.place(),
+              fmt::format("{} in the column {}", cell.empty() ? "an empty cell" : in_quotes(cell),
+                          in_quotes(table.columns[i])),
+              wanted.empty() ? "a finite number, or --inputs with the columns to read" : "a finite number");
         row.push_back(*value);
       }
     });

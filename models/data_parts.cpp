@@ -27,9 +27,10 @@ void check(const DataFiles& files, const char* op) {
   const bool positive = std::ranges::all_of(files.split, [](double s) { return s > 0; });
   if (files.is_split() &&
       (files.split.size() < 2 || files.split.size() > 3 || !positive || sum > 1 + kNothing))
-    fail(op, fmt::format("{} of {} in all came with --split; needed two or three, above 0 and of at most 1 in "
-                         "all",
-                         counted(static_cast<Index>(files.split.size()), "share"), sum));
+    fail(op,
+         fmt::format("{} of {} in all came with --split; needed two or three, above 0 and of at most 1 in "
+                     "all",
+                     counted(static_cast<Index>(files.split.size()), "share"), sum));
 }
 
 std::array<Index, 3> split_counts(const DataFiles& files, Index rows, const char* what, const char* op) {

@@ -155,9 +155,10 @@ void plot(const Vanishing& demo, const std::vector<Outcome>& all) {
       }
     learned.series.push_back(s);
   }
-  write_picture(demo.shown.plot, "Gradients vanish on their way back",
-            fmt::format("A bit is to be recalled after T steps of noise. Left and middle: T = {}.", longest),
-            {before, after, learned});
+  write_picture(
+      demo.shown.plot, "Gradients vanish on their way back",
+      fmt::format("A bit is to be recalled after T steps of noise. Left and middle: T = {}.", longest),
+      {before, after, learned});
 }
 
 void print_row(const Outcome& o) {
@@ -267,11 +268,12 @@ void plot(const Exploding& demo, const std::vector<double>& before, const std::v
     gradient.series.push_back(by_step(name, c.norms, c.clip > 0 ? 2 : 1));
     loss.series.push_back(by_step(name, c.losses, c.clip > 0 ? 2 : 1));
   }
-  write_picture(demo.shown.plot, "Gradients explode on their way back",
-            fmt::format("A bit is to be recalled after {} steps; the recurrent matrix has a spectral radius "
-                        "of {}. Guessing: 0.693 nats.",
-                        demo.length, demo.radius),
-            {norms, gradient, loss});
+  write_picture(
+      demo.shown.plot, "Gradients explode on their way back",
+      fmt::format("A bit is to be recalled after {} steps; the recurrent matrix has a spectral radius "
+                  "of {}. Guessing: 0.693 nats.",
+                  demo.length, demo.radius),
+      {norms, gradient, loss});
 }
 
 void run(const Exploding& demo) {

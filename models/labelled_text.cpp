@@ -64,7 +64,8 @@ void read_file_of_rows(const std::string& path, const LabelledFormat& format, Ba
     const std::string_view labels = line.substr(0, end);
     if (labels.find('\t') != labels.npos)
       lines.reject(fmt::format("a TAB in the label {}", in_quotes(labels)), "none there, or --format tsv");
-    return {lines.place(), split_labels(lines, labels, format.many_labels), std::string(line.substr(end + 1))};
+    return {lines.place(), split_labels(lines, labels, format.many_labels),
+            std::string(line.substr(end + 1))};
   });
   if (count == 0) lines.reject_file("an empty file came", "a label and a text on each line");
 }

@@ -20,8 +20,8 @@ int LabelSet::add(std::string_view label) {
 
 void LabelSet::expect(int least, const char* what, const char* op) const {
   if (size() < least)
-    autograd::fail(op, fmt::format("training data with {} different {} came; needed at least {}", size(), what,
-                                   least));
+    autograd::fail(
+        op, fmt::format("training data with {} different {} came; needed at least {}", size(), what, least));
 }
 
 int LabelSet::id(std::string_view label, const Place& place) const {

@@ -77,10 +77,10 @@ void train_text(Train& train) {
 
   const std::array<std::span<const int>, 3> parts = {corpus.training(), corpus.validation(), corpus.test()};
   auto count = [&](std::size_t part) { return with_commas(static_cast<Index>(parts[part].size())); };
-  note(fmt::format(
-      "{} {} to train on, {} to validate, {} to test; {} different ones, {}, {}", count(0), units_of(level), count(1),
-      count(2), with_commas(vocabulary.size()), counted(parameter_count(saved.model), "parameter"),
-      counted(train.training.threads, "thread")));
+  note(fmt::format("{} {} to train on, {} to validate, {} to test; {} different ones, {}, {}", count(0),
+                   units_of(level), count(1), count(2), with_commas(vocabulary.size()),
+                   counted(parameter_count(saved.model), "parameter"),
+                   counted(train.training.threads, "thread")));
   note_skipped(train.bad);
   Workers workers(train.training.threads);
   LanguageTask task(saved, corpus.training(), corpus.validation(), train.training, train.task);

@@ -57,10 +57,9 @@ void run(Train train) {
     return fmt::format("{} ({})", counted(static_cast<Index>(sentences.size()), "sentence"),
                        counted(sentences.word_count(), "word"));
   };
-  note(
-      fmt::format("{} to train on, {} to validate, {} to test; {}, {}, {}, {}", count(0), count(1), count(2),
-                  counted(data.tags.size(), "tag"), counted(data.vocabulary.size(), "different word"),
-                  counted(parameter_count(tagger), "parameter"), counted(train.training.threads, "thread")));
+  note(fmt::format("{} to train on, {} to validate, {} to test; {}, {}, {}, {}", count(0), count(1), count(2),
+                   counted(data.tags.size(), "tag"), counted(data.vocabulary.size(), "different word"),
+                   counted(parameter_count(tagger), "parameter"), counted(train.training.threads, "thread")));
   note_skipped(train.bad);
 
   Workers workers(train.training.threads);
@@ -170,9 +169,9 @@ void add_eval(CLI::App& tag) {
 }
 
 void add_predict(CLI::App& tag) {
-  auto [app, predict] = add_command<Predict>(
-      tag, "predict",
-      "Tag sentences, one a line, blanks between words, or those of a .conllu file: a line of tags for each.");
+  auto [app, predict] = add_command<Predict>(tag, "predict",
+                                             "Tag sentences, one a line, blanks between words, or those of a "
+                                             ".conllu file: a line of tags for each.");
   add_predicting(app, predict, "tag", "sentences");
 }
 

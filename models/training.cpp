@@ -199,8 +199,7 @@ void Run::check_finite(double value, const std::string& what, const std::functio
   for (std::size_t i = 0; i < watches.size(); ++i) {
     if (!watches[i].origin()) continue;
     origin = watches[i].origin()->describe();
-    if (inspection_ && by_batch &&
-        inspection_->failed(*watches[i].origin(), workers_[static_cast<int>(i)]))
+    if (inspection_ && by_batch && inspection_->failed(*watches[i].origin(), workers_[static_cast<int>(i)]))
       kept = fmt::format("; {} shows the batch", options_.inspect);
     break;
   }
@@ -323,8 +322,9 @@ TrainingRecord Run::run() {
 }
 
 void Run::stop(int signal) const {
-  const std::string place = batch_ > 0 ? fmt::format("in epoch {} after batch {} of {}", epoch_, batch_, batches_)
-                                       : fmt::format("after epoch {}", epoch_ - 1);
+  const std::string place = batch_ > 0
+                                ? fmt::format("in epoch {} after batch {} of {}", epoch_, batch_, batches_)
+                                : fmt::format("after epoch {}", epoch_ - 1);
   throw Interrupted(signal, fmt::format("stopped {}; {}", place,
                                         options_.out.empty() ? "without --out nothing of it is kept"
                                                              : "go on with --resume"));
