@@ -57,7 +57,8 @@ json data_of(const Given& given) {
 // What was asked for, by the words of the command line; what was learned from data is none of it.
 json settings_of(const json& options, const Configuration& configuration) {
   json settings = options;
-  for (const auto& [name, value] : models::to_json(configuration).items())
+  const json all = models::to_json(configuration);
+  for (const auto& [name, value] : all.items())
     if (!value.is_array()) settings[name] = value;
   return settings;
 }

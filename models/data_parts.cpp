@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "autograd/error.h"
+#include "models/lines.h"
 #include "models/progress.h"
 
 namespace unroll::models {
@@ -44,8 +45,8 @@ std::array<Index, 3> split_counts(const DataFiles& files, Index rows, const char
   counts[0] = sum > 1 - kNothing ? rest : std::min(share(0), rest);
   for (std::size_t i = 0; i < files.split.size(); ++i)
     if (counts[i] < 1)
-      fail(op, fmt::format("{} has {} {}, none of them for {}; needed some for each part", files.all, rows,
-                           what, kPartNames[i]));
+      fail(op, fmt::format("{} has {} {}, none of them for {}; needed some for each part",
+                           name_of_input(files.all), rows, what, kPartNames[i]));
   return counts;
 }
 

@@ -66,7 +66,7 @@ void train_text(Train& train) {
     fail("lm train", fmt::format("{} {} to train on and {} to validate came from {}; needed more than the {} "
                                  "streams of a batch, and at least 2",
                                  corpus.training().size(), units_of(level), corpus.validation().size(),
-                                 train.files.of(0), train.training.batch));
+                                 name_of_input(train.files.of(0)), train.training.batch));
   const auto vectors = read_pretrained(train.vectors, vocabulary, train.bad, train.model.net);
   Generator generator(train.training.seed);
   SavedLanguageModel saved{train.model, vocabulary, LanguageModel(vocabulary.size(), train.model, generator)};

@@ -123,6 +123,8 @@ TEST_CASE("program: bad input is one line and exit code 1") {
                   {"bad.txt:2: byte 0x28"});
   check_complaint(run_program(folder, "lm train --data " + folder.file("empty.txt", "") + out), 1,
                   {"empty.txt has 0 tokens, none of them for training"});
+  check_complaint(run_program(folder, "lm train --data -" + out), 1,
+                  {"standard input has 0 tokens, none of them for training"});
   CHECK_FALSE(std::filesystem::exists(folder.file("model")));
   check_complaint(run_program(folder, "lm sample --model /nowhere/m"), 1, {"/nowhere/m"});
   check_complaint(run_program(folder, "lm sample --model " + folder.file("junk", "junk, not a model")), 1,
