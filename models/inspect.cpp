@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "autograd/atomic_file.h"
 #include "autograd/inspect/page.h"
 #include "models/classification.h"
 #include "models/classifier_data.h"
@@ -112,7 +111,7 @@ void print(const nlohmann::json& report, const Inspect& inspect) {
 void run(Inspect inspect) {
   const nlohmann::json report = report_on(inspect);
   note_skipped(inspect.bad);
-  autograd::replace_file(inspect.report, inspect::page_of(report), Where{});
+  inspect::write_page(inspect.report, report);
   if (inspect.json)
     fmt::print("{}\n", report.dump());
   else

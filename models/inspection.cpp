@@ -6,7 +6,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "autograd/atomic_file.h"
 #include "autograd/inspect/page.h"
 #include "models/progress.h"
 
@@ -73,19 +72,32 @@ Inspection::Inspection(const detail::TaskCalls& task, const TrainingOptions& opt
       every_(options.inspect_every),
       history_(task.parameters) {}
 
-inspect::About Inspection::about(std::int64_t step, const Gradients* gradients) const {
+// The gradients of the first worker are the sum of all.
+inspect::About Inspection::about(std::int64_t step, Workers& workers) const {
+  std::string note;
+  if (workers.size() > 1)
+    note = fmt::format("Gradients of parameters are of the whole batch{}; all else is one of {} workers' share{}.",
+                       clipped_.empty() ? "" : ", " + clipped_, workers.size(),
+                       clipped_.empty() ? "" : ", before clipping");
+  else if (!clipped_.empty())
+    note = fmt::format("Gradients of parameters are {}; those of states are as they were before.", clipped_);
   return {.title = fmt::format("{} in batch {} of its training", model_, with_commas(step + 1)),
           .parameters = task_.parameters,
-          .gradients = gradients,
-          .history = &history_};
+          .gradients = &workers[0].gradients,
+          .history = &history_,
+          .note = note};
 }
 
 void Inspection::before_step(std::int64_t step, Workers& workers) {
   step_ = step;
+  clipped_.clear();
   if (step % every_ == 0) recorder_.emplace(workers[0].tape, inspect::Watching{.jacobians = true});
 }
 
 void Inspection::before_update(const Update& update, Workers&) {
+  clipped_ = update.clip > 0 && update.norm > update.clip
+                 ? fmt::format("clipped from a norm of {:.3g} to {:g}", update.norm, update.clip)
+                 : "";
   if (!history_.due(update.step)) return;
   inspect::TrainingStep what{.loss = update.loss, .norm = update.norm};
   if (update.clip > 0) what.clipped_norm = std::min(update.norm, update.clip);
@@ -95,19 +107,18 @@ void Inspection::before_update(const Update& update, Workers&) {
 void Inspection::after_update(Workers& workers) {
   history_.after_update();
   if (!recorder_) return;
-  recorder_->report(file_, about(step_, &workers[0].gradients), Where{});
+  recorder_->report(file_, about(step_, workers), Where{});
   recorder_.reset();
 }
 
-void Inspection::failed(const inspect::Origin& origin, const Worker& worker) {
-  inspect::About all = about(step_, &worker.gradients);
-  all.origin = &origin;
-  inspect::report(worker.tape, file_, all, Where{});
+void Inspection::failed(const inspect::Recorder& recorder, Workers& workers) {
+  clipped_.clear();
+  recorder.report(file_, about(step_, workers), Where{});
 }
 
 void Inspection::finish(std::uint64_t seed) {
   inspect::About about{.title = model_, .history = &history_};
-  autograd::replace_file(file_, inspect::page_of(inspect_batch(task_, 0, seed, about)), Where{});
+  inspect::write_page(file_, inspect_batch(task_, 0, seed, about));
 }
 
 }  // namespace unroll::models

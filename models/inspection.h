@@ -27,17 +27,18 @@ class Inspection : public TrainingObserver {
   void before_step(std::int64_t step, Workers& workers) override;
   void before_update(const Update& update, Workers& workers) override;
   void after_update(Workers& workers) override;
-  /// A batch gave what is not finite; the worker's tape holds the pass that did so.
-  void failed(const inspect::Origin& origin, const Worker& worker);
+  /// A batch gave what is not finite; the recorder has seen the pass in which that was born.
+  void failed(const inspect::Recorder& recorder, Workers& workers);
   /// When the run has ended.
   void finish(std::uint64_t seed);
 
  private:
-  inspect::About about(std::int64_t step, const Gradients* gradients) const;
+  inspect::About about(std::int64_t step, Workers& workers) const;
 
   const detail::TaskCalls& task_;
   std::string file_, model_;
   std::int64_t every_, step_ = 0;
+  std::string clipped_;  // what clipping did to the gradients of the step
   inspect::History history_;
   std::optional<inspect::Recorder> recorder_;  // of a batch that is reported
 };

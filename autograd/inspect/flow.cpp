@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
-#include <nlohmann/json.hpp>
 #include <optional>
+
+#include "autograd/inspect/numbers.h"
 
 namespace unroll::inspect {
 
@@ -143,23 +143,16 @@ void Flow::walk_back(Tape& tape, Awaiting& here) {
 
 namespace {
 
-// NaN where a step has no such number.
-nlohmann::json column_of(const std::vector<double>& numbers) {
-  nlohmann::json column = nlohmann::json::array();
-  for (const double x : numbers) column.push_back(std::isnan(x) ? nlohmann::json() : nlohmann::json(x));
-  return column;
-}
-
 nlohmann::json json_of(const Jacobian& j) {
   auto or_null = [](const std::optional<Index>& steps) {
     return steps ? nlohmann::json(*steps) : nlohmann::json();
   };
   return {
       {"measure", j.exact ? "largest singular value" : "root mean square of the singular values, estimated"},
-      {"norm", column_of(j.norm)},
-      {"norm_error", column_of(j.norm_error)},
-      {"product", column_of(j.product)},
-      {"product_error", column_of(j.product_error)},
+      {"norm", column_json(j.norm)},
+      {"norm_error", column_json(j.norm_error)},
+      {"product", column_json(j.product)},
+      {"product_error", column_json(j.product_error)},
       {"vanishes_after", or_null(j.vanishes_after)},
       {"explodes_after", or_null(j.explodes_after)}};
 }
@@ -169,16 +162,11 @@ nlohmann::json entry_of(const Recurrence& r, std::size_t field) {
                           {"layer", r.layer}, {"direction", r.reverse ? "reverse" : "forward"},
                           {"field", field},   {"rows", r.rows}};
   for (std::size_t t = 0; t < r.rows.size(); ++t) entry["steps"].push_back(t);
-  auto column = [&](const std::string& name, const std::vector<Summary>& all, double Summary::*which) {
-    std::vector<double> numbers;
-    for (const Summary& s : all) numbers.push_back(s.*which);
-    entry[name] = column_of(numbers);
-  };
   auto columns = [&](const std::string& prefix, const std::vector<Summary>& all) {
-    column(prefix + "norm", all, &Summary::norm);
-    column(prefix + "mean", all, &Summary::mean);
-    column(prefix + "largest", all, &Summary::largest);
-    column(prefix + "zeros", all, &Summary::zeros);
+    entry[prefix + "norm"] = column_json(all, &Summary::norm);
+    entry[prefix + "mean"] = column_json(all, &Summary::mean);
+    entry[prefix + "largest"] = column_json(all, &Summary::largest);
+    entry[prefix + "zeros"] = column_json(all, &Summary::zeros);
   };
   columns("", r.fields[field].gradient);
   columns("state_", r.fields[field].state);
@@ -186,7 +174,7 @@ nlohmann::json entry_of(const Recurrence& r, std::size_t field) {
   entry["gates"] = nlohmann::json::array();
   for (const Gate& g : r.gates)
     if (field == 0)
-      entry["gates"].push_back({{"name", g.name}, {"low", column_of(g.low)}, {"high", column_of(g.high)}});
+      entry["gates"].push_back({{"name", g.name}, {"low", column_json(g.low)}, {"high", column_json(g.high)}});
   return entry;
 }
 

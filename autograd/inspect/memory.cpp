@@ -29,6 +29,13 @@ Memory::Entry Memory::entry_of(const Tape& tape, std::uint32_t node) {
   return {node, places_.find(tape, n), n.step, Kind::values, 0};
 }
 
+void Memory::clear() {
+  start_pass();
+  open_.clear();
+  largest_ = {};
+  tape_ = nullptr;
+}
+
 void Memory::start_pass() {
   if (at_.bytes > largest_.at.bytes) largest_ = resolve();
   levels_.clear();

@@ -53,6 +53,9 @@ class Memory : public Observer {
   /// Of the pass seen last.
   const std::vector<Moment>& timeline() const { return timeline_; }
 
+  /// Forgets all.
+  void clear();
+
   void begin(Tape& tape, std::uint32_t node, Phase phase) override;
   void end(Tape& tape, std::uint32_t node, Phase phase) override;
 

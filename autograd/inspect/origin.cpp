@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "autograd/inspect/listing.h"
+#include "autograd/inspect/numbers.h"
 
 namespace unroll::inspect {
 
@@ -140,7 +140,7 @@ void place(Origin& origin, std::string name, const Numbers& numbers, const Surve
   origin.place = std::move(name);
   origin.shape = numbers.shape;
   origin.element = element_at(numbers, s.first_bad);
-  origin.number = s.number;
+  origin.number = std::isnan(s.number) ? std::abs(s.number) : s.number;  // the sign of NaN is chance
   origin.count = s.range.bad;
 }
 
@@ -357,6 +357,14 @@ std::string text_of(const Operand& operand) {
   return text;
 }
 
+// Infinities that were allowed may be among them, see Bad.
+const char* out_of(const std::vector<Operand>& operands) {
+  const bool finite = std::ranges::all_of(operands, [](const Operand& o) {
+    return o.range.low > o.range.high || (std::isfinite(o.range.low) && std::isfinite(o.range.high));
+  });
+  return finite ? "finite numbers" : "numbers that are no NaN";
+}
+
 }  // namespace
 
 std::string Origin::describe() const {
@@ -369,8 +377,8 @@ std::string Origin::describe() const {
   if (!source.empty())
     return fmt::format("{} came with {} {}: {}; first used by {}, {}", number, source, to_string(shape),
                        elements, op, at);
-  std::string text = fmt::format("{} made {} out of finite numbers, {}: {} {}, {}", op, number, at, place,
-                                 to_string(shape), elements);
+  std::string text = fmt::format("{} made {} out of {}, {}: {} {}, {}", op, number, out_of(operands), at,
+                                 place, to_string(shape), elements);
   for (std::size_t i = 0; i < operands.size(); ++i) text += (i ? ", " : "; ") + text_of(operands[i]);
   return text;
 }
@@ -379,6 +387,7 @@ void to_json(nlohmann::json& json, const Origin& origin) {
   json = {{"text", origin.describe()},
           {"source", origin.source},
           {"number", fmt::format("{}", origin.number)},
+          {"out_of", out_of(origin.operands)},
           {"place", origin.place},
           {"shape", to_string(origin.shape)},
           {"element", element_text(origin)},
@@ -392,8 +401,8 @@ void to_json(nlohmann::json& json, const Origin& origin) {
   for (const Operand& o : origin.operands)
     json["operands"].push_back({{"name", o.name},
                                 {"shape", to_string(o.shape)},
-                                {"low", o.range.low},
-                                {"high", o.range.high},
+                                {"low", number_json(o.range.low)},
+                                {"high", number_json(o.range.high)},
                                 {"bad", o.range.bad}});
 }
 

@@ -72,8 +72,16 @@ Work work_of(const Tape& tape, std::uint32_t index, Phase phase) {
 
 // -- Recording.
 
-Profile::Profile(Spans spans)
-    : keeps_spans_(spans), first_tick_(now()), first_time_(std::chrono::steady_clock::now()) {}
+Profile::Profile(Spans spans) : keeps_spans_(spans) { clear(); }
+
+// The places stay: the next pass is likely to have the same.
+void Profile::clear() {
+  sums_.assign(sums_.size(), {});
+  open_.clear();
+  spans_.clear();
+  first_tick_ = now();
+  first_time_ = std::chrono::steady_clock::now();
+}
 
 // The nodes of a tape follow each other: one that seems to be at work still has thrown.
 void Profile::begin(Tape& tape, std::uint32_t, Phase) {

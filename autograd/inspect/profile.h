@@ -50,10 +50,13 @@ class Profile : public Observer {
     const Place* place;
     Phase phase;
     std::int32_t step;  // -1 outside of recurrences
-    double begin, end;  // ns since the profile was made
+    double begin, end;  // ns since the profile was made, or cleared
   };
   /// In the order in which they began, inner ones after the one around them; valid until more is recorded.
   std::vector<Span> spans() const;
+
+  /// Forgets all.
+  void clear();
 
   void begin(Tape& tape, std::uint32_t node, Phase phase) override;
   void end(Tape& tape, std::uint32_t node, Phase phase) override;

@@ -144,13 +144,14 @@ def check_flow(browser, report):
 
 def check_graph(browser, report):
     graph = report["graph"]
-    stepped = [e for e in browser.find_all(".box") if graph["boxes"][int(e.get_attribute("data-box"))][1]]
-    module, steps, _, nodes = graph["boxes"][int(stepped[2].get_attribute("data-box"))]
+    stepped = [e for e in browser.find_all(".box") if graph["boxes"][int(e.get_attribute("data-box"))]["steps"]]
+    box = graph["boxes"][int(stepped[2].get_attribute("data-box"))]
+    steps = box["steps"]
     stepped[2].click()
     heading = browser.find(".detail h3").text
-    assert heading.startswith(f"{graph['modules'][module]['path']}, step {steps[0]}"), heading
+    assert heading.startswith(f"{graph['modules'][box['module']]['path']}, step {steps[0]}"), heading
     rows = [[c.text for c in r.find_elements(By.TAG_NAME, "td")] for r in browser.find_all(".detail tbody tr")]
-    kinds = [graph["kinds"][node[1]] for node in nodes]
+    kinds = [graph["kinds"][node["kind"]] for node in box["nodes"]]
     assert [r[0].split()[0] for r in rows] == [k["op"] for k in kinds], rows
     assert [r[-1] for r in rows] == [k["where"] for k in kinds], rows
     browser.find(".lanes").send_keys(Keys.ARROW_RIGHT)

@@ -1,7 +1,7 @@
 // unroll inspect and --inspect, on a model of each kind.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "tests/models/run_program.h"
@@ -60,7 +60,11 @@ TEST_CASE("unroll inspect: a classifier") {
       run_program(folder, "inspect " + model + " --data " + data + " --report " + folder.file("report.html"));
   CHECK(words.code == 0);
   CHECK(words.out.find("4 time steps") != std::string::npos);
-  CHECK(words.out.find(report["findings"][0].get<std::string>()) == std::string::npos);  // another batch size
+  const json same = json::parse(run_program(folder, "inspect " + model + " --data " + data + " --json --report " +
+                                                         folder.file("report.html"))
+                                    .out);
+  CHECK(words.out.find(same["findings"][0].get<std::string>()) != std::string::npos);
+  CHECK(words.out.find(fmt::format("loss {:.4f};", same["summary"]["loss"].get<double>())) != std::string::npos);
 
   const std::string inspect = "inspect " + model + " --data " + data + " --report ";
   check_complaint(run_program(folder, inspect + folder.file("report.html") + " --number 4"), 1,
@@ -116,6 +120,9 @@ TEST_CASE("--inspect keeps the history of a run, and says where it became infini
   const json origin = report_on(page)["origin"];
   REQUIRE(origin.is_object());
   CHECK(infinite.err.find(origin["op"].get<std::string>() + " made ") != std::string::npos);
+  CHECK(report_on(page)["flow"].size() > 0);
+  CHECK(report_on(page)["profile"]["rows"].size() > 0);
+  CHECK(report_on(page)["memory"]["peak_bytes"].get<double>() > 0);
 }
 
 }  // namespace unroll::models

@@ -38,7 +38,7 @@ function origin() {
   const code = (text) => (text ? element("code", {}, text) : null);
   const title = o.source
     ? `${o.source} brought the first ${o.number}`
-    : `${o.op} made the first ${o.number}, ${o.phase}, out of finite numbers`;
+    : `${o.op} made the first ${o.number}, ${o.phase}, out of ${o.out_of}`;
   const ranges = o.operands.map(({ name, shape, low, high, bad }) =>
     element("div", {}, `${name} `, code(shape), isNumber(low) && isNumber(high) && low <= high ? ` from ${short(low)} to ${short(high)}` : "",
       bad > 0 ? `, ${plural(bad, "element")} not finite` : ""));
@@ -76,7 +76,8 @@ function build() {
       data.flow.some((s) => s.gates?.length) ? gateBands() : null));
   }
   if (data.parameters?.length)
-    sections.push(section("parameters", "Parameters", "Euclidean norms; click a head to sort.", parametersTable()));
+    sections.push(section("parameters", "Parameters", ["Euclidean norms; click a head to sort.", data.note].filter(Boolean).join(" "),
+      parametersTable()));
   if (data.history?.steps?.length > 1)
     sections.push(section("history", "Training so far", null, historyFigures()));
   if (data.profile?.rows?.length)
@@ -85,8 +86,7 @@ function build() {
     main.append(s);
     document.getElementById("contents").append(element("a", { href: `#${s.id}` }, s.querySelector("h2").textContent));
   }
-  main.append(element("footer", {}, (data.notes ?? []).map((n) => element("p", {}, n)),
-    element("p", {}, `Written by unroll. Numbers were computed in ${data.dtype}; this file needs no network.`)));
+  main.append(element("footer", {}, element("p", {}, `Written by unroll. Numbers were computed in ${data.dtype}; this file needs no network.`)));
   document.documentElement.dataset.ready = Math.round(performance.now());
 }
 
