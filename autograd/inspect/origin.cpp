@@ -59,7 +59,7 @@ bool any_bad(const Numbers& numbers, Bad bad) {
 }
 
 struct Survey {
-  Range range{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity(), 0};
+  Origin::Range range{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity(), 0};
   const std::byte* first_bad = nullptr;
   double number = 0;
 
@@ -182,7 +182,7 @@ Origin& OriginWatch::found(Tape& tape, std::uint32_t node, Phase phase) {
   origin.module = tape.scope_path(n.scope);
   origin.step = n.step;
   origin.where = n.where;
-  origin.line = line_of(tape, n);
+  origin.line = source_line(tape, n);
   return origin;
 }
 
@@ -230,7 +230,7 @@ void OriginWatch::blame_input(Tape& tape, std::uint32_t input, const std::byte* 
     }
   }
   const Node& maker = tape.nodes()[tape.value(input).node];
-  origin.source = fmt::format("{} ({}), which was not watched", op_of(maker), line_of(maker.where));
+  origin.source = fmt::format("{} ({}), which was not watched", op_of(maker), source_line(maker.where));
   place(origin, "", numbers_of(tape, input), survey(numbers_of(tape, input), bad_));
 }
 
@@ -348,7 +348,7 @@ std::string element_text(const Origin& origin) {
                      fmt::join(origin.element.begin(), origin.element.begin() + origin.shape.rank(), ", "));
 }
 
-std::string text_of(const Operand& operand) {
+std::string text_of(const Origin::Operand& operand) {
   std::string text = fmt::format("{} {} ", operand.name, to_string(operand.shape));
   if (operand.range.low > operand.range.high)
     text += operand.shape.size() == 0 ? "empty" : "all NaN";
@@ -358,8 +358,8 @@ std::string text_of(const Operand& operand) {
 }
 
 // Infinities that were allowed may be among them, see Bad.
-const char* out_of(const std::vector<Operand>& operands) {
-  const bool finite = std::ranges::all_of(operands, [](const Operand& o) {
+const char* out_of(const std::vector<Origin::Operand>& operands) {
+  const bool finite = std::ranges::all_of(operands, [](const Origin::Operand& o) {
     return o.range.low > o.range.high || (std::isfinite(o.range.low) && std::isfinite(o.range.high));
   });
   return finite ? "finite numbers" : "numbers that are no NaN";
@@ -398,7 +398,7 @@ void to_json(nlohmann::json& json, const Origin& origin) {
           {"step", origin.step},
           {"where", origin.line},
           {"operands", nlohmann::json::array()}};
-  for (const Operand& o : origin.operands)
+  for (const Origin::Operand& o : origin.operands)
     json["operands"].push_back({{"name", o.name},
                                 {"shape", to_string(o.shape)},
                                 {"low", number_json(o.range.low)},

@@ -204,7 +204,7 @@ TEST_CASE("what is planted is found: 120 of 120") {
       CHECK(origin->element[1] == plant.column);
       CHECK(origin->count == 1);
     }
-    for (const inspect::Operand& o : origin->operands) CHECK(o.range.bad == 0);
+    for (const Origin::Operand& o : origin->operands) CHECK(o.range.bad == 0);
     found += origin->source.empty() && origin->op == op_of(plant.fault) && origin->step == plant.step &&
              origin->module == path;
   }
