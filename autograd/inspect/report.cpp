@@ -143,6 +143,13 @@ void Recorder::end(Tape& tape, std::uint32_t node, Phase phase) {
   flow_.end(tape, node, phase);
 }
 
+void Recorder::abandoned(Tape& tape, std::uint32_t node, Phase phase) {
+  profile_.abandoned(tape, node, phase);
+  memory_.abandoned(tape, node, phase);
+  if (watching_.origin) origin_.abandoned(tape, node, phase);
+  flow_.abandoned(tape, node, phase);
+}
+
 void Recorder::step(Tape& tape, const Step& step) {
   meet(tape);
   flow_.step(tape, step);

@@ -85,6 +85,7 @@ class Recorder : private Observer {
   void begin(Tape& tape, std::uint32_t node, Phase phase) override;
   void end(Tape& tape, std::uint32_t node, Phase phase) override;
   void step(Tape& tape, const Step& step) override;
+  void abandoned(Tape& tape, std::uint32_t node, Phase phase) override;
   void state(Tape& tape, std::span<const Var> fields) override;
   void meet(const Tape& tape);
 

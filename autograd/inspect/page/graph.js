@@ -243,16 +243,15 @@ function lanesOf(boxes) {
   const lanes = [];
   const newest = new Map();
   for (const box of boxes) {
-    const name = `${box.module} ${Boolean(box.steps)}`;
+    const name = `${box.module} ${box.recurrence}`;
     let lane = newest.get(name);
-    const again = lane && (box.steps ? lane.taken.has(box.steps[0]) : lanes[lanes.length - 1] !== lane && lanes.length < most);
+    const again = lane && !box.steps && lanes[lanes.length - 1] !== lane && lanes.length < most;
     if (!lane || again) {
-      lane = { module: box.module, stepped: Boolean(box.steps), boxes: [], taken: new Set() };
+      lane = { module: box.module, stepped: Boolean(box.steps), boxes: [] };
       lanes.push(lane);
       newest.set(name, lane);
     }
     lane.boxes.push(box);
-    if (box.steps) lane.taken.add(box.steps[0]);
   }
   for (const lane of lanes) if (lane.stepped) lane.boxes.sort((a, b) => a.steps[0] - b.steps[0]);
   return lanes;
