@@ -4,7 +4,10 @@
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <tuple>
 
+#include "autograd/inspect/inspect.h"
 #include "autograd/inspect/page.h"
 #include "models/classification.h"
 #include "models/classifier_data.h"
@@ -30,7 +33,8 @@ struct Inspect {
   std::string column;
   std::uint64_t seed = 1;
   BadRows bad;
-  bool json = false;
+  bool json = false, listing = false, dot = false, trace = false;
+  std::string text;  // of the form that was asked for
 };
 
 std::string name_of(const std::string& path) {
@@ -39,9 +43,16 @@ std::string name_of(const std::string& path) {
 }
 
 template <TrainingTask T>
-nlohmann::json look_into(T&& task, const Inspect& inspect) {
+nlohmann::json look_into(T&& task, Inspect& inspect) {
+  const auto also = [&](const Tape& tape, const inspect::Recorder& recorder) {
+    std::ostringstream out;
+    if (inspect.listing) out << inspect::Listing(tape);
+    if (inspect.dot) out << inspect::to_dot(inspect::graph_of(tape));
+    if (inspect.trace) write_trace(recorder.profile(), out);
+    inspect.text = out.str();
+  };
   return inspect_batch(detail::calls_of(task), inspect.number, inspect.seed,
-                       {.title = fmt::format("{} on {}", name_of(inspect.model), name_of(inspect.data))});
+                       {.title = fmt::format("{} on {}", name_of(inspect.model), name_of(inspect.data))}, also);
 }
 
 nlohmann::json inspect_classifier(Inspect& inspect) {
@@ -114,6 +125,8 @@ void run(Inspect inspect) {
   inspect::write_page(inspect.report, report);
   if (inspect.json)
     fmt::print("{}\n", report.dump());
+  else if (!inspect.text.empty())
+    fmt::print("{}", inspect.text);
   else
     print(report, inspect);
 }
@@ -146,6 +159,15 @@ void add_inspect(CLI::App& program) {
   add_seed(app, inspect.seed);
   add_skip_bad(app, inspect.bad);
   add_json(app, inspect.json);
+  std::vector<CLI::Option*> forms{app.get_option("--json")};
+  for (const auto& [name, flag, what] :
+       {std::tuple("--listing", &inspect.listing, "print a line for each operation instead of a summary"),
+        std::tuple("--dot", &inspect.dot, "print the graph for Graphviz instead of a summary"),
+        std::tuple("--trace", &inspect.trace, "print a timeline for trace viewers instead of a summary")}) {
+    CLI::Option* option = app.add_flag(name, *flag, what);
+    for (CLI::Option* other : forms) option->excludes(other);
+    forms.push_back(option);
+  }
 }
 
 }  // namespace unroll::models

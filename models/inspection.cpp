@@ -49,18 +49,20 @@ Index longest_of_first(const detail::TaskCalls& task, std::uint64_t seed) {
 }  // namespace
 
 nlohmann::json inspect_batch(const detail::TaskCalls& task, Index number, std::uint64_t seed,
-                             const inspect::About& about) {
+                             const inspect::About& about, const AlsoInspect& also) {
   if (number == 0) number = longest_of_first(task, seed);
   nlohmann::json report;
+  inspect::Watching watching = inspect::everything;
+  watching.spans = also != nullptr;
   learn_from(
-      task, number, seed,
-      [](Tape& tape) { return std::make_unique<inspect::Recorder>(tape, inspect::everything); },
+      task, number, seed, [&](Tape& tape) { return std::make_unique<inspect::Recorder>(tape, watching); },
       [&](const Worker& worker, const Tally& tally, const auto& recorder) {
         inspect::About all = about;
         all.loss = tally.mean_loss();
         all.parameters = task.parameters;
         all.gradients = &worker.gradients;
         report = recorder->report_of(all);
+        if (also) also(worker.tape, *recorder);
       });
   return report;
 }

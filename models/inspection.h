@@ -1,6 +1,7 @@
 // Looking into a model at work: the report of a batch that it learns from (autograd/inspect/report.h) with
 // everything on. What `unroll inspect` and --inspect write.
 #pragma once
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -13,9 +14,11 @@ namespace unroll::models {
 
 /// The report of a batch, the `number`-th of an epoch, from 1, arranged by `seed`; for 0, that of the first
 /// few with the longest sequences. It is learned from as in training, dropout included, by one worker and
-/// without an update. Throws Error if there are not so many.
+/// without an update; also(tape, recorder) is called while the tape holds the pass. Throws Error if there are
+/// not so many.
+using AlsoInspect = std::function<void(const Tape& tape, const inspect::Recorder& recorder)>;
 nlohmann::json inspect_batch(const detail::TaskCalls& task, Index number, std::uint64_t seed,
-                             const inspect::About& about);
+                             const inspect::About& about, const AlsoInspect& also = {});
 
 /// The report of a run while it goes on: of every so many batches, as the first worker saw its share, with
 /// the history of the run; in the end, of a batch of the model that was chosen.

@@ -145,6 +145,10 @@ Watched Watch::operand(int i) {
   x.by = this;
   autograd::dispatch(tape_.dtype(), [&]<class T>() {
     const T* from = reinterpret_cast<const T*>(v.data) + row * v.stride + (splat ? 0 : col_);
+    if (!splat && count_ == Watched::lanes) {
+      for (std::size_t l = 0; l < Watched::lanes; ++l) x.v[l] = static_cast<double>(from[l]);
+      return;
+    }
     const Index last = splat ? 0 : count_ - 1;
     for (Index l = 0; l < Watched::lanes; ++l)
       x.v[static_cast<std::size_t>(l)] = static_cast<double>(from[std::min(l, last)]);

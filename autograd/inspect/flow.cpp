@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "autograd/inspect/numbers.h"
+#include "autograd/inspect/profile.h"
 
 namespace unroll::inspect {
 
@@ -64,11 +65,11 @@ void Flow::begin(Tape& tape, std::uint32_t node, Phase phase) {
 }
 
 void Flow::end(Tape& tape, std::uint32_t node, Phase phase) {
-  if (&tape != stepping_ || phase != Phase::forward || options_.gate_elements == 0) return;
+  if (&tape != stepping_ || phase != Phase::forward || elements_ == 0) return;
   const autograd::Node& n = tape.nodes()[node];
   if (!n.table->watch || std::ranges::count(without_gates_, n.table) > 0) return;
   found_.clear();
-  n.table->watch(tape, n, options_.gate_elements, found_);
+  n.table->watch(tape, n, elements_, found_);
   if (found_.empty()) without_gates_.push_back(n.table);
   for (const autograd::Saturation& s : found_)
     running_[current_].gates.add(recurrences_[current_].gates, step_.time, n.table->name(n.op), s);
@@ -92,14 +93,31 @@ void Flow::step(Tape& tape, const Step& step) {
                             std::vector<FieldFlow>(step.before.size()),
                             {},
                             {}});
-    running_.push_back({{}, JacobianWalk(options_.jacobian), {}});
+    running_.emplace_back();
+    if (options_.jacobians) running_.back().walk = std::make_unique<JacobianWalk>(options_.jacobian);
   }
   stepping_ = &tape;
   step_.time = t;
   step_.first = step.first;
   step_.begin = static_cast<std::uint32_t>(tape.nodes().size());
   step_.before.assign(step.before.begin(), step.before.end());
-  running_[current_].gates.begin_step();
+  elements_ = options_.gate_elements.value_or(elements_of(running_[current_]));
+  if (elements_ > 0) running_[current_].gates.begin_step();
+}
+
+// An element takes about as long as so many operations of a step and its way back do, times the share of them
+// that it may cost.
+Index Flow::elements_of(Running& running) const {
+  constexpr double kOperationsPerElement = 7500;
+  constexpr Index kRun = 32, kMost = 256;
+  constexpr std::size_t kUnseen = 7;
+  running.elements += std::min(running.operations / kOperationsPerElement, static_cast<double>(kMost));
+  const bool is_due = running.rows == 0 || running.elements >= kRun || running.unseen == kUnseen;
+  running.unseen = is_due ? 0 : running.unseen + 1;
+  if (!is_due) return 0;
+  const Index now = std::clamp(static_cast<Index>(running.elements), kRun, kMost);
+  running.elements = 0;
+  return now;
 }
 
 void Flow::state(Tape& tape, std::span<const Var> fields) {
@@ -120,10 +138,17 @@ void Flow::state(Tape& tape, std::span<const Var> fields) {
     here.all.push_back({current_, f, t, id, here.first[node]});
     here.first[node] = static_cast<std::uint32_t>(here.all.size() - 1);
   }
-  if (!options_.jacobians || !tape.value(fields[0].index()).wants_gradient) return;
   step_.end = static_cast<std::uint32_t>(tape.nodes().size());
-  step_.after.assign(fields.begin(), fields.end());
   Running& running = running_[current_];
+  // The first step does less than others, when it begins with zeros.
+  if (!options_.gate_elements && (running.rows != r.rows[t] || step_.first)) {
+    running.rows = step_.first ? 0 : r.rows[t];
+    running.operations = 0;
+    for (std::uint32_t n = step_.begin; n < step_.end; ++n)
+      running.operations += work_of(tape, n, Phase::forward).operations;
+  }
+  if (!options_.jacobians || !tape.value(fields[0].index()).wants_gradient) return;
+  step_.after.assign(fields.begin(), fields.end());
   if (running.steps.empty()) here.walks.push_back(current_);
   running.steps.push_back(step_);
 }
@@ -132,9 +157,9 @@ void Flow::state(Tape& tape, std::span<const Var> fields) {
 void Flow::walk_back(Tape& tape, Awaiting& here) {
   for (const std::size_t r : here.walks) {
     Running& running = running_[r];
-    for (std::size_t i = running.steps.size(); i-- > 0;) running.walk.go_back(tape, running.steps[i]);
+    for (std::size_t i = running.steps.size(); i-- > 0;) running.walk->go_back(tape, running.steps[i]);
     running.steps.clear();
-    recurrences_[r].jacobian = running.walk.result();
+    recurrences_[r].jacobian = running.walk->result();
   }
   here.walks.clear();
 }
@@ -178,7 +203,10 @@ nlohmann::json entry_of(const Recurrence& r, std::size_t field) {
   entry["gates"] = nlohmann::json::array();
   for (const Gate& g : r.gates)
     if (field == 0)
-      entry["gates"].push_back({{"name", g.name}, {"low", column_json(g.low)}, {"high", column_json(g.high)}});
+      entry["gates"].push_back({{"name", g.name},
+                                {"low", column_json(g.low)},
+                                {"high", column_json(g.high)},
+                                {"count", g.count}});
   return entry;
 }
 

@@ -67,6 +67,15 @@ TEST_CASE("unroll inspect: a classifier") {
   CHECK(words.out.find(fmt::format("loss {:.4f};", same["summary"]["loss"].get<double>())) != std::string::npos);
 
   const std::string inspect = "inspect " + model + " --data " + data + " --report ";
+  const std::string forms = inspect + folder.file("report.html") + " --batch 8 ";
+  const std::string listing = run_program(folder, forms + "--listing").out;
+  CHECK(listing.starts_with("node  op"));
+  CHECK(std::ranges::count(listing, '\n') == report["summary"]["nodes"].get<int>() + 1);
+  CHECK(run_program(folder, forms + "--dot").out.starts_with("digraph tape {"));
+  const json trace = json::parse(run_program(folder, forms + "--trace").out);
+  CHECK(trace.size() > report["summary"]["nodes"].get<std::size_t>());
+  CHECK(trace[0]["ph"] == "X");
+  check_complaint(run_program(folder, forms + "--dot --json"), 2, {"--dot", "--json"});
   check_complaint(run_program(folder, inspect + folder.file("report.html") + " --number 4"), 1,
                   {"[inspect] batch 4 came; the data have 3 of this size"});
   check_complaint(run_program(folder, inspect + data), 2, {"is there and holds something else"});

@@ -70,7 +70,7 @@ function build() {
   if (data.flow?.length) {
     view.step = lastStep();
     sections.push(section("flow", "Through time",
-      "How the gradient of the loss gets back to each step. All figures share the step under the cursor; the arrow keys move it.",
+      "How the gradient of the loss gets back to each step. All figures share the step under the cursor; the arrow keys move it. Norms are over all elements; gates are looked at in a sample of so many.",
       toolbar(), heatMap(), gradientCurves(),
       data.flow.some((s) => s.jacobian) ? jacobians() : null,
       data.flow.some((s) => s.gates?.length) ? gateBands() : null));
@@ -81,7 +81,7 @@ function build() {
   if (data.history?.steps?.length > 1)
     sections.push(section("history", "Training so far", null, historyFigures()));
   if (data.profile?.rows?.length)
-    sections.push(section("cost", "Time and memory", null, costTable(), data.memory ? memoryFigures() : null));
+    sections.push(section("cost", "Time and memory", null, costTable(), moduleTable(), data.memory ? memoryFigures() : null));
   for (const s of sections) {
     main.append(s);
     document.getElementById("contents").append(element("a", { href: `#${s.id}` }, s.querySelector("h2").textContent));
