@@ -18,6 +18,8 @@ const layerOf = (series) => series.path.replace(/\.?(forward|reverse)$/, "") || 
 // One scan of a module; which of several of that path it is, from 0 on.
 const scansOf = (path) => [...new Set(data.flow.filter((s) => s.path === path).map((s) => s.recurrence))];
 const scanOf = (series) => scansOf(series.path).indexOf(series.recurrence);
+const addressOf = (series) =>
+  ({ layer: layerOf(series), direction: series.direction, scan: scanOf(series), field: series.field });
 const scanName = (scan) => `scan ${scan + 1}`;
 
 function nameOf(series) {
@@ -369,11 +371,10 @@ function toolbar() {
   const bar = element("div", { class: "toolbar", role: "group", "aria-label": "What the figures show" });
   const layers = [...new Set(data.flow.map(layerOf))];
   const choose = (wanted) => {
-    const now = data.flow[view.series];
-    const target = { layer: layerOf(now), scan: scanOf(now), direction: now.direction, field: now.field, ...wanted };
-    const score = (s) =>
-      8 * (layerOf(s) === target.layer) + (("scan" in wanted ? 4 : 2) * (scanOf(s) === target.scan)) +
-      ("scan" in wanted ? 2 : 4) * (s.direction === target.direction) + (s.field === target.field);
+    const target = { ...addressOf(data.flow[view.series]), ...wanted };
+    const points = { layer: 8, direction: 4, scan: 2, field: 1 };
+    const score = (s) => Object.entries(addressOf(s)).reduce(
+      (sum, [key, value]) => sum + (value === target[key] ? (key in wanted ? 16 : points[key]) : 0), 0);
     const best = data.flow.reduce((a, s, i) => (score(s) > score(data.flow[a]) ? i : a), 0);
     look({ series: best });
   };
