@@ -52,7 +52,8 @@ nlohmann::json look_into(T&& task, Inspect& inspect) {
     inspect.text = out.str();
   };
   return inspect_batch(detail::calls_of(task), inspect.number, inspect.seed,
-                       {.title = fmt::format("{} on {}", name_of(inspect.model), name_of(inspect.data))}, also);
+                       {.title = fmt::format("{} on {}", name_of(inspect.model), name_of(inspect.data))},
+                       also);
 }
 
 nlohmann::json inspect_classifier(Inspect& inspect) {

@@ -78,9 +78,9 @@ Inspection::Inspection(const detail::TaskCalls& task, const TrainingOptions& opt
 inspect::About Inspection::about(std::int64_t step, Workers& workers) const {
   std::string note;
   if (workers.size() > 1)
-    note = fmt::format("Gradients of parameters are of the whole batch{}; all else is one of {} workers' share{}.",
-                       clipped_.empty() ? "" : ", " + clipped_, workers.size(),
-                       clipped_.empty() ? "" : ", before clipping");
+    note = fmt::format(
+        "Gradients of parameters are of the whole batch{}; all else is one of {} workers' share{}.",
+        clipped_.empty() ? "" : ", " + clipped_, workers.size(), clipped_.empty() ? "" : ", before clipping");
   else if (!clipped_.empty())
     note = fmt::format("Gradients of parameters are {}; those of states are as they were before.", clipped_);
   return {.title = fmt::format("{} in batch {} of its training", model_, with_commas(step + 1)),

@@ -203,10 +203,8 @@ nlohmann::json entry_of(const Recurrence& r, std::size_t field) {
   entry["gates"] = nlohmann::json::array();
   for (const Gate& g : r.gates)
     if (field == 0)
-      entry["gates"].push_back({{"name", g.name},
-                                {"low", column_json(g.low)},
-                                {"high", column_json(g.high)},
-                                {"count", g.count}});
+      entry["gates"].push_back(
+          {{"name", g.name}, {"low", column_json(g.low)}, {"high", column_json(g.high)}, {"count", g.count}});
   return entry;
 }
 

@@ -14,8 +14,8 @@
 // it is complete, just before backward takes it on. These sums are exact, over all elements. Gates are looked
 // at in a sample, and wide Jacobians are estimated: see FlowOptions.
 #pragma once
-#include <nlohmann/json_fwd.hpp>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -92,10 +92,10 @@ class Flow : public Observer {
   // What is known of a recurrence while it runs.
   struct Running {
     GateFinder gates;
-    double operations = 0;    // of a step with so many rows
+    double operations = 0;  // of a step with so many rows
     Index rows = 0;
-    double elements = 0;      // that may be looked at and have not been
-    std::size_t unseen = 0;   // steps since the last that was looked at
+    double elements = 0;     // that may be looked at and have not been
+    std::size_t unseen = 0;  // steps since the last that was looked at
     std::unique_ptr<JacobianWalk> walk;
     std::vector<TakenStep> steps;
   };

@@ -21,9 +21,11 @@ std::string slice(const Tape& tape, const Value& whole, const Value& part) {
   if (part.shape.size() == whole.shape.size() || whole.stride == 0) return "";
   const Index offset = (part.data - whole.data) / static_cast<Index>(size_of(tape.dtype()));
   const bool all_columns = part.shape.cols() == whole.shape.cols();
-  const std::string columns = fmt::format("{}:{}", offset % whole.stride, offset % whole.stride + part.shape.cols());
+  const std::string columns =
+      fmt::format("{}:{}", offset % whole.stride, offset % whole.stride + part.shape.cols());
   if (whole.shape.rank() < 2) return "[" + columns + "]";
-  const Index block = whole.shape.rows() / whole.shape[0], row = offset / whole.stride, count = part.shape.rows();
+  const Index block = whole.shape.rows() / whole.shape[0], row = offset / whole.stride,
+              count = part.shape.rows();
   if ((part.stride != whole.stride && count > 1) || row % block != 0 || count % block != 0)  // reshaped
     return fmt::format("[elements {}:{}]", offset, offset + part.shape.size());
   const std::string rows =
@@ -42,7 +44,8 @@ std::string input_name(const Tape& tape, std::uint32_t id) {
   const std::string name = o == 0 ? fmt::format("%{}", v.node) : fmt::format("%{}.{}", v.node, o);
   if (o == maker.output_count) return fmt::format("%{}", v.node);
   // Values that were joined (Tape::join) have the node of the one that was made first.
-  const Index rows = output.shape.rows(), bytes = rows * output.stride * static_cast<Index>(size_of(tape.dtype()));
+  const Index rows = output.shape.rows(),
+              bytes = rows * output.stride * static_cast<Index>(size_of(tape.dtype()));
   if (v.data < output.data || v.data >= output.data + bytes || v.shape.size() > output.shape.size())
     return name + " and others";
   return name + slice(tape, output, v);

@@ -29,13 +29,13 @@ using autograd::Tape;
 struct Line {
   std::uint32_t node;  // position on the tape
   std::string op;
-  std::vector<Shape> shapes;        // of its outputs
+  std::vector<Shape> shapes;  // of its outputs
   // "%3", or "%3.1" for its second output; "'bias'"; "a constant"; of a part of them "%3[2:4]", its rows, or
   // "%3[:, 4:8]", its columns
   std::vector<std::string> inputs;
-  std::string module;               // path, see nn::enter
-  std::int32_t step;                // -1 outside of recurrences
-  std::size_t bytes = 0;            // of its outputs; 0 if it overwrites an input
+  std::string module;     // path, see nn::enter
+  std::int32_t step;      // -1 outside of recurrences
+  std::size_t bytes = 0;  // of its outputs; 0 if it overwrites an input
   bool wants_gradient;
   std::string where;  // "cells.cpp:83 from model.cpp:12", see source_line(tape, node)
 

@@ -252,10 +252,10 @@ std::string to_string(const Memory& memory, std::size_t most) {
                       "op", "module");
   for (std::size_t i = 0; i < std::min(most, peak.alive.size()); ++i) {
     const Memory::Row& r = peak.alive[i];
-    text +=
-        fmt::format("{:5.1f}% {:14} {:7}  {:12} {:9} {:20} {}\n",
-                    100 * static_cast<double>(r.bytes) / static_cast<double>(peak.at.bytes), r.bytes, r.nodes.size(),
-                    steps(r.first_step, r.last_step), name_of(r.kind), r.place.op, r.place.module);
+    text += fmt::format("{:5.1f}% {:14} {:7}  {:12} {:9} {:20} {}\n",
+                        100 * static_cast<double>(r.bytes) / static_cast<double>(peak.at.bytes), r.bytes,
+                        r.nodes.size(), steps(r.first_step, r.last_step), name_of(r.kind), r.place.op,
+                        r.place.module);
   }
   if (peak.alive.size() > most) text += fmt::format("and {} more\n", peak.alive.size() - most);
   return text;
@@ -280,8 +280,8 @@ void to_json(nlohmann::json& json, const Memory& memory) {
     if (r.first_step >= 0) row["steps"] = {r.first_step, r.last_step};
     json["alive"].push_back(std::move(row));
   }
-  for (const auto& [module, bytes] : by_module<std::size_t>(
-           peak.alive, [](std::size_t& sum, const Memory::Row& row) { sum += row.bytes; }))
+  for (const auto& [module, bytes] :
+       by_module<std::size_t>(peak.alive, [](std::size_t&sum, const Memory::Row&row) { sum += row.bytes; }))
     if (!module.empty()) json["modules"].push_back({{"module", module}, {"bytes", bytes}});
   const std::vector<Memory::Moment>& all = memory.timeline();
   const std::size_t run = (all.size() + kMoments - 1) / kMoments;

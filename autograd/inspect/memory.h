@@ -33,7 +33,8 @@ class Memory : public Observer {
     ModuleOp place;
     Kind kind;
     std::size_t bytes;
-    std::vector<std::uint32_t> nodes;  // whose they are, on their tape: a recomputed segment's is an inner one
+    std::vector<std::uint32_t>
+        nodes;  // whose they are, on their tape: a recomputed segment's is an inner one
     std::int32_t first_step, last_step;  // of those nodes; -1 outside of recurrences
   };
   /// A phase of a node, and the most that was in use at one moment in it.

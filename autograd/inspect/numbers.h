@@ -6,7 +6,9 @@
 
 namespace unroll::inspect {
 
-inline nlohmann::json number_json(double x) { return std::isfinite(x) ? nlohmann::json(x) : nlohmann::json(); }
+inline nlohmann::json number_json(double x) {
+  return std::isfinite(x) ? nlohmann::json(x) : nlohmann::json();
+}
 
 /// An array with of(row) for each row.
 template <class Rows, class Of = std::identity>

@@ -32,8 +32,8 @@ enum class Bad { nan, nan_or_infinity };
 
 /// The first operation that made a bad number, or the first that a bad number of a leaf came through.
 struct Origin {
-  /// The numbers of an operand: the least and the largest that is no NaN (low > high if all are), and how many
-  /// are bad.
+  /// The numbers of an operand: the least and the largest that is no NaN (low > high if all are), and how
+  /// many are bad.
   struct Range {
     double low, high;
     Index bad;
@@ -85,7 +85,7 @@ class OriginWatch : public Observer {
     Tape* tape;
     std::uint32_t node;
     std::vector<Origin::Operand> overwritten;  // inputs, as they were
-    const std::byte* first_bad;        // in one of them
+    const std::byte* first_bad;                // in one of them
   };
 
   void end_forward(Tape& tape, std::uint32_t node);

@@ -18,7 +18,8 @@ struct ModuleOp {
 /// "encoder.layers.0.cell".
 std::vector<std::string> modules_around(const std::string& path);
 
-/// Sums by module, each with all that is in it; "" is around all. Calls add(sum, row) for rows with a `place`.
+/// Sums by module, each with all that is in it; "" is around all. Calls add(sum, row) for rows with a
+/// `place`.
 template <class Sum, class Rows, class Add>
 std::map<std::string, Sum> by_module(const Rows& rows, Add add) {
   std::map<std::string, Sum> sums;

@@ -187,10 +187,8 @@ void to_json(nlohmann::json& json, const Profile& profile) {
                             {"bytes", r.work.bytes}});
   for (const auto& [module, sum] : modules)
     if (!module.empty())
-      json["modules"].push_back({{"module", module},
-                                 {"ns", sum.ns},
-                                 {"flops", sum.work.operations},
-                                 {"bytes", sum.work.bytes}});
+      json["modules"].push_back(
+          {{"module", module}, {"ns", sum.ns}, {"flops", sum.work.operations}, {"bytes", sum.work.bytes}});
 }
 
 }  // namespace unroll::inspect

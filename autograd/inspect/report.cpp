@@ -159,7 +159,8 @@ void Recorder::state(Tape& tape, std::span<const Var> fields) { flow_.state(tape
 
 json Recorder::report_of(const About& about, Where where) const {
   if (pass_ && pass_ != tape_.pass())
-    autograd::fail("inspect", "a tape came that was cleared after the pass; needed a report before that", where);
+    autograd::fail("inspect", "a tape came that was cleared after the pass; needed a report before that",
+                   where);
   json report = begun(tape_, about);
   report["flow"] = flow_;
   report["profile"] = profile_;

@@ -49,10 +49,10 @@ struct About {
   std::optional<double> loss = {};  // otherwise what the last node computed, if that is one number
   // With their paths in a model; otherwise those that the tape read, under the module that did.
   std::vector<NamedParameter> parameters = {};
-  const Gradients* gradients = nullptr;         // of the parameters
-  const History* history = nullptr;             // of the run that the pass is of
-  const Origin* origin = nullptr;               // of what is not finite; a Recorder finds it itself
-  std::string note = {};                        // about the numbers, such as what part of a batch they are of
+  const Gradients* gradients = nullptr;  // of the parameters
+  const History* history = nullptr;      // of the run that the pass is of
+  const Origin* origin = nullptr;        // of what is not finite; a Recorder finds it itself
+  std::string note = {};                 // about the numbers, such as what part of a batch they are of
 };
 
 nlohmann::json report_of(const Tape& tape, const About& about = {});

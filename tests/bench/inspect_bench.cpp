@@ -7,9 +7,9 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 #include <chrono>
 #include <cstdlib>
+#include <iterator>
 #include <optional>
 #include <vector>
 
@@ -67,7 +67,8 @@ void compare(Index hidden, Index batch, Index steps, double seconds) {
     }
   const double plain = median(times[0]);
   fmt::print("{:6} {:6} {:6} {:10.3f}", hidden, batch, steps, 1e3 * plain);
-  for (std::size_t way = 1; way < kWays; ++way) fmt::print(" {:+9.1f}%", 100 * (median(times[way]) / plain - 1));
+  for (std::size_t way = 1; way < kWays; ++way)
+    fmt::print(" {:+9.1f}%", 100 * (median(times[way]) / plain - 1));
   fmt::print("\n");
 }
 

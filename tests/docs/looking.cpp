@@ -35,11 +35,11 @@ int main() {
   std::cout << inspect::Listing(tape).in("net.reverse").at_steps(3, 4);  // a line for each operation
   std::ofstream("net.dot") << to_dot(inspect::graph_of(tape));           // dot -Tsvg net.dot -o net.svg
 
-  std::cout << to_string(recorder.profile());                // time and arithmetic by op and module
-  std::cout << to_string(recorder.memory());                 // what is alive at the peak
-  const auto time = by_module(recorder.profile());           // each module with what is in it
+  std::cout << to_string(recorder.profile());       // time and arithmetic by op and module
+  std::cout << to_string(recorder.memory());        // what is alive at the peak
+  const auto time = by_module(recorder.profile());  // each module with what is in it
   std::printf("%.3f ms in net\n", time.at("net").ns / 1e6);
-  std::ofstream trace("step.json");                          // for https://ui.perfetto.dev
+  std::ofstream trace("step.json");  // for https://ui.perfetto.dev
   write_trace(recorder.profile(), trace);
 
   for (const inspect::Recurrence& r : recorder.flow().recurrences())

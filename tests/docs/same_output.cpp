@@ -29,8 +29,9 @@ Words words_of(const std::string& text) {
   };
   for (std::size_t i = 0; i < text.size();) {
     const char c = text[i];
-    const bool starts = std::isdigit(static_cast<unsigned char>(c)) ||
-                        (c == '-' && i + 1 < text.size() && std::isdigit(static_cast<unsigned char>(text[i + 1])));
+    const bool starts =
+        std::isdigit(static_cast<unsigned char>(c)) ||
+        (c == '-' && i + 1 < text.size() && std::isdigit(static_cast<unsigned char>(text[i + 1])));
     if (starts && (word.empty() || !std::isalnum(static_cast<unsigned char>(word.back())))) {
       end();
       char* after = nullptr;

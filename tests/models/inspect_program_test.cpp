@@ -2,9 +2,10 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
+#include <algorithm>
 
 #include "tests/models/run_program.h"
+#include "tests/page_data.h"
 
 namespace unroll::models {
 
@@ -29,12 +30,7 @@ json inspected(const TemporaryFolder& folder, const std::string& train, const st
   return json::parse(looked.out);
 }
 
-// The data of a page.
-json report_on(const std::string& page) {
-  const std::string text = read_file(page), begin = "id=\"data\">";
-  const std::size_t from = text.find(begin) + begin.size();
-  return json::parse(text.substr(from, text.find("</script>", from) - from));
-}
+json report_on(const std::string& page) { return tests::data_of(read_file(page)); }
 
 std::string lines(int count, const std::string& odd, const std::string& even) {
   std::string text;
@@ -60,11 +56,12 @@ TEST_CASE("unroll inspect: a classifier") {
       run_program(folder, "inspect " + model + " --data " + data + " --report " + folder.file("report.html"));
   CHECK(words.code == 0);
   CHECK(words.out.find("4 time steps") != std::string::npos);
-  const json same = json::parse(run_program(folder, "inspect " + model + " --data " + data + " --json --report " +
-                                                         folder.file("report.html"))
+  const json same = json::parse(run_program(folder, "inspect " + model + " --data " + data +
+                                                        " --json --report " + folder.file("report.html"))
                                     .out);
   CHECK(words.out.find(same["findings"][0].get<std::string>()) != std::string::npos);
-  CHECK(words.out.find(fmt::format("loss {:.4f};", same["summary"]["loss"].get<double>())) != std::string::npos);
+  CHECK(words.out.find(fmt::format("loss {:.4f};", same["summary"]["loss"].get<double>())) !=
+        std::string::npos);
 
   const std::string inspect = "inspect " + model + " --data " + data + " --report ";
   const std::string forms = inspect + folder.file("report.html") + " --batch 8 ";

@@ -48,10 +48,10 @@ TEST_CASE("a gate that a step does not have is averaged over the others") {
   json cell = series("a", "forward", {1});
   cell["gates"] = {{{"name", "slow"}, {"low", {nullptr, 0.8}}, {"high", {nullptr, 0.1}}},
                    {{"name", "never"}, {"low", {nullptr}}, {"high", {nullptr}}}};
-  CHECK(inspect::findings({{"flow", {cell}}}) ==
-        Sentences{
-            "Gate slow of a is saturated: 80 % of its units near the lower end, 10 % near the upper one, "
-            "averaged over the steps."});
+  CHECK(
+      inspect::findings({{"flow", {cell}}}) ==
+      Sentences{"Gate slow of a is saturated: 80 % of its units near the lower end, 10 % near the upper one, "
+                "averaged over the steps."});
 }
 
 TEST_CASE("what is not finite, zero, saturated or clipped") {

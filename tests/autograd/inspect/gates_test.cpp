@@ -166,7 +166,8 @@ TEST_CASE("a sample of the elements is near all of them") {
   CHECK(differs);  // it is a sample
 }
 
-TEST_CASE("unless it is said otherwise, the sample is small where a step does little, and it is said how small") {
+TEST_CASE(
+    "unless it is said otherwise, the sample is small where a step does little, and it is said how small") {
   Generator generator(1);
   const Layout layout = Layout::uniform(1, 40);
   const auto counts = [&](const auto& cell, const Layout& of) {

@@ -2,11 +2,13 @@
 
 #include <doctest/doctest.h>
 
-#include <nlohmann/json.hpp>
 #include <string>
+
+#include "tests/page_data.h"
 
 using namespace unroll;
 using nlohmann::json;
+using tests::data_of;
 
 namespace {
 
@@ -14,13 +16,6 @@ int count(const std::string& text, const std::string& part) {
   int found = 0;
   for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
   return found;
-}
-
-// What the page's script will read.
-json data_of(const std::string& page) {
-  const std::string begin = "<script type=\"application/json\" id=\"data\">";
-  const std::size_t from = page.find(begin) + begin.size();
-  return json::parse(page.substr(from, page.find("</script>", from) - from));
 }
 
 }  // namespace

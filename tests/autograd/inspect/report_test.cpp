@@ -97,7 +97,8 @@ TEST_CASE("a recorder tells of one pass: the last, and only while that is on the
   pass.run();
   const json first = recorder.report_of();
   pass.tape.clear();
-  CHECK_THROWS_WITH_AS(recorder.report_of(), doctest::Contains("[inspect] a tape came that was cleared"), Error);
+  CHECK_THROWS_WITH_AS(recorder.report_of(), doctest::Contains("[inspect] a tape came that was cleared"),
+                       Error);
   pass.run();
   const json second = recorder.report_of();
   CHECK(second["flow"] == first["flow"]);
