@@ -131,14 +131,15 @@ std::vector<Profile::Row> Profile::rows() const {
   return result;
 }
 
-std::map<std::string, ProfileSum> by_module(const Profile& profile) {
-  return by_module<ProfileSum>(profile.rows(), [](ProfileSum& sum, const Profile::Row& row) {
+std::map<std::string, ProfileSum> by_module(std::span<const Profile::Row> rows) {
+  return by_module<ProfileSum>(rows, [](ProfileSum& sum, const Profile::Row& row) {
     sum.count += row.count;
     sum.ns += row.ns;
     sum.work.operations += row.work.operations;
     sum.work.bytes += row.work.bytes;
   });
 }
+std::map<std::string, ProfileSum> by_module(const Profile& profile) { return by_module(profile.rows()); }
 
 std::vector<Profile::Span> Profile::spans() const {
   const double scale = nanoseconds_per_tick();
@@ -154,7 +155,7 @@ std::vector<Profile::Span> Profile::spans() const {
 
 std::string to_string(const Profile& profile, std::size_t most) {
   const std::vector<Profile::Row> rows = profile.rows();
-  const double total = by_module(profile)[""].ns;
+  const double total = by_module(rows)[""].ns;
   std::string text = fmt::format("{:>6} {:>10} {:>9} {:>8} {:>8}  {:8} {:20} {}\n", "share", "ms", "count",
                                  "GF/s", "GB/s", "phase", "op", "module");
   for (std::size_t i = 0; i < std::min(most, rows.size()); ++i) {
@@ -170,7 +171,7 @@ std::string to_string(const Profile& profile, std::size_t most) {
 
 void to_json(nlohmann::json& json, const Profile& profile) {
   const std::vector<Profile::Row> rows = profile.rows();
-  std::map<std::string, ProfileSum> modules = by_module(profile);
+  std::map<std::string, ProfileSum> modules = by_module(rows);
   const ProfileSum total = modules[""];
   json = {{"rows", nlohmann::json::array()},
           {"modules", nlohmann::json::array()},

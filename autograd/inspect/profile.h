@@ -95,6 +95,7 @@ struct ProfileSum {
   Work work;
 };
 /// Of each module with what is in it; "" is all.
+std::map<std::string, ProfileSum> by_module(std::span<const Profile::Row> rows);
 std::map<std::string, ProfileSum> by_module(const Profile& profile);
 /// A table of the rows, the longest first.
 std::string to_string(const Profile& profile, std::size_t most = 25);

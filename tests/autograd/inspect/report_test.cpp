@@ -140,7 +140,8 @@ TEST_CASE("without a list of parameters, they go by the modules that read them")
   for (const NamedParameter& p : parameters(net)) listed.push_back(p.path);
   std::ranges::sort(told);
   std::ranges::sort(listed);
-  CHECK(told == listed);
+  REQUIRE(told.size() == listed.size());
+  for (std::size_t i = 0; i < told.size(); ++i) CHECK(told[i] == listed[i]);
 }
 
 TEST_CASE("a page replaces a file as a whole, or says why not") {
