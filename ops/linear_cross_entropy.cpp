@@ -23,7 +23,7 @@ constexpr const char* kName = "linear_cross_entropy";
 
 // A chunk of logits should stay in the L2 cache between its products, but each chunk reads the whole weight
 // and adds to its whole gradient: fewer rows than these would spend their time on that.
-constexpr Index kChunkBytes = 1 << 20, kLeastRows = 64;
+constexpr Index kChunkBytes = 1 << 20, kLeastRows = 144;
 
 struct LinearCrossEntropy {
   static constexpr const char* name = kName;
@@ -48,7 +48,8 @@ struct LinearCrossEntropy {
     const Index classes = targets.classes;
     const Index most =
         std::max<Index>(kChunkBytes / (classes * static_cast<Index>(sizeof(T)) + 1), kLeastRows);
-    const Index chunk = std::min(most, targets.rows);
+    const Index chunks = std::max<Index>(1, (targets.rows + most - 1) / most);
+    const Index chunk = (targets.rows + chunks - 1) / chunks;  // rows are dealt evenly
     const autograd::Scratch<T> scratch = context.scratch(chunk * classes);
     if (context.dry()) return;
     for (int i : {1, 2})

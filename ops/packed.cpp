@@ -27,8 +27,9 @@ constexpr int kGroup = 4;
 constexpr Index group_of(Index rows) { return std::max<Index>(1, kGroup / std::max<Index>(1, rows)); }
 constexpr int chains_of(int vectors) { return std::max(1, kVectors / vectors); }
 
-// A block of a (kRowBlock x kDepth) and one panel (kDepth x panel) stay in L2.
-constexpr Index kDepth = 256, kRowBlock = 240;
+// A block of a (kRowBlock x kDepth) and one panel (kDepth x panel) stay in L2. Panels that are packed on the
+// way are packed anew for each block of rows.
+constexpr Index kDepth = 256, kRowBlock = 86 * kRows;
 // Up to so many rows a matrix that is used once is read as it stands: packing a panel takes about as long as
 // multiplying twelve rows by it.
 constexpr Index kDirectRows = 12;
@@ -154,12 +155,14 @@ Block<T> block_of(const View<T>& v, Transpose transpose = Transpose::no) {
   return {v.data, v.rows(), v.cols(), v.stride, 1};
 }
 
+template <class T>
+alignas(64) constexpr T kZeros[kGroup * panel<T>] = {};
+
 // c = from + a w for a block of a and of w; without `from`, c = a w. `strip(j, columns)` is the place of the
 // panels that begin with column j.
 template <Sum S, class T, class StripOf>
 void multiply_block(const Block<const T>& a, Index cols, Sweep sweep, StripOf strip,
                     const Block<const T>& from, const Block<T>& c) {
-  alignas(64) static constexpr T zeros[kGroup * panel<T>] = {};
   const Index rows = a.rows, blocks = (rows + kRows - 1) / kRows;
   // Whole panels in groups, then what is left of one.
   const Index whole = cols / panel<T>, group = group_of(rows), groups = (whole + group - 1) / group;
@@ -170,7 +173,7 @@ void multiply_block(const Block<const T>& a, Index cols, Sweep sweep, StripOf st
     const Index j = p < groups ? p * group * panel<T> : whole * panel<T>;
     const Index columns = std::min(panels * panel<T>, cols - j);
     const auto vectors = static_cast<std::size_t>((columns + lanes<T> - 1) / lanes<T>);
-    const T* begin = from.data ? from.data + j : zeros;
+    const T* begin = from.data ? from.data + j : kZeros<T>;
     Tile<T> tile{a.data,     a.step, a.next, strip(j, columns), a.cols, begin, from.data ? from.step : 0,
                  c.data + j, c.step};
     Index done = 0;
@@ -229,14 +232,30 @@ void transpose_into(T* to, Index step, View<const T> from) {
     for (Index c = r < rows ? cols : 0; c < from.cols(); ++c) to[c * step + r] = from(r, c);
 }
 
+// One row by a group of panels, as in a step of a small cell: there is nothing to cut.
+template <Sum S, class T, class StripOf>
+void multiply_row(const Block<const T>& a, StripOf strip, const T* from, const Block<T>& c) {
+  const Index panels = c.cols / panel<T>, whole = panels * panel<T>, rest = c.cols - whole;
+  if (panels > 0)
+    group_kernels<T, 1>[static_cast<std::size_t>(panels - 1)](
+        {a.data, a.step, a.next, strip(0, a.cols, 0, whole), a.cols, from, 0, c.data, 0});
+  if (rest > 0)
+    kernels<T, S>[0][static_cast<std::size_t>(rest / lanes<T> - 1)](
+        {a.data, a.step, a.next, strip(0, a.cols, whole, rest), a.cols, from + whole, 0, c.data + whole, 0});
+}
+
 // `strip(k, depth, j, columns)` is the place in w of rows k.. and columns j...
 template <Sum S, class T, class StripOf>
 void run(const Block<const T>& a, Sweep sweep, StripOf strip, const View<const T>& addend,
          const View<T>& out) {
   const Block<T> c = block_of(out);
+  if (c.rows == 1 && a.cols <= kDepth && c.cols <= kGroup * panel<T> && c.cols % lanes<T> == 0)
+    return multiply_row<S>(a, strip, addend.data ? addend.data : kZeros<T>, c);
   const Block<const T> begin{addend.data, c.rows, c.cols, addend.stride, 1};
-  for (Index m = 0; m < c.rows; m += kRowBlock) {
-    const Index rows = std::min(kRowBlock, c.rows - m);
+  const Index blocks = (c.rows + kRowBlock - 1) / kRowBlock;
+  const Index most = blocks > 1 ? round_up((c.rows + blocks - 1) / blocks, kRows) : c.rows;
+  for (Index m = 0; m < c.rows; m += most) {
+    const Index rows = std::min(most, c.rows - m);
     const Block<T> to = c.part(m, rows, 0, c.cols);
     Block<const T> from = addend.data ? begin.part(m, rows, 0, c.cols) : begin;
     Index k = 0;

@@ -5,7 +5,8 @@
     compare.py --table FILE
 
 BUILD was configured with -Dbench=true; contestant.cpp in this folder says what a job is. Peers are LibTorch, if
-BUILD found it, and what of PyTorch, JAX, DyNet and ONNX Runtime that Python can import. Each contestant is one
+BUILD found it, and what of PyTorch, JAX, DyNet and ONNX Runtime that Python can import. On AMD's processors PyTorch
+comes as it is and, "avx512", with peers/mkl_on_amd.cpp. Each contestant is one
 process that answers a line for a line. In each round of a job all contestants do it once, with one thread and
 with two; a library's time is the better of its two medians, and so is ours. "spread" is the distance of the
 quartiles over the median of our times. The best peer's ratio to us is the median over the rounds, with the
@@ -95,18 +96,21 @@ def contestants_of(build, python):
     programs = pathlib.Path(build).resolve() / "tests"
     plain = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
     mkl = programs / "libmkl_on_amd.so"
-    torch = plain | ({"LD_PRELOAD": str(mkl)} if mkl.exists() and "AuthenticAMD" in cpu_info() else {})
+    torch = plain | {"LD_PRELOAD": str(mkl)} if mkl.exists() and "AuthenticAMD" in cpu_info() else None
     result = [Contestant("unroll", [programs / "contestant"], os.environ)]
     for name in ("libtorch", "rtneural"):
         if (programs / name).exists():
             result.append(Contestant(name, [programs / name], plain))
     for name, module, script, arguments, environment in (
-        ("pytorch", "torch", "pytorch.py", [], torch),
-        ("pytorch compiled", "torch", "pytorch.py", ["compiled"], torch),
+        ("pytorch", "torch", "pytorch.py", [], plain),
+        ("pytorch avx512", "torch", "pytorch.py", [], torch),
+        ("pytorch compiled", "torch", "pytorch.py", ["compiled"], torch or plain),
         ("jax", "jax", "jax_scan.py", [], plain),
         ("dynet", "dynet", "dynet_layers.py", [], plain),
         ("onnxruntime", "onnxruntime", "onnx_layers.py", [], plain),
     ):
+        if environment is None:
+            continue
         found = f"import importlib.util, sys; sys.exit(importlib.util.find_spec('{module}') is None)"
         if subprocess.run([python, "-c", found]).returncode == 0:
             result.append(Contestant(name, [python, HERE / "peers" / script, *arguments], environment))

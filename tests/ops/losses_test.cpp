@@ -88,7 +88,7 @@ TEST_CASE("large logits cancel: losses and softmax see differences only") {
 }
 
 TEST_CASE("the fused loss over several chunks of rows in f32 is that of f64 and of the plain form") {
-  constexpr Index kRows = 300, kHidden = 8, kClasses = 9000;  // 64 rows a chunk, and 44 left
+  constexpr Index kRows = 300, kHidden = 8, kClasses = 9000;  // three chunks of 100 rows
   Generator generator(5);
   const Tensor xs = random_tensor({kRows, kHidden}, generator),
                ws = random_tensor({kHidden, kClasses}, generator), bs = random_tensor({kClasses}, generator);
