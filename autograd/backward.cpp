@@ -21,7 +21,7 @@ void Tape::complete(Root& root, Index begin, Index end) {
     if (dry_) return;
     std::memset(root.gradient + from, 0, static_cast<std::size_t>(to - from));
   };
-  if (begin >= end) return;
+  if (begin >= end || (begin >= root.valid_begin && end <= root.valid_end)) return;
   if (root.valid_begin == root.valid_end) {
     zero(begin, end);
     root.valid_begin = begin;
@@ -81,8 +81,9 @@ std::byte* Tape::gradient_memory(std::uint32_t id, bool& fresh) {
   return root.gradient + begin;
 }
 
-unsigned Tape::gradient_memory(std::span<const std::uint32_t> ids, unsigned wanted, unsigned summed,
-                               std::byte** memory) {
+// Flattened, as Tape::begin_node is.
+[[gnu::flatten]] unsigned Tape::gradient_memory(std::span<const std::uint32_t> ids, unsigned wanted,
+                                                unsigned summed, std::byte** memory) {
   const Index scalar = static_cast<Index>(size_of(dtype_));
   unsigned fresh = 0, seen = 0;  // inputs whose root a run before had
   for (unsigned rest = wanted; rest != 0;) {
@@ -262,7 +263,7 @@ void Tape::run_backward(Var output, const Tensor* seed, Gradients& gradients, Wh
   running.done = true;
 }
 
-void Tape::backward_node(std::uint32_t index) {
+[[gnu::flatten]] void Tape::backward_node(std::uint32_t index) {
   const Node& node = nodes_[index];
   bool any = false;
   if (node.wants_gradient)

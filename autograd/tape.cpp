@@ -252,7 +252,7 @@ Var Tape::columns(Var x, Index begin, Index count, Where where) {
   return last();
 }
 
-void Tape::split(Var x, std::span<Var> parts, Where where) {
+[[gnu::flatten]] void Tape::split(Var x, std::span<Var> parts, Where where) {
   const std::uint32_t id = check(x, "split", where);
   const auto count = static_cast<Index>(parts.size());
   const Shape& whole = values_[id].shape;
@@ -355,9 +355,10 @@ Var Tape::join(std::span<const Var> pieces, Where where) {
 
 // -- Recording.
 
-std::uint32_t Tape::begin_node(const OpTable* table, const void* op, std::span<const Var> inputs,
-                               std::span<const Shape> outputs, int aliased, int deferred, bool wants,
-                               Where where) {
+// Flattened, as the calls are a large part of what a small node costs.
+[[gnu::flatten]] std::uint32_t Tape::begin_node(const OpTable* table, const void* op,
+                                                std::span<const Var> inputs, std::span<const Shape> outputs,
+                                                int aliased, int deferred, bool wants, Where where) {
   if (gradients_) fail(table->name(op), "an op came while backward runs; needed it before or after", where);
   auto* ids = static_cast<std::uint32_t*>(
       arena_.allocate_record(inputs.size() * sizeof(std::uint32_t), alignof(std::uint32_t)));

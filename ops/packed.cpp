@@ -27,8 +27,9 @@ constexpr int kGroup = 4;
 constexpr Index group_of(Index rows) { return std::max<Index>(1, kGroup / std::max<Index>(1, rows)); }
 constexpr int chains_of(int vectors) { return std::max(1, kVectors / vectors); }
 
-// A block of a (kRowBlock x kDepth) and one panel (kDepth x panel) stay in L2.
-constexpr Index kDepth = 256, kRowBlock = 240;
+// A block of a (kRowBlock x kDepth) and one panel (kDepth x panel) stay in L2. Panels that are packed on the
+// way are packed anew for each block of rows.
+constexpr Index kDepth = 256, kRowBlock = 86 * kRows;
 // Up to so many rows a matrix that is used once is read as it stands: packing a panel takes about as long as
 // multiplying twelve rows by it.
 constexpr Index kDirectRows = 12;
@@ -251,8 +252,10 @@ void run(const Block<const T>& a, Sweep sweep, StripOf strip, const View<const T
   if (c.rows == 1 && a.cols <= kDepth && c.cols <= kGroup * panel<T> && c.cols % lanes<T> == 0)
     return multiply_row<S>(a, strip, addend.data ? addend.data : kZeros<T>, c);
   const Block<const T> begin{addend.data, c.rows, c.cols, addend.stride, 1};
-  for (Index m = 0; m < c.rows; m += kRowBlock) {
-    const Index rows = std::min(kRowBlock, c.rows - m);
+  const Index blocks = (c.rows + kRowBlock - 1) / kRowBlock;
+  const Index most = blocks > 1 ? round_up((c.rows + blocks - 1) / blocks, kRows) : c.rows;
+  for (Index m = 0; m < c.rows; m += most) {
+    const Index rows = std::min(most, c.rows - m);
     const Block<T> to = c.part(m, rows, 0, c.cols);
     Block<const T> from = addend.data ? begin.part(m, rows, 0, c.cols) : begin;
     Index k = 0;
