@@ -16,7 +16,7 @@ function section(id, title, lead, ...content) {
 function facts() {
   const { summary } = data;
   const fact = (key, word, text, exact) =>
-    summary[key] === undefined || summary[key] === null
+    summary[key] === undefined
       ? null
       : element("div", {}, element("dt", {}, word), element("dd", { "data-fact": key, title: exact ?? String(summary[key]) }, text));
   return element("dl", { class: "facts" },

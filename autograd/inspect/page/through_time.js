@@ -308,10 +308,12 @@ function gateBands() {
       swatch("low", "near the lower end")),
     height: (width) => Math.max(1, Math.min(most, gatesOf().length)) * (band + (isNarrow(width) ? 26 : 10)) + 28,
     read: (step) =>
-      atStep(step, ...gatesOf().flatMap((gate) => {
+      atStep(step, ...gatesOf().flatMap((gate, i) => {
         const seen = lastSeen(gate, step);
-        return seen < 0 ? [] : [", ", gate.name, " ", element("b", {}, percent(gate.low[seen])), " / ",
-          element("b", {}, percent(gate.high[seen])), ` of ${grouped(gate.count[seen])}`, seen < step ? ` at step ${seen}` : ""];
+        if (seen < 0) return [];
+        const sample = `${seen < step ? `, seen at step ${seen}` : ""}, ${plural(gate.count[seen], "element")}: `;
+        return [i === 0 ? sample : ", ", gate.name, " ", element("b", {}, percent(gate.low[seen])), " / ",
+          element("b", {}, percent(gate.high[seen]))];
       })),
     draw: (svg, x, width, size) => {
       const narrow = isNarrow(width);

@@ -136,7 +136,8 @@ TEST_CASE("without a list of parameters, they go by the modules that read them")
     tape.backward(sum(net({tape.full({6, 3}, 0.5), &layout}).outputs.rows), gradients);
   }
   std::vector<std::string> told, listed;
-  for (const json& p : inspect::report_of(tape)["parameters"]) told.push_back(p["path"]);
+  const json report = inspect::report_of(tape);
+  for (const json& p : report["parameters"]) told.push_back(p["path"]);
   for (const NamedParameter& p : parameters(net)) listed.push_back(p.path);
   std::ranges::sort(told);
   std::ranges::sort(listed);
