@@ -36,29 +36,43 @@ RunState run_from(const json& training, const nn::Metadata& metadata) {
   return state;
 }
 
-void expect_same(const SavedModel& file, const ModelCard& card, const json& saved,
-                 const TrainingOptions& options) {
-  const json wanted = to_json(options);
-  for (const auto& [name, value] : wanted.items())
-    if (saved.value(name, json()) != value)
-      file.reject(fmt::format("is of a run with --{} {}, and --resume came with {}; needed the same", name,
-                              saved.value(name, json()).dump(), value.dump()));
-  const nn::Metadata metadata = to_metadata(card);
+json data_of(const Given& given) {
+  return {{"units", given.units}, {"digest", fmt::format("{:016x}", given.digest)}};
+}
+
+// "--split [0.8,0.2]", or "no --split"
+std::string option(const json& options, const std::string& name) {
+  return options.contains(name) ? fmt::format("--{} {}", name, options[name].dump()) : "no --" + name;
+}
+
+void expect_same(const SavedModel& file, const json& training, const Given& given) {
+  const json &saved = training.at("options"), wanted = to_json(given.options);
+  json either = saved;
+  either.update(wanted);
+  for (const auto& [name, unused] : either.items())
+    if (option(saved, name) != option(wanted, name))
+      file.reject(fmt::format("is of a run with {}, and --resume came with {}; needed the same",
+                              option(saved, name), option(wanted, name)));
+  const nn::Metadata metadata = to_metadata(given.card);
   for (const auto& [name, text] : metadata) {
     const auto it = file.metadata().find(name);
     if (it == file.metadata().end() || it->second != text)
       file.reject(fmt::format("is of a run with another '{}': {:.60}...; needed {:.60}...", name,
                               it == file.metadata().end() ? "none" : it->second, text));
   }
+  if (training.at("data") != data_of(given))
+    file.reject(fmt::format("is of a run on the data {}, and --resume came with {}; needed the same",
+                            training.at("data").dump(), data_of(given).dump()));
 }
 
 }  // namespace
 
-void write_run(const std::string& path, const ModelCard& card, const TrainingOptions& options,
-               std::span<const nn::Source> best, const RunState& state) {
-  nn::Metadata metadata = to_metadata(card);
+void write_run(const std::string& path, const Given& given, const RunState& state,
+               std::span<const nn::Source> best, std::span<const nn::Source> rest) {
+  nn::Metadata metadata = to_metadata(given.card);
   json training = to_json(state.record, Times::none);
-  training["options"] = to_json(options);
+  training["options"] = to_json(given.options);
+  training["data"] = data_of(given);
   training["finished"] = state.finished;
   metadata[kTraining] = training.dump();
   std::vector<nn::Source> tensors(best.begin(), best.end());
@@ -67,28 +81,28 @@ void write_run(const std::string& path, const ModelCard& card, const TrainingOpt
     at["epoch_seconds"] = json::array();
     for (const Epoch& e : state.record.epochs) at["epoch_seconds"].push_back(e.seconds);
     metadata[kCheckpoint] = at.dump();
-    for (const NamedTensor& t : state.tensors) tensors.push_back({kCheckpointPrefix + t.name, &t.tensor});
+    for (const nn::Source& s : rest) tensors.push_back({kCheckpointPrefix + s.name, s.tensor});
   }
   nn::write_safetensors(path, tensors, metadata, Where{});
 }
 
-std::optional<SavedRun> read_run(const std::string& path, const ModelCard& card,
-                                 const TrainingOptions& options) {
+std::optional<SavedRun> read_run(const std::string& path, const Given& given) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return {};
-  const SavedModel file(path, card.kind);
+  const SavedModel file(path, given.card.kind);
   const auto text = file.metadata().find(kTraining);
   if (text == file.metadata().end()) file.reject("is no file of a training run");
   try {
     const json training = json::parse(text->second);
-    expect_same(file, card, training.at("options"), options);
+    expect_same(file, training, given);
     SavedRun run{.state = run_from(training, file.metadata()),
-                 .best = {file.tensors().begin(), file.tensors().end()}};
+                 .best = {file.tensors().begin(), file.tensors().end()},
+                 .rest = {}};
     if (run.state.finished) return run;
-    if (run.state.noise.size() != static_cast<std::size_t>(options.threads))
+    if (run.state.noise.size() != static_cast<std::size_t>(given.options.threads))
       file.reject(fmt::format("has {} random states; needed one for each of {} threads",
-                              run.state.noise.size(), options.threads));
-    run.state.tensors = with_prefix(file.checkpoint(), kCheckpointPrefix);
+                              run.state.noise.size(), given.options.threads));
+    run.rest = with_prefix(file.checkpoint(), kCheckpointPrefix);
     return run;
   } catch (const json::exception& e) {
     file.reject(fmt::format("has a training state that is not what unroll writes: {}", e.what()));

@@ -24,21 +24,28 @@ struct RunState {
   std::vector<std::uint64_t> noise;  // of each worker
   std::vector<double> sums;          // over the epoch so far
   double seconds = 0;
-  std::vector<NamedTensor> tensors;  // "parameters.X", "optimiser.X", "schedule.X", "task.X"
 };
 
-/// `best`: the tensors that are saved as the model's.
-void write_run(const std::string& path, const ModelCard& card, const TrainingOptions& options,
-               std::span<const nn::Source> best, const RunState& state);
+/// What a run begins with. Who goes on with it needs the same.
+struct Given {
+  const ModelCard& card;
+  const TrainingOptions& options;
+  Index units;           // in an epoch
+  std::uint64_t digest;  // of the data
+};
 
-/// What write_run() wrote, with the model's tensors. Nothing if there is no such file. Throws Error if the
-/// file is of another model, or of a run with other options or vocabularies: it says which.
+/// `best`: the tensors that are saved as the model's; `rest`: "parameters.X", "optimiser.X", "schedule.X",
+/// "task.X", for a run that goes on.
+void write_run(const std::string& path, const Given& given, const RunState& state,
+               std::span<const nn::Source> best, std::span<const nn::Source> rest);
+
+/// What write_run() wrote. Nothing if there is no such file. Throws Error if the file is of another model, or
+/// of a run with other options, vocabularies or data: it says which.
 struct SavedRun {
   RunState state;
-  std::vector<NamedTensor> best;
+  std::vector<NamedTensor> best, rest;
 };
-std::optional<SavedRun> read_run(const std::string& path, const ModelCard& card,
-                                 const TrainingOptions& options);
+std::optional<SavedRun> read_run(const std::string& path, const Given& given);
 
 /// Those tensors whose names begin with `prefix`, without it.
 std::vector<NamedTensor> with_prefix(std::span<const NamedTensor> tensors, std::string_view prefix);

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "models/batches.h"
+#include "models/digest.h"
 #include "ops/losses.h"
 #include "ops/softmax.h"
 
@@ -139,8 +140,17 @@ std::vector<Measure> measures(const ClassifierScore& score, bool many_labels) {
           loss};
 }
 
+std::uint64_t ClassificationTask::digest() const {
+  Digest digest;
+  for (const LabelledSequences* part : {&training_, &validation_}) {
+    digest.add(part->texts), digest.add(part->labels);
+    for (const Series& series : part->series) digest.add(series.columns), digest.add(series.values);
+  }
+  return digest.value();
+}
+
 Index ClassificationTask::begin_epoch(Generator& order) {
-  batches_ = shuffled_batches(training_.lengths(), {options_.batch, 0}, order);
+  batches_ = shuffled_batches(training_.lengths(), {batch_, 0}, order);
   return static_cast<Index>(batches_.size());
 }
 

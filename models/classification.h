@@ -26,7 +26,6 @@ ClassifierScore evaluate(std::span<const SavedClassifier> ensemble, const Labell
                          Workers& workers);
 
 struct ClassificationOptions {
-  Index batch = 32;
   double word_dropout = 0;  // share of tokens taken for unknown in training
 
   template <class F>
@@ -40,13 +39,19 @@ struct ClassificationOptions {
 class ClassificationTask {
  public:
   ClassificationTask(SavedClassifier& classifier, const LabelledSequences& training,
-                     const LabelledSequences& validation, const ClassificationOptions& options)
-      : classifier_(classifier), training_(training), validation_(validation), options_(options) {}
+                     const LabelledSequences& validation, const TrainingOptions& run,
+                     const ClassificationOptions& options = {})
+      : classifier_(classifier),
+        training_(training),
+        validation_(validation),
+        batch_(run.batch),
+        options_(options) {}
 
   std::vector<NamedParameter> parameters() { return nn::parameters(classifier_); }
   ModelCard card() const { return card_of(classifier_); }
   const char* unit() const { return "steps"; }
   Index units() const { return training_.steps(); }
+  std::uint64_t digest() const;
   Index begin_epoch(Generator& order);
   Tally learn(Index batch, Piece piece, Worker& worker, Generator& noise);
   std::vector<Measure> validate(Workers& workers) const;
@@ -55,6 +60,7 @@ class ClassificationTask {
   SavedClassifier& classifier_;
   const LabelledSequences& training_;
   const LabelledSequences& validation_;
+  Index batch_;
   ClassificationOptions options_;
   std::vector<std::vector<int>> batches_;
 };

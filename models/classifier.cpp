@@ -8,7 +8,7 @@ SequenceClassifier::SequenceClassifier(Index in, const ClassifierOptions& option
     : encoder(in, options.net, generator),
       pooling(options.net.pool, encoder.width(), generator),
       head(encoder.width(), options.classes, generator, {.hidden = {}, .dropout = options.net.dropout}),
-      dropout{options.net.dropout} {}
+      dropout(options.net.dropping()) {}
 
 SequenceClassifier SequenceClassifier::of_tokens(Index vocabulary, const ClassifierOptions& options,
                                                  Generator& g) {
@@ -31,7 +31,7 @@ Var SequenceClassifier::operator()(Tape& tape, std::span<const int> packed, cons
 
 Var SequenceClassifier::operator()(Var rows, const ops::Layout& layout, Generator* noise) const {
   const auto scope = enter(rows.tape(), *this, "");
-  return head(encoder({dropout(rows, noise), &layout}, pooling, noise), noise);
+  return head(encoder(dropout(nn::Sequence{rows, &layout}, noise), pooling, noise), noise);
 }
 
 LinearClassifier::LinearClassifier(Index vocabulary, const ClassifierOptions& options, Generator& generator)

@@ -16,7 +16,7 @@ namespace unroll::models {
 struct ClassifierOptions {
   Index classes = 2;
   bool many_labels = false;  // each label is a question of its own; else exactly one holds
-  // Dropout: on what goes in, between layers, and before the head.
+  // Dropout: on what goes in, between layers, and on the row before the head.
   NetOptions net{.bidirectional = true, .dropout = 0.4};
 
   template <class F>

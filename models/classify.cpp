@@ -78,8 +78,7 @@ void run(Train train) {
   note_skipped(train.bad);
 
   Workers workers(train.training.threads);
-  train.task.batch = train.training.batch;
-  ClassificationTask task(classifier, data.parts[0], data.parts[1], train.task);
+  ClassificationTask task(classifier, data.parts[0], data.parts[1], train.training, train.task);
   describe(train.training.others, train.task);
   describe_split(train.training.others, train.data.files, Cut::at_random);
   const TrainingRecord record = models::train(task, train.training, workers);

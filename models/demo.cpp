@@ -104,7 +104,7 @@ void run(const Demo& demo) {
                    with_commas(static_cast<Index>(test.size())), with_commas(vocabulary.size()), kNounClasses,
                    with_commas(parameter_count(saved)), demo.training.threads));
   Workers workers(demo.training.threads);
-  ClassificationTask task(saved, training, validation, {.batch = demo.training.batch});
+  ClassificationTask task(saved, training, validation, demo.training);
   const TrainingRecord record = train(task, demo.training, workers);
   const ClassifierScore score = evaluate(saved, test, workers);
   const auto shown = examples(split.test, score);

@@ -45,7 +45,7 @@ void run(const Demo<Problem>& demo) {
   tell(stderr, fmt::format("{} of {} steps, {} parameters; guessing: {} {:.6f}\n", Problem::kind, demo.length,
                            with_commas(parameter_count(problem)), Problem::measure, guess(problem)));
   Workers workers(demo.training.threads);
-  GeneratedTask<Problem> task(problem, demo.net, {.batch = demo.training.batch, .batches = demo.batches});
+  GeneratedTask<Problem> task(problem, demo.net, demo.training, {.batches = demo.batches});
   TrainingOptions training = demo.training;
   describe(training.others, demo);
   const TrainingRecord record = train(task, training, workers);

@@ -14,6 +14,7 @@ namespace unroll::models {
 namespace {
 
 const Progress::Settings kSilent{.style = Progress::Style::silent};
+constexpr GeneratedOptions kTask{.batches = 20, .measured = 1024};
 constexpr Index kWatched = 256;  // sequences over which norms of gradients are taken
 
 // Options that both have.
@@ -82,8 +83,9 @@ Outcome outcome_of(const char* name, Index length, const Vanishing& demo) {
     initialise::orthogonal(model.cell.weight_hh, generator, demo.norm);
   Outcome outcome{name, length, norms_of(model), {}, 0};
   Workers workers(demo.shown.threads);
-  GeneratedTask<Recall<C>> task(model, {}, {.batch = 64, .batches = 20, .measured = 1024});
-  const TrainingOptions options{.epochs = demo.epochs, .lr = demo.lr, .clip = 1, .seed = demo.shown.seed};
+  const TrainingOptions options{
+      .epochs = demo.epochs, .batch = 64, .lr = demo.lr, .clip = 1, .seed = demo.shown.seed};
+  GeneratedTask<Recall<C>> task(model, {}, options, kTask);
   train(task, options, workers, kSilent);
   outcome.after = norms_of(model);
   outcome.accuracy = task.test(workers)[1].value;
@@ -190,9 +192,13 @@ Course course_of(const Exploding& demo, double clip, std::vector<double>* before
   initialise::orthogonal(model.cell.weight_hh, generator, demo.radius);
   if (before) *before = norms_of(model);
   Workers workers(demo.shown.threads);
-  GeneratedTask<Recall<nn::Elman>> task(model, {}, {.batch = 64, .batches = 20, .measured = 1024});
-  const TrainingOptions options{
-      .epochs = demo.epochs, .optimizer = "sgd", .lr = demo.lr, .clip = clip, .seed = demo.shown.seed};
+  const TrainingOptions options{.epochs = demo.epochs,
+                                .batch = 64,
+                                .optimizer = "sgd",
+                                .lr = demo.lr,
+                                .clip = clip,
+                                .seed = demo.shown.seed};
+  GeneratedTask<Recall<nn::Elman>> task(model, {}, options, kTask);
   Course course{clip, {}, {}};
   const TrainingRecord record = train(task, options, workers, kSilent);
   for (const Epoch& e : record.epochs) {

@@ -32,8 +32,7 @@ Encoder::Encoder(Index in, const NetOptions& options, Generator& generator, Inde
   }
   std::visit(
       [&](auto& stack) {
-        stack.dropout = options.dropout;
-        stack.variational = options.variational;
+        stack.dropout = options.dropping();
         width_ = in;
         for (Index i = 0; i < options.layers; ++i) {
           const Index units = i + 1 == options.layers && last > 0 ? last : options.hidden;
@@ -80,11 +79,12 @@ nn::Sequence Encoder::operator()(const nn::Sequence& xs, Generator* noise) const
   return std::visit([&](const auto& stack) { return stack(xs, noise).outputs; }, stack_);
 }
 
-nn::Sequence Encoder::operator()(const nn::Sequence& xs, nn::Carry& carry, Generator* noise) const {
+nn::Sequence Encoder::operator()(const nn::Sequence& xs, const nn::Carry& from, nn::Carry& to,
+                                 Generator* noise) const {
   return std::visit(
       [&](const auto& stack) -> nn::Sequence {
-        if constexpr (requires { stack(xs, carry, noise); })
-          return stack(xs, carry, noise).outputs;
+        if constexpr (requires { stack(xs, from, to, noise); })
+          return stack(xs, from, to, noise).outputs;
         else
           autograd::fail("encoder", "a bidirectional net came; needed one direction to carry a state on");
       },

@@ -44,7 +44,7 @@ void run(Train train) {
   note_skipped(train.bad);
 
   Workers workers(train.training.threads);
-  ForecastTask task(forecaster, data.parts[0], data.parts[1], train.training.batch);
+  ForecastTask task(forecaster, data.parts[0], data.parts[1], train.training);
   describe_split(train.training.others, train.files, Cut::in_order);
   const TrainingRecord record = models::train(task, train.training, workers);
   nlohmann::json json = report(train.training, task.card(), record, parameter_count(forecaster));

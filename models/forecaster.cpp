@@ -53,10 +53,7 @@ SavedForecaster load_forecaster(const std::string& path) {
       scaling.deviations.size() != options.inputs.size())
     saved.reject(
         "has a scaling that is not what unroll writes; needed a mean and a deviation for each input");
-  Generator unused;
-  SavedForecaster result(options, scaling, unused);
-  saved.fill(parameters(result));
-  return result;
+  return saved.filled([&](Generator& unused) { return SavedForecaster(options, scaling, unused); });
 }
 
 }  // namespace unroll::models

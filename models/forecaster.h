@@ -14,6 +14,7 @@ namespace unroll::models {
 struct ForecasterOptions {
   std::vector<std::string> inputs, targets;  // columns; every target is an input too
   Index window = 24, horizon = 1;
+  // Dropout: between layers, and on the row before the output.
   NetOptions net{.hidden = 64, .pool = nn::Pool::last};
 
   template <class F>

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "models/digest.h"
 #include "ops/losses.h"
 
 namespace unroll::models {
@@ -159,12 +160,16 @@ std::vector<Measure> measures(const ForecastScore& score) {
 }
 
 ForecastTask::ForecastTask(SavedForecaster& forecaster, const NumberTable& training,
-                           const NumberTable& validation, Index batch)
+                           const NumberTable& validation, const TrainingOptions& run)
     : forecaster_(forecaster),
       training_(training),
       validation_(validation),
-      batch_(batch),
+      batch_(run.batch),
       starts_(window_starts(training, forecaster.options.window, forecaster.options.horizon)) {}
+
+std::uint64_t ForecastTask::digest() const {
+  return digest_of(training_.values, training_.pieces, validation_.values, validation_.pieces);
+}
 
 Index ForecastTask::begin_epoch(Generator& order) {
   shuffled_ = starts_;

@@ -41,12 +41,13 @@ std::vector<std::vector<double>> forecast(const SavedForecaster& forecaster, con
 class ForecastTask {
  public:
   ForecastTask(SavedForecaster& forecaster, const NumberTable& training, const NumberTable& validation,
-               Index batch);
+               const TrainingOptions& run);
 
   std::vector<NamedParameter> parameters() { return nn::parameters(forecaster_); }
   ModelCard card() const { return card_of(forecaster_); }
   const char* unit() const { return "windows"; }
   Index units() const { return static_cast<Index>(starts_.size()); }
+  std::uint64_t digest() const;
   Index begin_epoch(Generator& order);
   Tally learn(Index batch, Piece piece, Worker& worker, Generator& noise);
   std::vector<Measure> validate(Workers& workers) const;

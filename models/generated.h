@@ -64,7 +64,6 @@ struct CopyMemory {
 };
 
 struct GeneratedOptions {
-  Index batch = 32;
   Index batches = 100;    // in an epoch
   Index measured = 1024;  // sequences of the validation, and of the test
 };
@@ -73,8 +72,9 @@ struct GeneratedOptions {
 template <class Problem>
 class GeneratedTask {
  public:
-  GeneratedTask(Problem& problem, NetOptions net, const GeneratedOptions& options)
-      : problem_(problem), net_(net), options_(options) {}
+  GeneratedTask(Problem& problem, const NetOptions& net, const TrainingOptions& run,
+                const GeneratedOptions& options = {})
+      : problem_(problem), net_(net), batch_(run.batch), options_(options) {}
 
   std::vector<NamedParameter> parameters() { return nn::parameters(problem_); }
   ModelCard card() const {
@@ -83,18 +83,18 @@ class GeneratedTask {
     return card;
   }
   const char* unit() const { return "sequences"; }
-  Index units() const { return options_.batch * options_.batches; }
+  Index units() const { return batch_ * options_.batches; }
   Index begin_epoch(Generator& order) {
     seed_ = order.next();
     return options_.batches;
   }
   Tally learn(Index batch, Piece piece, Worker& worker, Generator& noise) {
-    const Share share = share_of(options_.batch, piece.index, piece.count);
+    const Share share = share_of(batch_, piece.index, piece.count);
     if (share.size() == 0) return {};
-    const auto drawn = sequences(seed_, batch * options_.batch + share.begin, share.size());
+    const auto drawn = sequences(seed_, batch * batch_ + share.begin, share.size());
     const Answered answered = problem_(worker.tape, drawn, &noise);
     const auto count = static_cast<double>(share.size());
-    worker.tape.backward(answered.loss * (count / static_cast<double>(options_.batch)), worker.gradients);
+    worker.tape.backward(answered.loss * (count / static_cast<double>(batch_)), worker.gradients);
     return {.loss = answered.loss.item() * count,
             .weight = count,
             .correct = answered.correct,
@@ -115,10 +115,9 @@ class GeneratedTask {
     return problem_.draw(each);
   }
   std::vector<Measure> evaluate(Workers& workers, std::uint64_t seed) const {
-    std::vector<Tally> tallies(
-        static_cast<std::size_t>((options_.measured + options_.batch - 1) / options_.batch));
+    std::vector<Tally> tallies(static_cast<std::size_t>((options_.measured + batch_ - 1) / batch_));
     workers.measure(tallies.size(), [&](Worker& worker, std::size_t b) {
-      const auto drawn = sequences(seed << 32, static_cast<Index>(b) * options_.batch, options_.batch);
+      const auto drawn = sequences(seed << 32, static_cast<Index>(b) * batch_, batch_);
       const Answered answered = problem_(worker.tape, drawn, nullptr);
       tallies[b] = {.loss = answered.loss.item(),
                     .weight = 1,
@@ -136,6 +135,7 @@ class GeneratedTask {
 
   Problem& problem_;
   NetOptions net_;
+  Index batch_;
   GeneratedOptions options_;
   std::uint64_t seed_ = 0;
 };

@@ -25,14 +25,28 @@ namespace {
 
 using autograd::fail;
 
+constexpr Index kTextWindow = 64;  // time steps, where --bptt is 0
+
 struct Inspect {
   std::string model, data, report = "report.html";
-  Index batch = 16, bptt = 64, number = 0;
-  std::string column;
-  std::uint64_t seed = 1;
+  TrainingOptions training{.batch = 16};
+  Index number = 0;
+  std::string format, column;
+  std::vector<std::string> except;
   BadRows bad;
   bool json = false;
 };
+
+// What --format means for this kind of model.
+template <class Form>
+std::optional<Form> form_of(const Inspect& inspect, const auto& forms) {
+  Form form{};
+  if (inspect.format.empty()) return {};
+  if (!find_word(inspect.format, forms, form))
+    fail("inspect", fmt::format("--format {} came for {}; needed {}", nn::in_quotes(inspect.format),
+                                nn::in_quotes(inspect.data), alternatives(forms)));
+  return form;
+}
 
 std::string name_of(const std::string& path) {
   const std::filesystem::path name = std::filesystem::path(path).filename();
@@ -41,44 +55,45 @@ std::string name_of(const std::string& path) {
 
 template <TrainingTask T>
 nlohmann::json look_into(T&& task, const Inspect& inspect) {
-  return inspect_batch(detail::calls_of(task), inspect.number, inspect.seed,
+  return inspect_batch(any_task(task), inspect.number, inspect.training,
                        {.title = fmt::format("{} on {}", name_of(inspect.model), name_of(inspect.data))});
 }
 
 nlohmann::json inspect_classifier(Inspect& inspect) {
   SavedClassifier classifier = load_classifier(inspect.model);
-  const ClassifierFormat format{.form = {}, .many_labels = classifier.options.many_labels, .except = {}};
+  const ClassifierFormat format{.form = form_of<LabelledForm>(inspect, kLabelledForms),
+                                .many_labels = classifier.options.many_labels,
+                                .except = inspect.except};
   const LabelledSequences data = read_labelled_sequences(classifier, inspect.data, format, inspect.bad);
-  return look_into(ClassificationTask(classifier, data, {}, {.batch = inspect.batch}), inspect);
+  return look_into(ClassificationTask(classifier, data, {}, inspect.training), inspect);
 }
 
 nlohmann::json inspect_tagger(Inspect& inspect) {
   SavedTagger tagger = load_tagger(inspect.model);
-  const TaggedForm form = tagged_form_of(inspect.data);
+  const TaggedForm form = form_of<TaggedForm>(inspect, kTaggedForms).value_or(tagged_form_of(inspect.data));
   const TaggedData data =
       read_tagged_data(tagger, inspect.data, {form, tag_column(form, inspect.column)}, inspect.bad);
-  return look_into(TaggingTask(tagger, data, {}, {.batch = inspect.batch}), inspect);
+  return look_into(TaggingTask(tagger, data, {}, inspect.training), inspect);
 }
 
 nlohmann::json inspect_forecaster(Inspect& inspect) {
   SavedForecaster forecaster = load_forecaster(inspect.model);
   const NumberTable table = read_number_table(inspect.data, forecaster.options.inputs, inspect.bad);
-  return look_into(ForecastTask(forecaster, table, {}, inspect.batch), inspect);
+  return look_into(ForecastTask(forecaster, table, {}, inspect.training), inspect);
 }
 
 nlohmann::json inspect_language_model(Inspect& inspect) {
   SavedLanguageModel saved = load_language_model(inspect.model);
   TokenStore store;
   read_tokens(inspect.data, saved.options.tokens, saved.vocabulary, inspect.bad, store);
-  return look_into(
-      LanguageTask(saved, store.ids(), {}, {.batch = inspect.batch, .bptt = inspect.bptt, .threads = 1}),
-      inspect);
+  if (inspect.training.bptt == 0) inspect.training.bptt = kTextWindow;
+  return look_into(LanguageTask(saved, store.ids(), {}, inspect.training), inspect);
 }
 
 nlohmann::json inspect_note_model(Inspect& inspect) {
   SavedNoteModel saved = load_note_model(inspect.model);
   const PianoRolls rolls = read_piano_rolls(inspect.data);
-  return look_into(NoteTask(saved, rolls.test, {}, inspect.batch), inspect);
+  return look_into(NoteTask(saved, rolls.test, {}, inspect.training), inspect);
 }
 
 constexpr std::pair<const char*, nlohmann::json (*)(Inspect&)> kKinds[] = {
@@ -131,7 +146,7 @@ void add_inspect(CLI::App& program) {
   app.add_option("--report", inspect.report, "HTML file to write")
       ->check(output_file(0, "<!doctype html>"))
       ->capture_default_str();
-  app.add_option("--batch", inspect.batch, "sequences that are learned from at once")
+  app.add_option("--batch", inspect.training.batch, "sequences that are learned from at once")
       ->check(in_range(Range<Index>{1, 1 << 20}))
       ->capture_default_str();
   app.add_option("--number", inspect.number,
@@ -139,12 +154,18 @@ void add_inspect(CLI::App& program) {
                  "longest sequences")
       ->check(in_range(Range<Index>{0, 1 << 30}))
       ->capture_default_str();
-  app.add_option("--bptt", inspect.bptt, "time steps, of a text")
-      ->check(in_range(Range<Index>{1, 1 << 20}))
+  app.add_option("--bptt", inspect.training.bptt,
+                 "time steps that the gradient goes back; 0 for all, of a text 64")
+      ->check(in_range(Range<Index>{0, 1 << 20}))
       ->capture_default_str();
+  app.add_option("--format", inspect.format,
+                 fmt::format("of labelled texts: {}; of tagged sentences: {}", alternatives(kLabelledForms),
+                             alternatives(kTaggedForms)))
+      ->default_str("as it looks");
+  app.add_option("--except", inspect.except, "files of the folder that are no labels")->delimiter(',');
   app.add_option("--column", inspect.column, "of the tag, of tagged sentences")
       ->default_str("upos, or the last column");
-  add_seed(app, inspect.seed);
+  add_seed(app, inspect.training.seed);
   add_skip_bad(app, inspect.bad);
   add_json(app, inspect.json);
 }

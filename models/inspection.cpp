@@ -18,27 +18,28 @@ constexpr Index kTried = 8;  // batches, for one with long sequences
 
 // Learns from a batch, from 1, of an epoch that begins anew; watch(tape) lives meanwhile.
 template <class Watch, class Done>
-void learn_from(const detail::TaskCalls& task, Index number, std::uint64_t seed, Watch watch, Done done) {
-  Generator random(seed);
+void learn_from(const AnyTask& task, Index number, const TrainingOptions& options, Watch watch, Done done) {
+  Generator random(options.seed);
   const Index batches = task.begin_epoch(random);
   if (number > batches)
     autograd::fail("inspect", fmt::format("batch {} came; the data have {} of this size", number, batches));
   Generator noise = random.split();
   Workers one(1);
+  one[0].tape.truncate(options.bptt);
   one.run([&](Worker& worker) {
     const auto watching = watch(worker.tape);
     done(worker, task.learn(number - 1, {}, worker, noise), watching);
   });
 }
 
-Index longest_of_first(const detail::TaskCalls& task, std::uint64_t seed) {
-  Generator random(seed);
+Index longest_of_first(const AnyTask& task, const TrainingOptions& options) {
+  Generator random(options.seed);
   const Index batches = task.begin_epoch(random);
   Index longest = 1;
   std::size_t most = 0;
   for (Index b = 1; b <= std::min(kTried, batches); ++b)
     learn_from(
-        task, b, seed, [](Tape&) { return 0; },
+        task, b, options, [](Tape&) { return 0; },
         [&](const Worker& worker, const Tally&, int) {
           if (worker.tape.nodes().size() <= most) return;
           most = worker.tape.nodes().size();
@@ -49,12 +50,12 @@ Index longest_of_first(const detail::TaskCalls& task, std::uint64_t seed) {
 
 }  // namespace
 
-nlohmann::json inspect_batch(const detail::TaskCalls& task, Index number, std::uint64_t seed,
+nlohmann::json inspect_batch(const AnyTask& task, Index number, const TrainingOptions& options,
                              const inspect::About& about) {
-  if (number == 0) number = longest_of_first(task, seed);
+  if (number == 0) number = longest_of_first(task, options);
   nlohmann::json report;
   learn_from(
-      task, number, seed,
+      task, number, options,
       [](Tape& tape) { return std::make_unique<inspect::Recorder>(tape, inspect::everything); },
       [&](const Worker& worker, const Tally& tally, const auto& recorder) {
         inspect::About all = about;
@@ -66,12 +67,23 @@ nlohmann::json inspect_batch(const detail::TaskCalls& task, Index number, std::u
   return report;
 }
 
-Inspection::Inspection(const detail::TaskCalls& task, const TrainingOptions& options)
+Inspection::Inspection(const AnyTask& task, const TrainingOptions& options,
+                       std::function<void(const std::string&)> note)
     : task_(task),
-      file_(options.inspect),
+      options_(options),
+      note_(std::move(note)),
       model_(options.out.empty() ? task.card.kind : options.out),
-      every_(options.inspect_every),
       history_(task.parameters) {}
+
+bool Inspection::write(const nlohmann::json& report) const {
+  try {
+    autograd::replace_file(options_.inspect, inspect::page_of(report), Where{});
+    return true;
+  } catch (const Error& e) {
+    note_(e.what());
+    return false;
+  }
+}
 
 inspect::About Inspection::about(std::int64_t step, const Gradients* gradients) const {
   return {.title = fmt::format("{} in batch {} of its training", model_, with_commas(step + 1)),
@@ -82,7 +94,8 @@ inspect::About Inspection::about(std::int64_t step, const Gradients* gradients) 
 
 void Inspection::before_step(std::int64_t step, Workers& workers) {
   step_ = step;
-  if (step % every_ == 0) recorder_.emplace(workers[0].tape, inspect::Watching{.jacobians = true});
+  if (step % options_.inspect_every == 0)
+    recorder_.emplace(workers[0].tape, inspect::Watching{.jacobians = true});
 }
 
 void Inspection::before_update(const Update& update, Workers&) {
@@ -95,19 +108,19 @@ void Inspection::before_update(const Update& update, Workers&) {
 void Inspection::after_update(Workers& workers) {
   history_.after_update();
   if (!recorder_) return;
-  recorder_->report(file_, about(step_, &workers[0].gradients), Where{});
+  write(recorder_->report_of(about(step_, &workers[0].gradients)));
   recorder_.reset();
 }
 
 void Inspection::failed(const inspect::Origin& origin, const Worker& worker) {
   inspect::About all = about(step_, &worker.gradients);
   all.origin = &origin;
-  inspect::report(worker.tape, file_, all, Where{});
+  write(inspect::report_of(worker.tape, all));
 }
 
-void Inspection::finish(std::uint64_t seed) {
-  inspect::About about{.title = model_, .history = &history_};
-  autograd::replace_file(file_, inspect::page_of(inspect_batch(task_, 0, seed, about)), Where{});
+void Inspection::finish() {
+  if (write(inspect_batch(task_, 0, options_, {.title = model_, .history = &history_})))
+    note_(fmt::format("{} shows a batch of the model, and the run", options_.inspect));
 }
 
 }  // namespace unroll::models

@@ -1,6 +1,7 @@
 // Looking into a model at work: the report of a batch that it learns from (autograd/inspect/report.h) with
 // everything on. What `unroll inspect` and --inspect write.
 #pragma once
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -11,18 +12,20 @@
 
 namespace unroll::models {
 
-/// The report of a batch, the `number`-th of an epoch, from 1, arranged by `seed`; for 0, that of the first
-/// few with the longest sequences. It is learned from as in training, dropout included, by one worker and
-/// without an update. Throws Error if there are not so many.
-nlohmann::json inspect_batch(const detail::TaskCalls& task, Index number, std::uint64_t seed,
+/// The report of a batch, the `number`-th of an epoch, from 1, arranged by options.seed; for 0, that of the
+/// first few with the longest sequences. It is learned from as in a training with these options, dropout and
+/// options.bptt included, by one worker and without an update. Throws Error if there are not so many.
+nlohmann::json inspect_batch(const AnyTask& task, Index number, const TrainingOptions& options,
                              const inspect::About& about);
 
 /// The report of a run while it goes on: of every so many batches, as the first worker saw its share, with
 /// the history of the run; in the end, of a batch of the model that was chosen.
 class Inspection : public TrainingObserver {
  public:
-  /// Writes to options.inspect. `task` must live as long.
-  Inspection(const detail::TaskCalls& task, const TrainingOptions& options);
+  /// Writes to options.inspect; says to `note` what could not be written. `task` and `options` must live as
+  /// long.
+  Inspection(const AnyTask& task, const TrainingOptions& options,
+             std::function<void(const std::string&)> note);
 
   void before_step(std::int64_t step, Workers& workers) override;
   void before_update(const Update& update, Workers& workers) override;
@@ -30,14 +33,17 @@ class Inspection : public TrainingObserver {
   /// A batch gave what is not finite; the worker's tape holds the pass that did so.
   void failed(const inspect::Origin& origin, const Worker& worker);
   /// When the run has ended.
-  void finish(std::uint64_t seed);
+  void finish();
 
  private:
   inspect::About about(std::int64_t step, const Gradients* gradients) const;
+  bool write(const nlohmann::json& report) const;
 
-  const detail::TaskCalls& task_;
-  std::string file_, model_;
-  std::int64_t every_, step_ = 0;
+  const AnyTask& task_;
+  const TrainingOptions& options_;
+  std::function<void(const std::string&)> note_;
+  std::string model_;
+  std::int64_t step_ = 0;
   inspect::History history_;
   std::optional<inspect::Recorder> recorder_;  // of a batch that is reported
 };

@@ -8,7 +8,6 @@
 
 #include "models/text.h"
 #include "nn/initialise.h"
-#include "ops/dropout.h"
 
 namespace unroll::models {
 
@@ -18,8 +17,7 @@ LanguageModel::LanguageModel(Index vocabulary, const LanguageModelOptions& optio
     : tokens(vocabulary, options.net.embed, generator),
       recurrent(options.net.embed, options.net, generator, options.tied ? options.net.embed : 0),
       bias("bias", Shape{vocabulary}),
-      dropout(options.net.dropout),
-      variational(options.net.variational) {
+      dropout(options.net.dropping()) {
   if (options.net.bidirectional)
     fail("language model", "a bidirectional net came; needed one that does not see what comes next");
   if (options.tied) return;
@@ -27,17 +25,11 @@ LanguageModel::LanguageModel(Index vocabulary, const LanguageModelOptions& optio
   initialise::glorot_uniform(*weight, generator);
 }
 
-Var LanguageModel::dropped(Var x, const ops::Layout& layout, Generator* noise) const {
-  if (!noise || dropout == 0) return x;
-  return variational ? ops::variational_dropout(x, layout, dropout, *noise)
-                     : ops::dropout(x, dropout, *noise);
-}
-
 Var LanguageModel::operator()(Tape& tape, std::span<const int> packed, const ops::Layout& layout,
-                              nn::Carry& carry, Generator* noise) const {
+                              const nn::Carry& from, nn::Carry& to, Generator* noise) const {
   const auto scope = enter(tape, *this, "");
-  const nn::Sequence xs{dropped(tokens(tape, packed), layout, noise), &layout};
-  return dropped(recurrent(xs, carry, noise).rows, layout, noise);
+  const nn::Sequence xs = dropout(nn::Sequence{tokens(tape, packed), &layout}, noise);
+  return dropout(recurrent(xs, from, to, noise), noise).rows;
 }
 
 Var LanguageModel::loss(Var rows, std::span<const int> targets) const {
@@ -67,11 +59,10 @@ SavedLanguageModel load_language_model(const std::string& path) {
   const SavedModel file(path, kLanguageModel);
   LanguageModelOptions options;
   read_settings(file, options.tokens, options, options.net);
-  Generator unused;
   const Vocabulary vocabulary = file.vocabulary();
-  SavedLanguageModel saved{options, vocabulary, LanguageModel(vocabulary.size(), options, unused)};
-  file.fill(parameters(saved.model));
-  return saved;
+  return file.filled([&](Generator& unused) {
+    return SavedLanguageModel{options, vocabulary, LanguageModel(vocabulary.size(), options, unused)};
+  });
 }
 
 namespace {

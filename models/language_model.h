@@ -29,14 +29,16 @@ struct LanguageModel {
   Encoder recurrent;
   std::optional<Parameter> weight;  // [hidden, vocabulary]; none if tied
   Parameter bias;                   // [vocabulary]
-  double dropout;                   // on the embedding and before the output
-  bool variational;
+  nn::Dropout dropout;              // on the embedding and before the output
 
   LanguageModel(Index vocabulary, const LanguageModelOptions& options, Generator& generator);
-  /// Token ids in packed order to rows [N, hidden], from the state in `carry`, which is replaced by the state
-  /// after them. Dropout is applied only with a generator.
-  Var operator()(Tape& tape, std::span<const int> packed, const ops::Layout& layout, nn::Carry& carry,
-                 Generator* noise = nullptr) const;
+  /// Token ids in packed order to rows [N, hidden], from the state in `from`, leaving the state after them in
+  /// `to`, which may be the same. Dropout is applied only with a generator.
+  Var operator()(Tape& tape, std::span<const int> packed, const ops::Layout& layout, const nn::Carry& from,
+                 nn::Carry& to, Generator* noise = nullptr) const;
+  Var operator()(Tape& tape, std::span<const int> packed, const ops::Layout& layout, nn::Carry& carry) const {
+    return (*this)(tape, packed, layout, carry, carry);
+  }
   /// Mean cross entropy of what comes next, in nats a token.
   Var loss(Var rows, std::span<const int> targets) const;
   /// Logits [N, vocabulary].
@@ -44,9 +46,6 @@ struct LanguageModel {
   void members(Members& m) {
     m("tokens", tokens), m("recurrent", recurrent), m("output.weight", weight), m("output.bias", bias);
   }
-
- private:
-  Var dropped(Var x, const ops::Layout& layout, Generator* noise) const;
 };
 
 /// A language model with its vocabulary.
@@ -54,6 +53,7 @@ struct SavedLanguageModel {
   LanguageModelOptions options;
   Vocabulary vocabulary;
   LanguageModel model;
+  void members(Members& m) { model.members(m); }
 };
 inline constexpr const char* kLanguageModel = "language model";
 ModelCard card_of(const LanguageModelOptions& options, const Vocabulary& vocabulary);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "models/digest.h"
+
 namespace unroll::models {
 
 namespace {
@@ -54,26 +56,36 @@ std::vector<Measure> measures(double loss, Level level) {
 }
 
 LanguageTask::LanguageTask(SavedLanguageModel& saved, std::span<const int> training,
-                           std::span<const int> validation, const LanguageTaskOptions& options)
+                           std::span<const int> validation, const TrainingOptions& run,
+                           const LanguageTaskOptions& options)
     : saved_(saved),
-      text_(training, options.batch, options.bptt, Where{}),
+      training_(training),
       validation_(validation),
+      text_(training, run.batch, run.bptt, Where{}),
       options_(options),
-      readers_(static_cast<std::size_t>(options.threads)) {}
+      readers_(static_cast<std::size_t>(run.batch)) {}
+
+std::uint64_t LanguageTask::digest() const { return digest_of(training_, validation_); }
 
 Index LanguageTask::begin_epoch(Generator&) {
-  for (Reader& reader : readers_) reader.carry.clear();
+  for (Reader& reader : readers_) {
+    reader.after.clear();
+    reader.last = -1;
+  }
   return text_.windows();
 }
 
 Tally LanguageTask::learn(Index batch, Piece piece, Worker& worker, Generator& noise) {
   const Share streams = share_of(text_.streams(), piece.index, piece.count);
   if (streams.size() == 0) return {};
-  auto& [carry, window] = readers_[static_cast<std::size_t>(piece.index)];
+  auto& [before, after, last, window] = readers_[static_cast<std::size_t>(streams.begin)];
+  if (batch != last) std::swap(before, after);
+  last = batch;
   text_.read(batch, streams.begin, streams.size(), window);
   const auto layout = ops::Layout::uniform(window.streams, window.steps);
   const LanguageModel& model = saved_.model;
-  const Var mean = model.loss(model(worker.tape, window.inputs, layout, carry, &noise), window.targets);
+  const Var mean =
+      model.loss(model(worker.tape, window.inputs, layout, before, after, &noise), window.targets);
   double factor = static_cast<double>(streams.size()) / static_cast<double>(text_.streams());
   if (options_.loss == LossOver::streams) factor *= static_cast<double>(window.steps);
   worker.tape.backward(mean * factor, worker.gradients);
@@ -89,15 +101,16 @@ std::vector<Measure> LanguageTask::validate(Workers& workers) const {
 std::vector<NamedTensor> LanguageTask::state() {
   std::vector<NamedTensor> state;
   for (std::size_t r = 0; r < readers_.size(); ++r)
-    for (std::size_t i = 0; i < readers_[r].carry.tensors().size(); ++i)
-      state.push_back({fmt::format("carry.{}.{}", r, i), readers_[r].carry.tensors()[i]});
+    for (std::size_t i = 0; i < readers_[r].after.tensors().size(); ++i)
+      state.push_back({fmt::format("carry.{}.{}", r, i), readers_[r].after.tensors()[i]});
   return state;
 }
 
 void LanguageTask::load_state(std::span<const NamedTensor> state) {
   std::size_t found = 0;
   for (std::size_t r = 0; r < readers_.size(); ++r) {
-    std::vector<Tensor>& tensors = readers_[r].carry.tensors();
+    readers_[r].last = -1;
+    std::vector<Tensor>& tensors = readers_[r].after.tensors();
     tensors.clear();
     for (const NamedTensor& t : state)
       if (t.name == fmt::format("carry.{}.{}", r, tensors.size())) {
@@ -106,8 +119,9 @@ void LanguageTask::load_state(std::span<const NamedTensor> state) {
       }
   }
   if (found != state.size())
-    autograd::fail("resume", fmt::format("{} carried states came; needed those of {} workers, by number",
-                                         state.size(), readers_.size()));
+    autograd::fail("resume",
+                   fmt::format("{} carried states came; needed those of up to {} streams, by number",
+                               state.size(), readers_.size()));
 }
 
 }  // namespace unroll::models

@@ -24,10 +24,7 @@ enum class LossOver { tokens, streams };
 inline constexpr Word<LossOver> kLosses[] = {{"mean", LossOver::tokens}, {"sum", LossOver::streams}};
 
 struct LanguageTaskOptions {
-  Index batch = 16;  // streams
-  Index bptt = 64;   // steps that the gradient goes back
   LossOver loss = LossOver::tokens;
-  int threads = 1;
 
   template <class F>
   void settings(F&& each) {
@@ -40,9 +37,10 @@ struct LanguageTaskOptions {
 /// epoch. Refers to all that it is made of.
 class LanguageTask {
  public:
-  /// Throws Error if `training` is too short for so many streams.
+  /// As many streams as the run's `batch`, windows of its `bptt` steps. Throws Error if that is 0, and if
+  /// `training` is too short for so many streams.
   LanguageTask(SavedLanguageModel& saved, std::span<const int> training, std::span<const int> validation,
-               const LanguageTaskOptions& options);
+               const TrainingOptions& run, const LanguageTaskOptions& options = {});
 
   std::vector<NamedParameter> parameters() { return nn::parameters(saved_.model); }
   ModelCard card() const { return card_of(saved_.options, saved_.vocabulary); }
@@ -50,6 +48,7 @@ class LanguageTask {
     return saved_.options.tokens.level == Level::character ? "characters" : "words";
   }
   Index units() const { return text_.predictions(); }
+  std::uint64_t digest() const;
   Index begin_epoch(Generator& order);
   Tally learn(Index batch, Piece piece, Worker& worker, Generator& noise);
   std::vector<Measure> validate(Workers& workers) const;
@@ -57,16 +56,18 @@ class LanguageTask {
   void load_state(std::span<const NamedTensor> state);
 
  private:
-  // What one worker keeps from window to window.
+  // Some streams, and the states before and after the last window that was read of them. It may be read
+  // again.
   struct Reader {
-    nn::Carry carry;
+    nn::Carry before, after;
+    Index last = -1;
     Window window;
   };
   SavedLanguageModel& saved_;
+  std::span<const int> training_, validation_;
   TextStreams text_;
-  std::span<const int> validation_;
   LanguageTaskOptions options_;
-  std::vector<Reader> readers_;
+  std::vector<Reader> readers_;  // by their first stream, whoever reads them
 };
 
 }  // namespace unroll::models

@@ -73,10 +73,7 @@ void train_text(Train& train) {
       with_commas(parameter_count(saved.model)), train.training.threads));
   note_skipped(train.bad);
   Workers workers(train.training.threads);
-  train.task.batch = train.training.batch;
-  train.task.bptt = train.training.bptt;
-  train.task.threads = train.training.threads;
-  LanguageTask task(saved, corpus.training(), corpus.validation(), train.task);
+  LanguageTask task(saved, corpus.training(), corpus.validation(), train.training, train.task);
   describe(train.training.others, train.task, train);
   describe_split(train.training.others, train.files, Cut::in_order);
   const TrainingRecord record = models::train(task, train.training, workers);

@@ -22,7 +22,7 @@ void train_notes(const NoteTraining& options) {
                    rolls.training.size(), rolls.validation.size(), rolls.test.size(),
                    with_commas(parameter_count(saved.model)), options.training.threads));
   Workers workers(options.training.threads);
-  NoteTask task(saved, rolls.training, rolls.validation, options.training.batch);
+  NoteTask task(saved, rolls.training, rolls.validation, options.training);
   const TrainingRecord record = train(task, options.training, workers);
   print_run(report(options.training, task.card(), record, parameter_count(saved.model)), record,
             options.training.out, options.json, [&](std::size_t part) {

@@ -2,6 +2,7 @@
 // configuration, and its vocabularies and labels as JSON. Every model is saved through this.
 #pragma once
 #include <map>
+#include <new>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "models/vocabulary.h"
 #include "nn/safetensors.h"
+#include "ops/random.h"
 
 namespace unroll::models {
 
@@ -53,6 +55,21 @@ class SavedModel {
   const nn::Metadata& metadata() const { return metadata_; }
   /// Fills the parameters, whose names and shapes must be those of the file, and whose numbers finite.
   void fill(std::span<const NamedParameter> parameters) const;
+  /// The model that make(generator) makes of what the file says, with the file's numbers. What it draws from
+  /// the generator is not wanted.
+  template <class Make>
+  auto filled(Make make) const {
+    auto model = [&] {
+      auto unused = ops::Generator::unused();
+      try {
+        return make(unused);
+      } catch (const std::bad_alloc&) {
+        reject("describes a net that is larger than the memory; needed a smaller one");
+      }
+    }();
+    fill(parameters(model));
+    return model;
+  }
   [[noreturn]] void reject(const std::string& message) const;
 
  private:

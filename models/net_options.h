@@ -23,8 +23,11 @@ struct NetOptions {
   Index layers = 1;
   bool bidirectional = false;
   nn::Pool pool = nn::Pool::max;
-  double dropout = 0;        // on what goes in, between layers and on what comes out
-  bool variational = false;  // Gal and Ghahramani 2016
+  double dropout = 0;        // between layers, and where a model says
+  bool variational = false;  // the same numbers at all time steps
+
+  /// As the two say.
+  nn::Dropout dropping() const { return {dropout, variational}; }
 
   template <class F>
   void settings(F&& each) {

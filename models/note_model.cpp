@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "models/batches.h"
+#include "models/digest.h"
 #include "ops/losses.h"
 
 namespace unroll::models {
@@ -64,14 +65,14 @@ Index steps_of(std::span<const KeySteps> pieces) {
 NoteModel::NoteModel(const NetOptions& options, Generator& generator)
     : recurrent(kKeys, options, generator),
       output(recurrent.width(), kKeys, generator),
-      dropout{options.dropout} {
+      dropout(options.dropping()) {
   if (options.bidirectional)
     autograd::fail("note model", "a bidirectional net came; needed one that does not see what comes next");
 }
 
 Var NoteModel::operator()(Var keys, const Layout& layout, Generator* noise) const {
   const auto scope = enter(keys.tape(), *this, "");
-  return output(dropout(recurrent({keys, &layout}, noise).rows, noise));
+  return output(dropout(recurrent({keys, &layout}, noise), noise).rows);
 }
 
 ModelCard card_of(const SavedNoteModel& saved) {
@@ -84,10 +85,7 @@ SavedNoteModel load_note_model(const std::string& path) {
   const SavedModel file(path, kNoteModel);
   NetOptions options;
   read_settings(file, options);
-  Generator unused;
-  SavedNoteModel saved{options, NoteModel(options, unused)};
-  file.fill(parameters(saved.model));
-  return saved;
+  return file.filled([&](Generator& unused) { return SavedNoteModel{options, NoteModel(options, unused)}; });
 }
 
 double evaluate(const NoteModel& model, std::span<const KeySteps> pieces, Workers& workers) {
@@ -107,6 +105,8 @@ double evaluate(const NoteModel& model, std::span<const KeySteps> pieces, Worker
 std::vector<Measure> measures(double loss) { return {{.name = "loss", .value = loss}}; }
 
 Index NoteTask::units() const { return steps_of(training_); }
+
+std::uint64_t NoteTask::digest() const { return digest_of(training_, validation_); }
 
 Index NoteTask::begin_epoch(Generator& order) {
   batches_ = shuffled_batches(lengths_of(training_), {batch_, 0}, order);

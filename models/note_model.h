@@ -15,6 +15,7 @@ struct NoteModel {
   nn::Linear output;
   nn::Dropout dropout;
 
+  /// Dropout: between layers, and before the output.
   NoteModel(const NetOptions& options, Generator& generator);
   /// Keys that sound, [N, 88] of zeros and ones in packed order, to logits of those that sound next.
   Var operator()(Var keys, const Layout& layout, Generator* noise = nullptr) const;
@@ -24,6 +25,7 @@ struct NoteModel {
 struct SavedNoteModel {
   NetOptions options;
   NoteModel model;
+  void members(Members& m) { model.members(m); }
 };
 inline constexpr const char* kNoteModel = "note model";
 ModelCard card_of(const SavedNoteModel& saved);
@@ -39,13 +41,14 @@ std::vector<Measure> measures(double loss);
 class NoteTask {
  public:
   NoteTask(SavedNoteModel& saved, std::span<const KeySteps> training, std::span<const KeySteps> validation,
-           Index batch)
-      : saved_(saved), training_(training), validation_(validation), batch_(batch) {}
+           const TrainingOptions& run)
+      : saved_(saved), training_(training), validation_(validation), batch_(run.batch) {}
 
   std::vector<NamedParameter> parameters() { return nn::parameters(saved_.model); }
   ModelCard card() const { return card_of(saved_); }
   const char* unit() const { return "steps"; }
   Index units() const;
+  std::uint64_t digest() const;
   Index begin_epoch(Generator& order);
   Tally learn(Index batch, Piece piece, Worker& worker, Generator& noise);
   std::vector<Measure> validate(Workers& workers) const;

@@ -67,21 +67,18 @@ SavedClassifier load_classifier(const std::string& path) {
   read_settings(saved, options, options.net);
   const LabelSet labels(saved.list("labels"));
   if (labels.size() == 0) saved.reject("has no label; needed some");
-  Generator unused;
   if (saved.flag("reads-text")) {
     TextForm text{.ngrams = static_cast<int>(saved.integer("ngrams", 0, kNgrams.most))};
     read_settings(saved, text);
-    SavedClassifier result(options, labels, text, saved.vocabulary(), unused);
-    saved.fill(parameters(result));
-    return result;
+    return saved.filled([&](Generator& unused) {
+      return SavedClassifier(options, labels, text, saved.vocabulary(), unused);
+    });
   }
   const Scaling scaling{saved.numbers("means"), saved.numbers("deviations")};
   if (scaling.means.empty() || scaling.means.size() != scaling.deviations.size())
     saved.reject(
         "has a scaling that is not what unroll writes; needed a mean and a deviation for each column");
-  SavedClassifier result(options, labels, scaling, unused);
-  saved.fill(parameters(result));
-  return result;
+  return saved.filled([&](Generator& unused) { return SavedClassifier(options, labels, scaling, unused); });
 }
 
 }  // namespace unroll::models

@@ -22,8 +22,8 @@ Index width_of(const TaggerOptions& o) { return o.net.embed + 2 * o.char_hidden;
 Tagger::Tagger(Index vocabulary, Index alphabet, const TaggerOptions& options, Generator& generator)
     : words(vocabulary, options.net.embed, generator),
       encoder(width_of(options), options.net, generator),
-      head(encoder.width(), options.tags, generator, {.hidden = {}, .dropout = options.net.dropout}),
-      dropout{options.net.dropout},
+      head(encoder.width(), options.tags, generator),
+      dropout(options.net.dropping()),
       spells(options.char_hidden > 0) {
   if (!spells) return;
   characters = nn::Embedding(alphabet, options.char_embed, generator);
@@ -38,7 +38,8 @@ Var Tagger::operator()(Tape& tape, const PackedSentences& batch, Generator* nois
     const Var spelt = nn::final_state(spelling({letters, &batch.spellings}));
     rows = ops::concat({rows, ops::gather_rows(spelt, batch.spelling)}, 1);
   }
-  return head(encoder({dropout(rows, noise), &batch.sentences}, noise).rows, noise);
+  const nn::Sequence read = encoder(dropout(nn::Sequence{rows, &batch.sentences}, noise), noise);
+  return head(dropout(read, noise).rows);
 }
 
 std::vector<int> TaggedData::lengths() const {
@@ -102,10 +103,9 @@ SavedTagger load_tagger(const std::string& path) {
   read_settings(saved, options, options.net);
   const LabelSet tags(saved.list("tags"));
   if (tags.size() == 0) saved.reject("has no tag; needed some");
-  Generator unused;
-  SavedTagger tagger(options, tags, saved.vocabulary(), saved.vocabulary("alphabet"), unused);
-  saved.fill(parameters(tagger));
-  return tagger;
+  return saved.filled([&](Generator& unused) {
+    return SavedTagger(options, tags, saved.vocabulary(), saved.vocabulary("alphabet"), unused);
+  });
 }
 
 PackedSentences pack_sentences(const TaggedData& data, std::span<const int> which) {

@@ -7,6 +7,7 @@
 
 #include "models/batches.h"
 #include "models/classifier_data.h"
+#include "models/digest.h"
 #include "models/spans.h"
 #include "models/text.h"
 #include "ops/losses.h"
@@ -222,8 +223,17 @@ std::vector<Measure> measures(const TaggerScore& score, const TaggedData& data, 
   return list;
 }
 
+std::uint64_t TaggingTask::digest() const {
+  Digest digest;
+  for (const TaggedData* part : {&training_, &validation_}) {
+    digest.add(part->sentences), digest.add(part->tags);
+    digest.add(part->words), digest.add(part->characters);
+  }
+  return digest.value();
+}
+
 Index TaggingTask::begin_epoch(Generator& order) {
-  batches_ = shuffled_batches(training_.lengths(), {options_.batch, 0}, order);
+  batches_ = shuffled_batches(training_.lengths(), {batch_, 0}, order);
   return static_cast<Index>(batches_.size());
 }
 

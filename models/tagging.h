@@ -44,7 +44,6 @@ std::vector<Measure> measures(const TaggerScore& score, const TaggedData& data, 
 TaggerScore evaluate(const SavedTagger& tagger, const TaggedData& data, Workers& workers);
 
 struct TaggingOptions {
-  Index batch = 32;         // sentences
   double word_dropout = 0;  // share of words taken for unknown in training; their spelling is seen
 
   template <class F>
@@ -58,13 +57,14 @@ struct TaggingOptions {
 class TaggingTask {
  public:
   TaggingTask(SavedTagger& tagger, const TaggedData& training, const TaggedData& validation,
-              const TaggingOptions& options)
-      : tagger_(tagger), training_(training), validation_(validation), options_(options) {}
+              const TrainingOptions& run, const TaggingOptions& options = {})
+      : tagger_(tagger), training_(training), validation_(validation), batch_(run.batch), options_(options) {}
 
   std::vector<NamedParameter> parameters() { return nn::parameters(tagger_); }
   ModelCard card() const { return card_of(tagger_); }
   const char* unit() const { return "words"; }
   Index units() const { return training_.word_count(); }
+  std::uint64_t digest() const;
   Index begin_epoch(Generator& order);
   Tally learn(Index batch, Piece piece, Worker& worker, Generator& noise);
   std::vector<Measure> validate(Workers& workers) const;
@@ -73,6 +73,7 @@ class TaggingTask {
   SavedTagger& tagger_;
   const TaggedData& training_;
   const TaggedData& validation_;
+  Index batch_;
   TaggingOptions options_;
   std::vector<std::vector<int>> batches_;
 };

@@ -32,8 +32,6 @@ std::optional<double> Tally::accuracy() const {
   return static_cast<double>(correct) / static_cast<double>(answers);
 }
 
-namespace detail {
-
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -65,20 +63,22 @@ bool is_better(const Measure& a, const Measure& b) {
 
 class Run {
  public:
-  Run(const TaskCalls& task, const TrainingOptions& options, Workers& workers,
-      const Progress::Settings& settings, TrainingObserver* observer, Inspection* inspection)
+  Run(const AnyTask& task, const TrainingOptions& options, Workers& workers,
+      const Progress::Settings& settings, TrainingObserver* observer)
       : task_(task),
         options_(options),
         workers_(workers),
         settings_(settings),
-        inspection_(inspection),
         optimiser_(task.parameters, rule_named(options.optimizer, options.lr, options.weight_decay)),
         schedule_(options.schedule),
         order_(options.seed),
         tallies_(static_cast<std::size_t>(workers.size())) {
     options_.threads = workers.size();
-    for (TrainingObserver* o : {observer, static_cast<TrainingObserver*>(inspection)})
-      if (o) observers_.push_back(o);
+    settings_.unit = task.unit;
+    if (observer) observers_.push_back(observer);
+    if (!options.inspect.empty())
+      observers_.push_back(
+          &inspection_.emplace(task, options, [this](const std::string& line) { progress_->note(line); }));
     Generator noise = order_.split();
     for (int i = 0; i < workers.size(); ++i) {
       noise_.push_back(noise.split());
@@ -92,6 +92,8 @@ class Run {
   void begin_epoch();
   void step();
   void end_epoch();
+  bool goes_on() const { return epoch_ <= options_.epochs && !record_.stopped_early; }
+  void plot();
   bool improved();
   Gradients& learn();
   // Throws Error if `value` is not finite, with the operation that made the first such number in again():
@@ -106,19 +108,21 @@ class Run {
   std::string title() const { return fmt::format("epoch {}/{}", epoch_, options_.epochs); }
   std::string describe(const Epoch& epoch) const;
 
-  const TaskCalls& task_;
+  Given given() const { return {task_.card, options_, task_.units, task_.digest}; }
+
+  const AnyTask& task_;
   TrainingOptions options_;
   Workers& workers_;
   Progress::Settings settings_;
   std::vector<TrainingObserver*> observers_;
-  Inspection* inspection_;  // one of them, if the run is inspected
+  std::optional<Inspection> inspection_;  // one of them
   std::optional<Progress> progress_;
   Optimiser optimiser_;
   EpochSchedule schedule_;
   Generator order_;
-  std::vector<Generator> noise_;  // of each worker
-  std::vector<Tally> tallies_;    // of each worker, of the last batch
-  std::vector<Tensor> best_;      // parameters after the best epoch
+  std::vector<Generator> noise_, noise_before_;  // of each worker; before the last batch
+  std::vector<Tally> tallies_;                   // of each worker, of the last batch
+  std::vector<Tensor> best_;                     // parameters after the best epoch
   TrainingRecord record_;
 
   int epoch_ = 1;
@@ -146,29 +150,26 @@ void Run::save(bool finished) {
                  .order = order_before_,
                  .noise = {},
                  .sums = sums_.numbers(),
-                 .seconds = seconds(),
-                 .tensors = {}};
+                 .seconds = seconds()};
   for (const Generator& g : noise_) state.noise.push_back(g.state());
-  auto append = [&](const char* prefix, std::vector<NamedTensor> tensors) {
-    for (NamedTensor& t : tensors) state.tensors.push_back({prefix + t.name, std::move(t.tensor)});
-  };
-  if (!finished) {
-    for (const auto& [name, p] : task_.parameters)
-      state.tensors.push_back({"parameters." + name, p->value()});
-    append("optimiser.", optimiser_.state());
-    append("schedule.", schedule_.state());
-    append("task.", batch_ > 0 ? task_.state() : std::vector<NamedTensor>());
+  std::vector<nn::Source> best, rest;
+  for (std::size_t i = 0; i < task_.parameters.size(); ++i) {
+    const auto& [name, p] = task_.parameters[i];
+    best.push_back({name, best_.empty() ? &p->value() : &best_[i]});
+    rest.push_back({"parameters." + name, &p->value()});
   }
-  std::vector<nn::Source> best;
-  for (std::size_t i = 0; i < task_.parameters.size(); ++i)
-    best.push_back(
-        {task_.parameters[i].path, best_.empty() ? &task_.parameters[i].parameter->value() : &best_[i]});
-  write_run(options_.out, task_.card, options_, best, state);
+  const auto optimiser = optimiser_.state(), schedule = schedule_.state(),
+             task = batch_ > 0 ? task_.state() : std::vector<NamedTensor>();
+  auto append = [&](const char* prefix, const std::vector<NamedTensor>& tensors) {
+    for (const NamedTensor& t : tensors) rest.push_back({prefix + t.name, &t.tensor});
+  };
+  append("optimiser.", optimiser), append("schedule.", schedule), append("task.", task);
+  write_run(options_.out, given(), state, best, rest);
 }
 
 // True if there is something left to do.
 bool Run::load() {
-  const auto saved = read_run(options_.out, task_.card, options_);
+  const auto saved = read_run(options_.out, given());
   if (!saved) return true;
   const RunState& state = saved->state;
   record_ = state.record;
@@ -176,10 +177,10 @@ bool Run::load() {
   if (record_.best_epoch > 0)
     for (const NamedParameter& p : task_.parameters) best_.push_back(p.parameter->value());
   if (state.finished) return false;
-  fill(with_prefix(state.tensors, "parameters."));
-  optimiser_.load_state(with_prefix(state.tensors, "optimiser."), Where{});
-  schedule_.load_state(with_prefix(state.tensors, "schedule."));
-  task_state_ = with_prefix(state.tensors, "task.");
+  fill(with_prefix(saved->rest, "parameters."));
+  optimiser_.load_state(with_prefix(saved->rest, "optimiser."), Where{});
+  schedule_.load_state(with_prefix(saved->rest, "schedule."));
+  task_state_ = with_prefix(saved->rest, "task.");
   epoch_ = state.epoch;
   batch_ = state.batch;
   order_ = Generator(state.order);
@@ -193,6 +194,9 @@ void Run::begin_epoch() {
   order_before_ = order_.state();
   batches_ = task_.begin_epoch(order_);
   if (batches_ < 1) fail("training", "an epoch without a batch came; needed data to train on");
+  if (batch_ > batches_)
+    fail("resume", fmt::format("{} is of a run that had {} batches of an epoch behind it; needed at most {}",
+                               options_.out, batch_, batches_));
   if (batch_ > 0) task_.load_state(task_state_);
 }
 
@@ -227,11 +231,9 @@ Gradients& Run::learn() {
 }
 
 void Run::step() {
-  const auto noise_before = noise_;
-  const auto state_before = task_.state();
+  noise_before_ = noise_;
   const auto again = [&] {
-    noise_ = noise_before;
-    task_.load_state(state_before);
+    noise_ = noise_before_;
     learn();
   };
   for (TrainingObserver* o : observers_) o->before_step(optimiser_.steps(), workers_);
@@ -306,7 +308,7 @@ TrainingRecord Run::run() {
         fmt::format("going on in epoch {} after {} batches, from {}", epoch_, batch_, options_.out));
   if (!unfinished) progress_->note(fmt::format("{} is of a run that has ended", options_.out));
   start_ = saved_ = Clock::now();
-  while (unfinished && epoch_ <= options_.epochs && !record_.stopped_early) {
+  while (unfinished && goes_on()) {
     begin_epoch();
     while (batch_ < batches_) {
       step();
@@ -316,29 +318,30 @@ TrainingRecord Run::run() {
     }
     end_epoch();
     order_before_ = order_.state();
-    if (!options_.plot.empty()) plot_learning_curves(options_.plot, record_);
-    if (epoch_ <= options_.epochs && !record_.stopped_early) save(false);
+    if (!goes_on()) break;
+    save(false);
+    plot();
   }
   for (std::size_t i = 0; i < best_.size(); ++i) task_.parameters[i].parameter->value() = best_[i];
-  if (unfinished)
-    save(true);
-  else if (!options_.plot.empty())
-    plot_learning_curves(options_.plot, record_);
-  if (inspection_) {
-    inspection_->finish(options_.seed);
-    progress_->note(fmt::format("{} shows a batch of the model, and the run", options_.inspect));
-  }
+  if (unfinished) save(true);
+  plot();
+  if (inspection_) inspection_->finish();
   return record_;
+}
+
+void Run::plot() {
+  if (options_.plot.empty()) return;
+  try {
+    plot_learning_curves(options_.plot, record_);
+  } catch (const Error& e) {
+    progress_->note(e.what());
+  }
 }
 
 }  // namespace
 
-TrainingRecord train(const TaskCalls& task, const TrainingOptions& options, Workers& workers,
+TrainingRecord train(const AnyTask& task, const TrainingOptions& options, Workers& workers,
                      const Progress::Settings& progress, TrainingObserver* observer) {
-  if (options.inspect.empty()) return Run(task, options, workers, progress, observer, nullptr).run();
-  Inspection inspection(task, options);
-  return Run(task, options, workers, progress, observer, &inspection).run();
+  return Run(task, options, workers, progress, observer).run();
 }
-
-}  // namespace detail
 }  // namespace unroll::models

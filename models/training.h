@@ -11,10 +11,14 @@
 //     Tally learn(Index batch, Piece piece, Worker& worker, Generator& noise);
 //                                                    records the loss on worker.tape and calls backward
 //     std::vector<Measure> validate(Workers& workers);   the first one chooses the model; may be empty
+//     std::uint64_t digest() const;                  optional: of the data (models/digest.h), so that nobody
+//                                                    goes on with others
 //     std::vector<NamedTensor> state();              optional: what learn() carries from batch to batch,
 //     void load_state(std::span<const NamedTensor> state);   put back after begin_epoch
 //   };
 //
+// A batch that gave a NaN is learned from once more, to find where it was born: what learn() carries must
+// then be what it was the first time.
 // A run is a function of the task, the options and the number of threads: learn() takes its random numbers
 // from `noise`, which is the piece's own, begin_epoch from `order`, and neither from anywhere else.
 #pragma once
@@ -80,50 +84,50 @@ class TrainingObserver {
   virtual void after_update(Workers&) {}
 };
 
-namespace detail {
-/// A task as the loop sees it: a handful of calls a batch.
-struct TaskCalls {
+/// Any task, as the loop sees it: a handful of calls a batch.
+struct AnyTask {
   std::vector<NamedParameter> parameters;
   ModelCard card;
   const char* unit;
   Index units;
+  std::uint64_t digest = 0;
   std::function<Index(Generator&)> begin_epoch;
   std::function<Tally(Index, Piece, Worker&, Generator&)> learn;
   std::function<std::vector<Measure>(Workers&)> validate;
   std::function<std::vector<NamedTensor>()> state;
   std::function<void(std::span<const NamedTensor>)> load_state;
 };
+/// Refers to the task.
 template <TrainingTask T>
-TaskCalls calls_of(T& task) {
-  TaskCalls calls{.parameters = task.parameters(),
-                  .card = task.card(),
-                  .unit = task.unit(),
-                  .units = task.units(),
-                  .begin_epoch = [&](Generator& order) { return task.begin_epoch(order); },
-                  .learn = [&](Index batch, Piece piece, Worker& worker,
-                               Generator& noise) { return task.learn(batch, piece, worker, noise); },
-                  .validate = [&](Workers& all) { return task.validate(all); },
-                  .state = [] { return std::vector<NamedTensor>(); },
-                  .load_state = [](std::span<const NamedTensor>) {}};
+AnyTask any_task(T& task) {
+  AnyTask any{.parameters = task.parameters(),
+              .card = task.card(),
+              .unit = task.unit(),
+              .units = task.units(),
+              .begin_epoch = [&](Generator& order) { return task.begin_epoch(order); },
+              .learn = [&](Index batch, Piece piece, Worker& worker,
+                           Generator& noise) { return task.learn(batch, piece, worker, noise); },
+              .validate = [&](Workers& all) { return task.validate(all); },
+              .state = [] { return std::vector<NamedTensor>(); },
+              .load_state = [](std::span<const NamedTensor>) {}};
+  if constexpr (requires { task.digest(); }) any.digest = task.digest();
   if constexpr (requires { task.state(); }) {
-    calls.state = [&] { return task.state(); };
-    calls.load_state = [&](std::span<const NamedTensor> state) { task.load_state(state); };
+    any.state = [&] { return task.state(); };
+    any.load_state = [&](std::span<const NamedTensor> state) { task.load_state(state); };
   }
-  return calls;
+  return any;
 }
-TrainingRecord train(const TaskCalls& task, const TrainingOptions& options, Workers& workers,
-                     const Progress::Settings& progress, TrainingObserver* observer);
-}  // namespace detail
+TrainingRecord train(const AnyTask& task, const TrainingOptions& options, Workers& workers,
+                     const Progress::Settings& progress = {}, TrainingObserver* observer = nullptr);
 
 /// Leaves the model as validation liked it best, and as it is in `options.out` if that is given. Throws
 /// Error, and leaves the last checkpoint in place, when a loss or gradient is NaN or infinite; the message
-/// has the operation that made the first such number (inspect::Origin).
+/// has the operation that made the first such number (inspect::Origin). A picture that cannot be written
+/// does not end a run: it is said.
 template <TrainingTask T>
 TrainingRecord train(T& task, const TrainingOptions& options, Workers& workers,
-                     Progress::Settings progress = {}, TrainingObserver* observer = nullptr) {
-  const detail::TaskCalls calls = detail::calls_of(task);
-  progress.unit = calls.unit;
-  return detail::train(calls, options, workers, progress, observer);
+                     const Progress::Settings& progress = {}, TrainingObserver* observer = nullptr) {
+  return train(any_task(task), options, workers, progress, observer);
 }
 
 }  // namespace unroll::models

@@ -49,12 +49,16 @@ double deviation_of(double gain, double fan) { return gain / std::sqrt(std::max(
 double mean_fan(const Block& b) { return static_cast<double>(b.rows() + b.cols()) / 2; }
 double fan_of(const Block& b, Fan fan) { return static_cast<double>(fan == Fan::in ? b.rows() : b.cols()); }
 
+template <class Draw>
+void fill_from(const Block& block, const Generator& generator, Draw draw) {
+  if (generator.wanted()) block.fill([&](Index, Index) { return draw(); });
+}
 void uniform_with(const Block& block, Generator& generator, double deviation) {
   const double bound = std::sqrt(3.0) * deviation;
-  block.fill([&](Index, Index) { return generator.uniform(-bound, bound); });
+  fill_from(block, generator, [&] { return generator.uniform(-bound, bound); });
 }
 void normal_with(const Block& block, Generator& generator, double deviation) {
-  block.fill([&](Index, Index) { return deviation * generator.normal(); });
+  fill_from(block, generator, [&] { return deviation * generator.normal(); });
 }
 
 }  // namespace
@@ -67,13 +71,13 @@ void zeros(Block block) { constant(block, 0); }
 void uniform(Block block, Generator& generator, double low, double high, Where where) {
   if (!(low <= high))
     fail("uniform", fmt::format("{} to {} came; needed the lower bound first", low, high), where);
-  block.fill([&](Index, Index) { return generator.uniform(low, high); });
+  fill_from(block, generator, [&] { return generator.uniform(low, high); });
 }
 
 void normal(Block block, Generator& generator, double mean, double deviation, Where where) {
   if (!(deviation >= 0))
     fail("normal", fmt::format("a standard deviation of {} came; needed 0 or more", deviation), where);
-  block.fill([&](Index, Index) { return mean + deviation * generator.normal(); });
+  fill_from(block, generator, [&] { return mean + deviation * generator.normal(); });
 }
 
 double leaky_relu_gain(double slope) { return std::sqrt(2 / (1 + slope * slope)); }
@@ -97,6 +101,7 @@ void he_normal(Block weight, Generator& generator, double gain, Fan fan, Where w
 
 void orthogonal(Block weight, Generator& generator, double gain, Where where) {
   check_matrix("orthogonal", weight, where);
+  if (!generator.wanted()) return;
   const bool wide = weight.cols() >= weight.rows();
   const Shape shape{std::min(weight.rows(), weight.cols()), std::max(weight.rows(), weight.cols())};
   std::vector<double> numbers(static_cast<std::size_t>(shape.size()));
@@ -125,6 +130,7 @@ void chrono(Block forget, Block input, Index longest, Generator& generator, Wher
          fmt::format("a forget gate of {} columns and an input gate of {} came; needed the same shape",
                      forget.cols(), input.cols()),
          where);
+  if (!generator.wanted()) return;
   std::vector<double> values;
   forget.fill([&](Index, Index) {
     return values.emplace_back(std::log(generator.uniform(1, static_cast<double>(longest - 1))));

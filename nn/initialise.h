@@ -5,7 +5,8 @@
 //
 //   for (Index k = 0; k < 4; ++k) initialise::orthogonal(gate(weight_hh, k, 4), generator);
 //
-// Numbers are drawn in row-major order of the block, in f64, so that f32 and f64 models start alike.
+// Numbers are drawn in row-major order of the block, in f64, so that f32 and f64 models start alike. With
+// Generator::unused() none are drawn, and nothing is written where they would go.
 #pragma once
 #include "autograd/parameter.h"
 #include "ops/random.h"

@@ -1,10 +1,11 @@
-// Modules without time: Linear, Embedding, LayerNorm, Dropout, and their composition.
+// Modules without a time loop: Linear, Embedding, LayerNorm, Dropout, and their composition.
 #pragma once
 #include <concepts>
 #include <span>
 #include <tuple>
 
 #include "nn/module.h"
+#include "nn/sequence.h"
 #include "ops/dropout.h"
 #include "ops/elementwise.h"
 #include "ops/gather.h"
@@ -63,9 +64,11 @@ struct LayerNorm {
 /// generator (evaluation) it gives x itself.
 struct Dropout {
   double probability = 0.5;
-  Var operator()(Var x, Generator* noise, Where where = Where::here()) const {
-    return noise ? ops::dropout(x, probability, *noise, where) : x;
-  }
+  bool variational = false;  // the same elements at all time steps (Gal and Ghahramani 2016)
+
+  /// Throws Error if variational: rows alone have no time steps.
+  Var operator()(Var x, Generator* noise, Where where = Where::here()) const;
+  Sequence operator()(const Sequence& xs, Generator* noise, Where where = Where::here()) const;
   void members(Members&) {}
 };
 

@@ -20,6 +20,7 @@
 #include "autograd/replay.h"
 #include "nn/module.h"
 #include "nn/projected.h"
+#include "nn/sequence.h"
 #include "nn/state.h"
 #include "ops/gather.h"
 #include "ops/layout.h"
@@ -30,12 +31,6 @@ namespace unroll::nn {
 
 using autograd::Tape;
 using ops::Layout;
-
-/// Packed rows [N, F] with their layout, which must outlive the pass.
-struct Sequence {
-  Var rows;
-  const Layout* layout;
-};
 
 enum class Order { forward, reverse };
 

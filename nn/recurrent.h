@@ -2,16 +2,11 @@
 #pragma once
 #include <vector>
 
+#include "nn/layers.h"
 #include "nn/recurrence.h"
-#include "ops/dropout.h"
 #include "ops/elementwise.h"
 
 namespace unroll::nn {
-
-namespace detail {
-/// Dropout on the rows of a sequence; itself without a generator.
-Sequence dropped(const Sequence& xs, double probability, bool variational, Generator* noise, Where where);
-}  // namespace detail
 
 /// One cell in one direction.
 template <Cell C>
@@ -47,9 +42,8 @@ struct Bidirectional {
 template <class Layer>
 struct Stack {
   std::vector<Layer> layers;
-  double dropout = 0;        // between layers
-  bool variational = false;  // one dropout mask for all time steps (Gal and Ghahramani 2016)
-  bool residual = false;     // each layer's output is added to its input where their widths agree
+  Dropout dropout{0};     // between layers
+  bool residual = false;  // each layer's output is added to its input where their widths agree
 
   /// What the top layer gives. Dropout is applied only with a generator.
   auto operator()(Sequence xs, Generator* noise = nullptr, Where where = Where::here()) const {
@@ -60,22 +54,28 @@ struct Stack {
         return layers[i](in, where);
     });
   }
-  /// The same from the states that `carry` holds (the cells' own if it is empty), leaving the new ones in it.
-  auto operator()(Sequence xs, Carry& carry, Generator* noise = nullptr,
+  /// The same from the states that `from` holds (the cells' own if it is empty), leaving the new ones in
+  /// `to`; they may be one.
+  auto operator()(Sequence xs, const Carry& from, Carry& to, Generator* noise = nullptr,
                   Where where = Where::here()) const requires requires {
     typename Layer::State;
   }
   {
     using State = typename Layer::State;
-    const bool first = carry.empty();
+    const bool first = from.empty();
     return through(xs, noise, where, [&](std::size_t i, const Sequence& in) {
       std::optional<State> initial;
-      if (!first) initial = carry.load<State>(i, in.rows.tape());
+      if (!first) initial = from.load<State>(i, in.rows.tape());
       auto result = layers[i](in, initial, where);
-      carry.store(i, result.last);
+      to.store(i, result.last);
       return result;
     });
   }
+  auto operator()(Sequence xs, Carry& carry, Generator* noise = nullptr,
+                  Where where = Where::here()) const requires requires {
+    typename Layer::State;
+  }
+  { return (*this)(xs, carry, carry, noise, where); }
   void members(Members& m) { m("layers", layers); }
 
  private:
@@ -88,7 +88,7 @@ struct Stack {
       if (residual && result.outputs.rows.cols() == xs.rows.cols())
         result.outputs.rows = result.outputs.rows + xs.rows;
       if (i + 1 == layers.size()) return result;
-      xs = detail::dropped(result.outputs, dropout, variational, noise, where);
+      xs = dropout(result.outputs, noise, where);
     }
   }
 };

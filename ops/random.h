@@ -10,6 +10,14 @@ namespace unroll::ops {
 class Generator {
  public:
   explicit Generator(std::uint64_t seed = 0) : state_(seed) {}
+  /// Its numbers are not wanted: what is first filled from it (nn/initialise.h) is left as it is. For a net
+  /// whose parameters are to be loaded.
+  static Generator unused() {
+    Generator g;
+    g.wanted_ = false;
+    return g;
+  }
+  bool wanted() const { return wanted_; }
 
   std::uint64_t next() { return mix(state_ += kStep); }
   /// In [0, 1).
@@ -20,7 +28,7 @@ class Generator {
   /// In [0, n), n > 0; the bias is below n / 2^64.
   std::uint64_t below(std::uint64_t n);
   /// A generator whose stream has nothing to do with this one's.
-  Generator split() { return Generator(next() ^ 0x5851F42D4C957F2DULL); }
+  Generator split() { return wanted_ ? Generator(next() ^ 0x5851F42D4C957F2DULL) : unused(); }
 
   /// The whole state: Generator(g.state()) goes on where g is.
   std::uint64_t state() const { return state_; }
@@ -33,6 +41,7 @@ class Generator {
     return z ^ (z >> 31);
   }
   std::uint64_t state_;
+  bool wanted_ = true;
 };
 
 }  // namespace unroll::ops

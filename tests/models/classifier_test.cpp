@@ -49,7 +49,7 @@ SavedClassifier untrained(const ClassifierOptions& options = kSmall, const TextF
 TrainingRecord train_quietly(SavedClassifier& saved, int threads, const TrainingOptions& options) {
   const LabelledSequences training = which_is_first(600, 1), validation = which_is_first(200, 2);
   Workers workers(threads);
-  ClassificationTask task(saved, training, validation, {.batch = options.batch, .word_dropout = 0.05});
+  ClassificationTask task(saved, training, validation, options, {.word_dropout = 0.05});
   return train(task, options, workers, {.style = Progress::Style::silent});
 }
 

@@ -49,9 +49,9 @@ TEST_CASE("a forecaster learns a wave, in the units of the data; it comes back f
   Generator g(5);
   SavedForecaster forecaster(kSmall, data.scaling, g);
   Workers workers(2);
-  ForecastTask task(forecaster, data.parts[0], data.parts[1], 32);
-  train(task, {.epochs = 60, .batch = 32, .lr = 0.01, .schedule = "cosine"}, workers,
-        {.style = Progress::Style::silent});
+  const TrainingOptions options{.epochs = 60, .batch = 32, .lr = 0.01, .schedule = "cosine"};
+  ForecastTask task(forecaster, data.parts[0], data.parts[1], options);
+  train(task, options, workers, {.style = Progress::Style::silent});
   const ForecastScore score = evaluate(forecaster, data.parts[2], workers);
   CHECK(score.naive_rmse > 60);
   CHECK(score.rmse < 6);

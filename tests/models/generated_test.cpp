@@ -68,16 +68,16 @@ TEST_CASE("generated tasks: a small adding problem and a small memory are learne
   Generator g(1);
   const NetOptions net{.cell = CellKind::gru, .hidden = 24};
   Adding adding(10, net, g);
-  GeneratedTask<Adding> add(adding, net, {.batch = 32, .batches = 50, .measured = 256});
+  const TrainingOptions options{.epochs = 16, .batch = 32, .lr = 0.01, .schedule = "cosine", .clip = 1};
+  GeneratedTask<Adding> add(adding, net, options, {.batches = 50, .measured = 256});
   Workers workers(2);
-  const TrainingOptions options{.epochs = 16, .lr = 0.01, .schedule = "cosine", .clip = 1};
   train(add, options, workers, kSilent);
   CHECK(add.test(workers)[0].value < 0.01);
 
   const NetOptions wide{.cell = CellKind::gru, .hidden = 48};
   CopyMemory copy(5, wide, g);
   copy.net.remember(15, g);
-  GeneratedTask<CopyMemory> memory(copy, wide, {.batch = 32, .batches = 50, .measured = 256});
+  GeneratedTask<CopyMemory> memory(copy, wide, options, {.batches = 50, .measured = 256});
   train(memory, options, workers, kSilent);
   const auto test = memory.test(workers);
   CHECK(test[0].value < 0.8 * 10 * std::log(8) / 25);
@@ -88,7 +88,7 @@ TEST_CASE("generated tasks: the sequences of an epoch do not depend on the numbe
   Generator g(1);
   const NetOptions net{.hidden = 8};
   Adding problem(6, net, g);
-  GeneratedTask<Adding> task(problem, net, {.batch = 10, .batches = 2, .measured = 20});
+  GeneratedTask<Adding> task(problem, net, {.batch = 10}, {.batches = 2, .measured = 20});
   auto loss = [&](int threads) {
     Workers workers(threads);
     Generator order(5), noise(1);

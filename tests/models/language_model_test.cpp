@@ -41,10 +41,12 @@ std::vector<int> ids_of(const SavedLanguageModel& saved, const std::string& text
 }
 
 TrainingRecord train_quietly(SavedLanguageModel& saved, const std::string& text, int threads,
-                             const TrainingOptions& options, Index bptt) {
+                             const TrainingOptions& given, Index bptt) {
   const std::vector<int> ids = ids_of(saved, text);
   Workers workers(threads);
-  LanguageTask task(saved, ids, ids, {.batch = options.batch, .bptt = bptt, .threads = threads});
+  TrainingOptions options = given;
+  options.bptt = bptt;
+  LanguageTask task(saved, ids, ids, options);
   return train(task, options, workers, {.style = Progress::Style::silent});
 }
 
@@ -79,7 +81,7 @@ TEST_CASE("training gives the same bits for the same seed and threads") {
   for (int threads : {1, 3}) {
     SavedLanguageModel a = untrained(text), b = untrained(text);
     for (SavedLanguageModel* saved : {&a, &b}) {
-      saved->model.dropout = 0.3;
+      saved->model.dropout = {0.3};
       train_quietly(*saved, text, threads, {.epochs = 1, .batch = 5}, 10);
     }
     const auto left = parameters(a.model), right = parameters(b.model);
@@ -157,13 +159,43 @@ TEST_CASE("the loss may be summed over time: the gradient is the mean's times th
   const std::vector<int> text = ids_of(saved, "abcdefabcdefabcdefabc");
   std::vector<double> norms;
   for (const LossOver loss : {LossOver::tokens, LossOver::streams}) {
-    LanguageTask task(saved, text, {}, {.batch = 2, .bptt = 5, .loss = loss});
+    LanguageTask task(saved, text, {}, {.batch = 2, .bptt = 5}, {.loss = loss});
     Workers workers(1);
     Generator g(1);
     task.begin_epoch(g);
     norms.push_back(global_norm(workers.run([&](Worker& worker) { task.learn(0, {0, 1}, worker, g); })));
   }
   CHECK(norms[1] == doctest::Approx(5 * norms[0]));
+}
+
+TEST_CASE("a window may be learned from twice, the next one goes on behind it, by any number of workers") {
+  SavedLanguageModel saved = untrained("abcdef");
+  const std::vector<int> text = ids_of(saved, "abcdefabcdeffedcbaabcabcdefabcdefabcd");
+  const TrainingOptions run{.batch = 4, .bptt = 3};
+  LanguageTask task(saved, text, {}, run), resumed(saved, text, {}, run);
+  Workers workers(3);
+  Generator g(1);
+  auto loss = [&](LanguageTask& of, Index window) {
+    std::vector<Tally> tallies(3);
+    workers.run([&](Worker& worker) {
+      Generator noise(2);
+      tallies[static_cast<std::size_t>(worker.index)] = of.learn(window, {worker.index, 3}, worker, noise);
+    });
+    return tallies[0].loss + tallies[1].loss + tallies[2].loss;
+  };
+  task.begin_epoch(g);
+  const double first = loss(task, 0);
+  CHECK(loss(task, 0) == first);
+  const std::vector<NamedTensor> state = task.state();
+  const double second = loss(task, 1);
+  CHECK(loss(task, 1) == second);
+  resumed.begin_epoch(g);
+  CHECK(loss(resumed, 1) != second);  // from zeros
+  resumed.begin_epoch(g);
+  resumed.load_state(state);
+  CHECK(loss(resumed, 1) == second);
+  task.begin_epoch(g);
+  CHECK(loss(task, 0) == first);
 }
 
 TEST_CASE("a language model comes back from its file") {

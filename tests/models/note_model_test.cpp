@@ -39,9 +39,9 @@ TEST_CASE("notes: an untrained net loses about 88 ln 2 a step, a trained one lit
   Workers one(1), three(3);
   CHECK(evaluate(saved.model, pieces, one) == doctest::Approx(88 * std::log(2)).epsilon(0.2));
   CHECK(evaluate(saved.model, pieces, one) == evaluate(saved.model, pieces, three));
-  NoteTask task(saved, pieces, pieces, 8);
-  const TrainingRecord record = train(task, {.epochs = 80, .lr = 0.03, .schedule = "cosine"}, three,
-                                      {.style = Progress::Style::silent});
+  const TrainingOptions run{.epochs = 80, .batch = 8, .lr = 0.03, .schedule = "cosine"};
+  NoteTask task(saved, pieces, pieces, run);
+  const TrainingRecord record = train(task, run, three, {.style = Progress::Style::silent});
   CHECK(record.best().validation[0].value < 0.5);
   CHECK(evaluate(saved.model, pieces, one) == record.best().validation[0].value);
 }

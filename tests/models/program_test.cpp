@@ -208,7 +208,7 @@ TEST_CASE("program: words, lines and three files; the model says what it is") {
                   {"--bidirectional: came, but a language model must not see what comes next"});
   const ProgramResult other = run_program(folder, "lm train --resume --data " + text + " --out " + model);
   CHECK(other.code == 1);
-  CHECK(other.err.find("is of a run with --batch 4, and --resume came with 16") != std::string::npos);
+  CHECK(other.err.find("is of a run with --batch 4, and --resume came with --batch 16") != std::string::npos);
 }
 
 TEST_CASE("program: notes") {

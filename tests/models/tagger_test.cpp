@@ -54,7 +54,7 @@ TEST_CASE("a tagger learns from spelling and from neighbours; it comes back from
   Generator g(5);
   SavedTagger tagger(kSmall, data.tags, data.vocabulary, data.alphabet, g);
   Workers workers(2);
-  TaggingTask task(tagger, data.parts[0], data.parts[1], {.batch = 16, .word_dropout = 0.2});
+  TaggingTask task(tagger, data.parts[0], data.parts[1], {.batch = 16}, {.word_dropout = 0.2});
   train(task, kShort, workers, {.style = Progress::Style::silent});
   const TaggerScore score = evaluate(tagger, data.parts[2], workers);
   CHECK(score.unknown > 100);  // enough to speak of an accuracy
@@ -80,7 +80,7 @@ TEST_CASE("without spelling new words cannot be told") {
   Generator g(5);
   SavedTagger tagger(options, data.tags, data.vocabulary, data.alphabet, g);
   Workers workers(2);
-  TaggingTask task(tagger, data.parts[0], data.parts[1], {.batch = 16, .word_dropout = 0.2});
+  TaggingTask task(tagger, data.parts[0], data.parts[1], {.batch = 16}, {.word_dropout = 0.2});
   train(task, {.epochs = 3, .batch = 16, .lr = 0.02}, workers, {.style = Progress::Style::silent});
   CHECK(evaluate(tagger, data.parts[2], workers).unknown_accuracy < 0.85);
 }

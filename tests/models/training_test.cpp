@@ -33,6 +33,8 @@ struct LineTask {
   Tensor carried{Shape{1}};
   std::vector<double> xs;
   std::function<void(Index)> before_batch = [](Index) {};
+  Index points = 40;
+  std::uint64_t data = 1;
 
   LineTask() {
     Generator g(1);
@@ -41,13 +43,14 @@ struct LineTask {
   std::vector<NamedParameter> parameters() { return nn::parameters(line); }
   ModelCard card() const { return {.kind = "line", .configuration = {{"slope", 2.0}}, .lists = {}}; }
   const char* unit() const { return "points"; }
-  Index units() const { return 40; }
+  Index units() const { return points; }
+  std::uint64_t digest() const { return data; }
   Index begin_epoch(Generator& order) {
     ++epoch;
     xs.clear();
     for (int i = 0; i < 40; ++i) xs.push_back(order.uniform(-1, 1));
     carried.fill(0);
-    return 10;
+    return points / 4;
   }
   Tally learn(Index batch, Piece piece, Worker& worker, Generator& noise) {
     if (piece.index == 0) before_batch(batch);
@@ -272,12 +275,52 @@ TEST_CASE("training: a checkpoint of another run is refused by what differs") {
     return message_of([&] { train_line(task, other, threads); });
   };
   CHECK(resumed([](TrainingOptions&) {}).empty());
-  CHECK(has(resumed([](TrainingOptions& o) { o.lr = 0.5; }), "--lr 0.001, and --resume came with 0.5"));
+  CHECK(has(resumed([](TrainingOptions& o) { o.lr = 0.5; }), "--lr 0.001, and --resume came with --lr 0.5"));
   CHECK(has(resumed([](TrainingOptions& o) { o.seed = 7; }), "--seed 1"));
+  CHECK(has(resumed([](TrainingOptions& o) { o.others["split"] = 0.5; }),
+            "is of a run with no --split, and --resume came with --split 0.5"));
   CHECK(has(resumed([](TrainingOptions&) {}, 2), "--threads 1"));
+  task.data = 2;
+  CHECK(has(resumed([](TrainingOptions&) {}), "is of a run on the data {\"digest\":\"0000000000000001\""));
+  task.data = 1;
   CHECK(has(resumed([](TrainingOptions& o) { o.out.clear(); }), "needed the file"));
   nn::write_safetensors(options.out, nn::SafeTensors{{}, to_metadata(task.card())});
   CHECK(has(resumed([](TrainingOptions&) {}), "no file of a training run"));
+}
+
+TEST_CASE("training: an unfinished run does not go on without an option that it had, nor on fewer data") {
+  const TemporaryFolder folder;
+  const TrainingOptions options{.epochs = 2, .out = folder.file("model"), .checkpoint_every = 0};
+  TrainingOptions first = options, second = options;
+  first.others["split"] = 0.5;
+  second.resume = true;
+  LineTask task;
+  task.before_batch = [](Index batch) {
+    if (batch == 7) throw Error("test", "stop");
+  };
+  CHECK(message_of([&] { train_line(task, first); }) == "[test] stop");
+  LineTask other;
+  CHECK(has(message_of([&] { train_line(other, second); }),
+            "is of a run with --split 0.5, and --resume came with no --split; needed the same"));
+  second.others = first.others;
+  other.points = 20;
+  CHECK(has(message_of([&] { train_line(other, second); }), "\"units\":40}, and --resume came with "));
+  CHECK(other.epoch == 0);
+}
+
+TEST_CASE("training: a picture that cannot be written is said, and costs nothing else") {
+  const TemporaryFolder folder;
+  LineTask task, plain;
+  const TrainingOptions options{.epochs = 3, .out = folder.file("model")};
+  TrainingOptions with_pictures = options;
+  with_pictures.plot = folder.file("gone/curves.svg");
+  with_pictures.inspect = folder.file("gone/report.html");
+  with_pictures.inspect_every = 7;
+  CHECK(train_line(task, with_pictures).epochs.size() == 3);
+  const std::string bits = read_file(options.out);
+  std::filesystem::remove(options.out);
+  train_line(plain, options);
+  CHECK(read_file(options.out) == bits);
 }
 
 TEST_CASE("training: optimisers and schedules by name") {

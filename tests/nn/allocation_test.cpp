@@ -19,7 +19,7 @@ struct Model {
       : words(50, 8, g), pool(Pool::attention, 20, g), head(20, 5, g, {.hidden = {7}, .dropout = 0.2}) {
     net.layers.push_back({Lstm(8, 10, g), Lstm(8, 10, g)});
     net.layers.push_back({Lstm(20, 10, g), Lstm(20, 10, g)});
-    net.dropout = 0.3;
+    net.dropout = {0.3};
   }
   void members(Members& m) { m("words", words), m("net", net), m("pool", pool), m("head", head); }
 };
@@ -33,8 +33,8 @@ struct ListMaker {
   explicit ListMaker(Generator& g) : words(50, 8, g), head(16, 3, g) {
     net.layers.push_back({Gru(8, 8, g)});
     net.layers.push_back({Gru(8, 8, g)});
-    net.dropout = 0.3;
-    net.variational = net.residual = true;
+    net.dropout = {0.3, true};
+    net.residual = true;
   }
   Var operator()(Tape& tape, std::span<const int> ids, const Layout& layout, std::span<const int> labels,
                  Generator& noise) const {

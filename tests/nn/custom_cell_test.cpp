@@ -21,7 +21,7 @@ TEST_CASE("a cell of one's own runs wherever the built-in cells run") {
   Stack<Unidirectional<MinimalGatedUnit>> stack;  // several layers
   stack.layers.push_back({cell});
   stack.layers.push_back({MinimalGatedUnit(16, 16, generator)});
-  stack.dropout = 0.2;
+  stack.dropout = {0.2};
   Var top = stack(xs, &generator).outputs.rows;
 
   CHECK(outputs.rows.shape() == Shape{9, 16});

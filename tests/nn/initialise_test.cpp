@@ -45,6 +45,19 @@ double largest_departure_from_orthonormal(const Tensor& t, Index begin, Index co
 
 }  // namespace
 
+TEST_CASE("what is filled from a generator that is not wanted is left as it is") {
+  Generator unused = Generator::unused(), part = unused.split();
+  Tensor t(Shape{3, 6});
+  using namespace initialise;
+  uniform(t, unused, 1, 2), normal(t, unused, 5, 1), glorot_uniform(t, part), glorot_normal(t, part);
+  he_uniform(t, unused), he_normal(t, unused), orthogonal(t, unused);
+  chrono(gate(t, 0, 2), gate(t, 1, 2), 9, unused);
+  CHECK(t.values() == std::vector<double>(18, 0.0));
+  CHECK_THROWS_AS(uniform(t, unused, 2, 1), Error);
+  const Generator wanted;
+  CHECK(wanted.wanted());
+}
+
 TEST_CASE("distributions have their moments and bounds") {
   const Index in = 300, out = 200;
   const double count = static_cast<double>(in * out);

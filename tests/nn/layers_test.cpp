@@ -85,6 +85,28 @@ TEST_CASE("Dropout: itself without a generator; zeros and scaled numbers with on
   CHECK(dropped < 600);
 }
 
+TEST_CASE("Dropout of a sequence: variational drops the same numbers at all its steps, and needs steps") {
+  Tape tape(f64);
+  const Layout layout(std::vector<int>{4, 1, 3});
+  const Sequence ones{tape.full({8, 40}, 1), &layout};
+  Generator noise(4), again(4);
+  const Dropout each{0.5}, same_ones{0.5, true};
+  CHECK(each(ones, nullptr).rows == ones.rows);
+  CHECK(same(each(ones, &noise).rows.tensor(), each(ones.rows, &again).tensor()));
+  const Tensor kept = same_ones(ones, &noise).rows.tensor();
+  auto at = [&](Index sequence, Index t, Index c) { return kept.at(layout.row(sequence, t) * 40 + c); };
+  int dropped = 0;
+  for (Index s = 0; s < 3; ++s)
+    for (Index c = 0; c < 40; ++c) {
+      dropped += at(s, 0, c) == 0;
+      for (Index t = 1; t < layout.length(s); ++t) REQUIRE(at(s, t, c) == at(s, 0, c));
+    }
+  CHECK(dropped > 30);
+  CHECK(dropped < 90);
+  CHECK_THROWS_WITH_AS(same_ones(ones.rows, &noise),
+                       doctest::Contains("[dropout] rows without a layout came; needed a Sequence"), Error);
+}
+
 TEST_CASE("Sequential: modules, functions and lambdas one after the other") {
   Generator g(1);
   Sequential net{Linear(3, 5, g),

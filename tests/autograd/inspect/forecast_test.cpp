@@ -85,7 +85,7 @@ TEST_CASE("foretold memory is what is taken where weights are packed, and by who
   const Embedding words(50, 16, random);
   Stack<Bidirectional<Gru>> net;
   for (Index in : {16, 48}) net.layers.push_back({Gru(in, 24, random), Gru(in, 24, random)});
-  net.dropout = 0.3;
+  net.dropout = {0.3};
   const LayerNorm norm(48);
   const Layout layout(std::vector<int>{7, 3, 9, 1});
   std::vector<int> ids(20);
