@@ -299,14 +299,17 @@ TEST_CASE("what an origin says") {
   CHECK(json["text"] == origin->describe());
 
   tape.clear();
+  const int leaf_line = __LINE__ + 3;
   const auto leaf = find_origin(tape, [&] {
     const auto scope = tape.scope("part");
     (void)exp(tape.rows(tape.variable(row_of({3, 1}, {0, 4, kNan})), 1, 2));
   });
   REQUIRE(leaf);
-  CHECK(leaf->describe().starts_with(
-      "nan came with a variable [3, 1]: 1 element, first [2, 0]; first used by exp, forward of part "
-      "(origin_test.cpp:"));
+  CHECK(leaf->describe() ==
+        fmt::format(
+            "nan came with a variable (origin_test.cpp:{0}) [3, 1]: 1 element, first [2, 0]; first used "
+            "by exp, forward of part (origin_test.cpp:{0})",
+            leaf_line));
 }
 
 TEST_CASE("sums overflow too: in place, and of gradients") {
