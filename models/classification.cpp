@@ -134,7 +134,7 @@ std::vector<Measure> measures(const ClassifierScore& score, bool many_labels) {
   Measure accuracy{
       .name = "accuracy", .value = score.accuracy, .form = Measure::Form::percent, .larger_is_better = true};
   if (!many_labels) return {accuracy, loss};
-  accuracy.name = "all right";
+  accuracy.name = "exact match";
   return {{.name = "F1", .value = score.f1, .form = Measure::Form::percent, .larger_is_better = true},
           accuracy,
           loss};
