@@ -56,8 +56,7 @@ nlohmann::json inspect_batch(const AnyTask& task, Index number, const TrainingOp
   inspect::Watching watching = inspect::everything;
   watching.spans = also != nullptr;
   learn_from(
-      task, number, options,
-      [&](Tape& tape) { return std::make_unique<inspect::Recorder>(tape, watching); },
+      task, number, options, [&](Tape& tape) { return std::make_unique<inspect::Recorder>(tape, watching); },
       [&](const Worker& worker, const Tally& tally, const auto& recorder) {
         inspect::About all = about;
         all.loss = tally.mean_loss();

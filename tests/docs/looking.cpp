@@ -32,8 +32,9 @@ int main() {
   inspect::Recorder recorder(tape, {.spans = true});
   tape.backward(model(tape, layout), gradients);
 
-  std::cout << inspect::Listing(tape).in("net.reverse").at_steps(3, 4);  // a line for each operation
-  std::ofstream("net.dot") << to_dot(inspect::graph_of(tape));           // dot -Tsvg net.dot -o net.svg
+  // A line for each operation, of some of them; and a picture: dot -Tsvg net.dot -o net.svg
+  std::cout << inspect::Listing(tape).in("net.reverse").at_steps(3, 5).of_op("matmul");
+  std::ofstream("net.dot") << to_dot(inspect::graph_of(tape));
 
   std::cout << to_string(recorder.profile());       // time and arithmetic by op and module
   std::cout << to_string(recorder.memory());        // what is alive at the peak
