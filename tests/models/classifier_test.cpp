@@ -2,9 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
+#include "autograd/op.h"
 #include "models/classification.h"
 #include "nn/safetensors.h"
 #include "tests/models/temporary_folder.h"
@@ -61,6 +63,12 @@ std::vector<double> numbers(SavedClassifier& model) {
     all.insert(all.end(), values.begin(), values.end());
   }
   return all;
+}
+
+std::vector<std::string> ops_on(const Tape& tape) {
+  std::vector<std::string> names;
+  for (const autograd::Node& node : tape.nodes()) names.emplace_back(node.table->name(node.op));
+  return names;
 }
 
 }  // namespace
@@ -259,6 +267,24 @@ TEST_CASE("a small file that describes a large net is refused at once, before an
   const auto start = std::chrono::steady_clock::now();
   CHECK_THROWS_WITH_AS(load_classifier(folder.file("model")), doctest::Contains("encoder"), Error);
   CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(5));
+}
+
+TEST_CASE("learning counts what is right without another op") {
+  for (const bool many_labels : {false, true}) {
+    ClassifierOptions options = kSmall;
+    options.many_labels = many_labels;
+    SavedClassifier saved = untrained(options);
+    const LabelledSequences data = which_is_first(16, 1);
+    ClassificationTask task(saved, data, {}, {.batch = 16});
+    Workers workers(1);
+    Generator g(1);
+    task.begin_epoch(g);
+    Tally tally;
+    workers.run([&](Worker& worker) { tally = task.learn(0, {}, worker, g); });
+    CHECK(tally.answers == 16);
+    const auto names = ops_on(workers[0].tape);
+    CHECK(std::ranges::count(names, many_labels ? "sigmoid" : "softmax") == 0);
+  }
 }
 
 TEST_CASE("a card says what its net uses, and nothing else") {
