@@ -14,9 +14,23 @@ namespace {
 constexpr const char* kTraining = "unroll.training";
 constexpr const char* kCheckpoint = "unroll.checkpoint";
 
+json to_json(const EpochSums& sums) {
+  const Tally& t = sums.tally;
+  return {{"loss", t.loss},       {"weight", t.weight}, {"correct", t.correct},
+          {"answers", t.answers}, {"units", t.units},   {"gradient", sums.gradient}};
+}
+EpochSums sums_from(const json& at) {
+  return {{.loss = at.at("loss"),
+           .weight = at.at("weight"),
+           .correct = at.at("correct"),
+           .answers = at.at("answers"),
+           .units = at.at("units")},
+          at.at("gradient")};
+}
+
 json position(const RunState& state) {
-  return {{"epoch", state.epoch}, {"batch", state.batch}, {"order", state.order},
-          {"noise", state.noise}, {"sums", state.sums},   {"seconds", state.seconds}};
+  return {{"epoch", state.epoch}, {"batch", state.batch},        {"order", state.order},
+          {"noise", state.noise}, {"sums", to_json(state.sums)}, {"seconds", state.seconds}};
 }
 
 RunState run_from(const json& training, const nn::Metadata& metadata) {
@@ -29,7 +43,7 @@ RunState run_from(const json& training, const nn::Metadata& metadata) {
   state.batch = at.at("batch");
   state.order = at.at("order");
   state.noise = at.at("noise").get<std::vector<std::uint64_t>>();
-  state.sums = at.at("sums").get<std::vector<double>>();
+  state.sums = sums_from(at.at("sums"));
   state.seconds = at.at("seconds");
   const json times = at.at("epoch_seconds");
   for (std::size_t i = 0; i < state.record.epochs.size(); ++i) state.record.epochs[i].seconds = times.at(i);

@@ -8,11 +8,15 @@
 #include <string>
 #include <vector>
 
-#include "models/model_file.h"
-#include "models/training_options.h"
-#include "models/training_record.h"
+#include "models/training.h"
 
 namespace unroll::models {
+
+/// Over the batches of an epoch so far.
+struct EpochSums {
+  Tally tally;
+  double gradient = 0;  // global norms, before clipping
+};
 
 /// Where a run is, between two batches.
 struct RunState {
@@ -22,7 +26,7 @@ struct RunState {
   Index batch = 0;
   std::uint64_t order = 0;           // state of the generator before the epoch was arranged
   std::vector<std::uint64_t> noise;  // of each worker
-  std::vector<double> sums;          // over the epoch so far
+  EpochSums sums;
   double seconds = 0;
 };
 

@@ -39,6 +39,21 @@ Var loss_of(Var logits, const LabelledSequences& data, std::span<const int> whic
   return ops::cross_entropy(logits, labels, {.reduction = ops::Reduction::sum});
 }
 
+// The labels that each row of logits stands for.
+std::vector<std::vector<int>> chosen(Var logits, bool many_labels) {
+  std::vector<std::vector<int>> rows(static_cast<std::size_t>(logits.rows()));
+  if (!many_labels) {
+    const std::vector<int> best = ops::argmax_rows(logits);
+    for (std::size_t row = 0; row < rows.size(); ++row) rows[row] = {best[row]};
+    return rows;
+  }
+  const Tensor numbers = logits.tensor();
+  for (Index i = 0; i < numbers.size(); ++i)
+    if (numbers.at(i) >= 0)
+      rows[static_cast<std::size_t>(i / logits.cols())].push_back(static_cast<int>(i % logits.cols()));
+  return rows;
+}
+
 // The labels that a row of logits stands for, and a probability as in ClassifierScore.
 struct Prediction {
   std::vector<int> labels;
@@ -134,7 +149,7 @@ std::vector<Measure> measures(const ClassifierScore& score, bool many_labels) {
   Measure accuracy{
       .name = "accuracy", .value = score.accuracy, .form = Measure::Form::percent, .larger_is_better = true};
   if (!many_labels) return {accuracy, loss};
-  accuracy.name = "all right";
+  accuracy.name = "exact match";
   return {{.name = "F1", .value = score.f1, .form = Measure::Form::percent, .larger_is_better = true},
           accuracy,
           loss};
@@ -169,9 +184,9 @@ Tally ClassificationTask::learn(Index batch, Piece piece, Worker& worker, Genera
               .weight = static_cast<double>(which.size()),
               .answers = static_cast<Index>(which.size()),
               .units = packed.layout.rows()};
-  const auto predicted = predictions(logits, many_labels);
+  const auto predicted = chosen(logits, many_labels);
   for (std::size_t i = 0; i < which.size(); ++i)
-    tally.correct += predicted[i].labels == training_.labels[static_cast<std::size_t>(which[i])];
+    tally.correct += predicted[i] == training_.labels[static_cast<std::size_t>(which[i])];
   return tally;
 }
 

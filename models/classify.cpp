@@ -87,11 +87,10 @@ void run(Train train) {
   json["skipped"] = train.bad.skipped();
   json["labels"] = data.labels.size();
   if (vectors) json["vectors_found"] = vectors->ids.size();
-  print_run(std::move(json), record, train.training.out, train.json, [&](std::size_t part) {
-    return data.parts[part].size() == 0
-               ? std::vector<Measure>()
-               : measures(evaluate(classifier, data.parts[part], workers), train.model.many_labels);
-  });
+  std::vector<Measure> test;
+  if (data.parts[2].size() > 0)
+    test = measures(evaluate(classifier, data.parts[2], workers), train.model.many_labels);
+  print_run(std::move(json), record, train.training.out, train.json, test);
 }
 
 struct Eval {
@@ -141,7 +140,8 @@ void run(Eval eval) {
   for (const nlohmann::json& l : labels)
     words += fmt::format("\n{:<24}{:>8}{:>11}{:>8}", l["label"].get<std::string>(), l["came"].get<Index>(),
                          l["predicted"].get<Index>(), l["right"].get<Index>());
-  print_figures(eval.measuring, figures, {{"sequences", data.size()}, {"labels", labels}}, words);
+  print_figures(eval.measuring, figures,
+                {{"sequences", data.size()}, {"labels", labels.size()}, {"by_label", labels}}, words);
 }
 
 struct Predict {

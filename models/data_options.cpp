@@ -90,13 +90,13 @@ void describe_split(Configuration& configuration, const DataFiles& files, Cut cu
 }
 
 void print_run(nlohmann::json report, const TrainingRecord& record, const std::string& out, bool as_json,
-               const std::function<std::vector<Measure>(std::size_t part)>& measure) {
+               std::span<const Measure> test) {
   std::string words = fmt::format("the model of epoch {} is in {}", record.best_epoch, out);
-  for (const std::size_t part : {std::size_t{1}, std::size_t{2}}) {
-    const std::vector<Measure> figures = measure(part);
-    if (figures.empty()) continue;
-    report[kPartNames[part]] = to_json(figures);
-    words += fmt::format("\n{}  {}", kPartNames[part], in_words(figures));
+  const auto& validation = record.best().validation;
+  if (!validation.empty()) words += "\nvalidation  " + in_words(validation);
+  if (!test.empty()) {
+    report["test"] = to_json(test);
+    words += "\ntest  " + in_words(test);
   }
   fmt::print("{}\n", as_json ? report.dump() : words);
 }

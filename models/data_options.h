@@ -1,8 +1,8 @@
 // What the subcommands that learn from data have in common: their options, and what they say.
 #pragma once
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,9 +46,8 @@ std::optional<WordVectors> read_pretrained(const CLI::App& app, const std::strin
 
 /// What a run depends on, of how its data were split.
 void describe_split(Configuration& configuration, const DataFiles& files, Cut cut);
-/// The end of a training run: measures validation and test, and prints all figures. `measure` gives those of
-/// a part (1 validation, 2 test); none if there are no data.
+/// The end of a training run: prints all figures, with those of the test, if there was one.
 void print_run(nlohmann::json report, const TrainingRecord& record, const std::string& out, bool as_json,
-               const std::function<std::vector<Measure>(std::size_t part)>& measure);
+               std::span<const Measure> test);
 
 }  // namespace unroll::models

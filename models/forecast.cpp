@@ -49,10 +49,9 @@ void run(Train train) {
   const TrainingRecord record = models::train(task, train.training, workers);
   nlohmann::json json = report(train.training, task.card(), record, parameter_count(forecaster));
   json["skipped"] = train.bad.skipped();
-  print_run(std::move(json), record, train.training.out, train.json, [&](std::size_t part) {
-    return data.parts[part].values.empty() ? std::vector<Measure>()
-                                           : measures(evaluate(forecaster, data.parts[part], workers));
-  });
+  std::vector<Measure> test;
+  if (!data.parts[2].values.empty()) test = measures(evaluate(forecaster, data.parts[2], workers));
+  print_run(std::move(json), record, train.training.out, train.json, test);
 }
 
 struct Eval {

@@ -36,7 +36,7 @@ ModelCard card_of(const SavedForecaster& f) {
                  .lists = {{"inputs", f.options.inputs}, {"targets", f.options.targets}}};
   card.configuration["means"] = f.scaling.means;
   card.configuration["deviations"] = f.scaling.deviations;
-  describe(card.configuration, f.options, f.options.net);
+  describe(card.configuration, f.options, without(f.options.net, {"embed"}));
   return card;
 }
 
@@ -47,7 +47,7 @@ void save_forecaster(const std::string& path, SavedForecaster& forecaster) {
 SavedForecaster load_forecaster(const std::string& path) {
   const SavedModel saved(path, kForecaster);
   ForecasterOptions options{.inputs = saved.list("inputs"), .targets = saved.list("targets")};
-  read_settings(saved, options, options.net);
+  read_settings(saved, options, without(options.net, {"embed"}));
   const Scaling scaling{saved.numbers("means"), saved.numbers("deviations")};
   if (options.targets.empty() || scaling.means.size() != options.inputs.size() ||
       scaling.deviations.size() != options.inputs.size())

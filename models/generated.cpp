@@ -1,6 +1,7 @@
 #include "models/generated.h"
 
-#include <algorithm>
+#include <functional>
+#include <numeric>
 
 #include "nn/initialise.h"
 
@@ -62,11 +63,14 @@ CopyMemory::Batch CopyMemory::draw(std::span<Generator> each) const {
 Answered CopyMemory::operator()(Tape& tape, const Batch& batch, Generator* noise) const {
   const Var rows = net({symbols(tape, batch.inputs), &batch.layout}, noise).rows;
   const Var logits = output(rows);
-  const std::vector<int> said = ops::argmax_rows(logits);
-  const Index answers = kSymbols * batch.layout.batch();
-  Index correct = 0;
-  for (std::size_t i = said.size() - static_cast<std::size_t>(answers); i < said.size(); ++i)
-    correct += said[i] == batch.targets[i];
+  const Index answers = kSymbols * batch.layout.batch();  // of the last steps
+  const std::vector<int> said = autograd::dispatch(logits.dtype(), [&]<class T>() {
+    const View<const T> all = logits.view<T>();
+    return ops::argmax_rows(
+        View<const T>{all.row(all.rows() - answers), Shape{answers, all.cols()}, all.stride});
+  });
+  const Index correct = std::inner_product(said.begin(), said.end(), batch.targets.end() - answers, Index{0},
+                                           std::plus<>(), std::equal_to<>());
   return {ops::cross_entropy(logits, batch.targets), correct, answers};
 }
 

@@ -47,7 +47,7 @@ Var LanguageModel::logits(Var rows) const {
 
 ModelCard card_of(const LanguageModelOptions& options, const Vocabulary& vocabulary) {
   ModelCard card{.kind = kLanguageModel, .configuration = {}, .lists = {{"vocabulary", vocabulary.tokens()}}};
-  describe(card.configuration, options.tokens, options, options.net);
+  describe(card.configuration, options.tokens, options, without(options.net, {"bidirectional", "pool"}));
   return card;
 }
 
@@ -58,7 +58,7 @@ void save_language_model(const std::string& path, SavedLanguageModel& saved) {
 SavedLanguageModel load_language_model(const std::string& path) {
   const SavedModel file(path, kLanguageModel);
   LanguageModelOptions options;
-  read_settings(file, options.tokens, options, options.net);
+  read_settings(file, options.tokens, options, without(options.net, {"bidirectional", "pool"}));
   const Vocabulary vocabulary = file.vocabulary();
   return file.filled([&](Generator& unused) {
     return SavedLanguageModel{options, vocabulary, LanguageModel(vocabulary.size(), options, unused)};

@@ -82,11 +82,14 @@ void train_text(Train& train) {
   json["vocabulary"] = vocabulary.size();
   json["skipped"] = train.bad.skipped();
   for (std::size_t part = 0; part < 3; ++part) json["tokens"][kPartNames[part]] = parts[part].size();
-  print_run(std::move(json), record, train.training.out, train.json, [&](std::size_t part) {
+  auto measured = [&](std::size_t part) {
     return parts[part].size() < 2
                ? std::vector<Measure>()
                : measures(evaluate(saved.model, parts[part], workers, train.streams), level);
-  });
+  };
+  json["streams"] = train.streams;
+  json["validation_in_streams"] = to_json(measured(1));
+  print_run(std::move(json), record, train.training.out, train.json, measured(2));
 }
 
 void run(Train train) {

@@ -25,9 +25,7 @@ void train_notes(const NoteTraining& options) {
   NoteTask task(saved, rolls.training, rolls.validation, options.training);
   const TrainingRecord record = train(task, options.training, workers);
   print_run(report(options.training, task.card(), record, parameter_count(saved.model)), record,
-            options.training.out, options.json, [&](std::size_t part) {
-              return measures(evaluate(saved.model, part == 1 ? rolls.validation : rolls.test, workers));
-            });
+            options.training.out, options.json, measures(evaluate(saved.model, rolls.test, workers)));
 }
 
 void eval_notes(const std::string& model, const Measuring& measuring) {

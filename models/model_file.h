@@ -22,7 +22,7 @@ nlohmann::json to_json(const Configuration& configuration);
 
 /// What a model file says about its model, besides the parameters.
 struct ModelCard {
-  std::string kind;  // "text classifier"
+  std::string kind;  // "classifier"
   Configuration configuration;
   std::map<std::string, std::vector<std::string>> lists;  // what ids stand for: "vocabulary", "labels"
 };

@@ -77,14 +77,14 @@ Var NoteModel::operator()(Var keys, const Layout& layout, Generator* noise) cons
 
 ModelCard card_of(const SavedNoteModel& saved) {
   ModelCard card{.kind = kNoteModel, .configuration = {}, .lists = {}};
-  describe(card.configuration, saved.options);
+  describe(card.configuration, without(saved.options, {"embed", "bidirectional", "pool"}));
   return card;
 }
 
 SavedNoteModel load_note_model(const std::string& path) {
   const SavedModel file(path, kNoteModel);
   NetOptions options;
-  read_settings(file, options);
+  read_settings(file, without(options, {"embed", "bidirectional", "pool"}));
   return file.filled([&](Generator& unused) { return SavedNoteModel{options, NoteModel(options, unused)}; });
 }
 

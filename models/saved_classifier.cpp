@@ -13,6 +13,12 @@ std::variant<SequenceClassifier, LinearClassifier> make_net(const ClassifierOpti
   return SequenceClassifier::of_tokens(vocabulary, options, generator);
 }
 
+// What there is of a net; of n-grams there is none.
+template <class Net>
+Without<Net> used(Net& net, bool reads_text) {
+  return reads_text ? without(net, {}) : without(net, {"embed"});
+}
+
 ClassifierOptions with_classes(ClassifierOptions options, const LabelSet& labels) {
   options.classes = labels.size();
   return options;
@@ -44,8 +50,9 @@ Var SavedClassifier::operator()(Tape& tape, const PackedSequences& packed, Gener
 
 ModelCard card_of(const SavedClassifier& c) {
   ModelCard card{.kind = kClassifier, .configuration = {}, .lists = {{"labels", c.labels.names()}}};
-  describe(card.configuration, c.options, c.options.net);
+  describe(card.configuration, c.options);
   card.configuration["reads-text"] = c.reads_text();
+  if (c.text.ngrams == 0) describe(card.configuration, used(c.options.net, c.reads_text()));
   if (c.reads_text()) {
     card.lists["vocabulary"] = c.vocabulary.tokens();
     describe(card.configuration, c.text);
@@ -64,16 +71,20 @@ void save_classifier(const std::string& path, SavedClassifier& classifier) {
 SavedClassifier load_classifier(const std::string& path) {
   const SavedModel saved(path, kClassifier);
   ClassifierOptions options;
-  read_settings(saved, options, options.net);
+  read_settings(saved, options);
+  const bool reads_text = saved.flag("reads-text");
+  TextForm text;
+  if (reads_text) {
+    text.ngrams = static_cast<int>(saved.integer("ngrams", 0, kNgrams.most));
+    read_settings(saved, text);
+  }
+  if (text.ngrams == 0) read_settings(saved, used(options.net, reads_text));
   const LabelSet labels(saved.list("labels"));
   if (labels.size() == 0) saved.reject("has no label; needed some");
-  if (saved.flag("reads-text")) {
-    TextForm text{.ngrams = static_cast<int>(saved.integer("ngrams", 0, kNgrams.most))};
-    read_settings(saved, text);
+  if (reads_text)
     return saved.filled([&](Generator& unused) {
       return SavedClassifier(options, labels, text, saved.vocabulary(), unused);
     });
-  }
   const Scaling scaling{saved.numbers("means"), saved.numbers("deviations")};
   if (scaling.means.empty() || scaling.means.size() != scaling.deviations.size())
     saved.reject(

@@ -14,9 +14,13 @@
 #pragma once
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <concepts>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "models/model_file.h"
 
@@ -87,9 +91,31 @@ void describe(Configuration& configuration, const Options&... options) {
   (Options(options).settings(each), ...);
 }
 
+/// Options without those settings that a model has no use for.
+template <class Options>
+struct Without {
+  Options& options;
+  std::vector<std::string_view> names;
+
+  template <class F>
+  void settings(F&& each) {
+    auto others = [&]<class T, class May>(const char* name, T& value, const May& may, const char* meaning) {
+      if (std::ranges::find(names, name) == names.end()) each(name, value, may, meaning);
+    };
+    if constexpr (std::is_const_v<Options>)
+      std::remove_const_t<Options>(options).settings(others);
+    else
+      options.settings(others);
+  }
+};
+template <class Options>
+Without<Options> without(Options& options, std::vector<std::string_view> names) {
+  return {options, std::move(names)};
+}
+
 /// Reads these options from a model file; throws Error, naming the file, for what is missing or may not be.
 template <class... Options>
-void read_settings(const SavedModel& file, Options&... options) {
+void read_settings(const SavedModel& file, Options&&... options) {
   auto each = [&]<class T, class May>(const char* name, T& value, const May& may, const char*) {
     if constexpr (std::same_as<T, bool>)
       value = file.flag(name);

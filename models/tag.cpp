@@ -66,11 +66,10 @@ void run(Train train) {
   json["skipped"] = train.bad.skipped();
   json["tags"] = data.tags.size();
   if (vectors) json["vectors_found"] = vectors->ids.size();
-  print_run(std::move(json), record, train.training.out, train.json, [&](std::size_t part) {
-    const TaggedData& sentences = data.parts[part];
-    return sentences.size() == 0 ? std::vector<Measure>()
-                                 : measures(evaluate(tagger, sentences, workers), sentences, data.tags);
-  });
+  std::vector<Measure> test;
+  if (const TaggedData& sentences = data.parts[2]; sentences.size() > 0)
+    test = measures(evaluate(tagger, sentences, workers), sentences, data.tags);
+  print_run(std::move(json), record, train.training.out, train.json, test);
 }
 
 struct Eval {

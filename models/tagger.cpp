@@ -89,7 +89,7 @@ ModelCard card_of(const SavedTagger& t) {
                  .lists = {{"tags", t.tags.names()},
                            {"vocabulary", t.vocabulary.tokens()},
                            {"alphabet", t.alphabet.tokens()}}};
-  describe(card.configuration, t.options, t.options.net);
+  describe(card.configuration, t.options, without(t.options.net, {"pool"}));
   return card;
 }
 
@@ -100,7 +100,7 @@ void save_tagger(const std::string& path, SavedTagger& tagger) {
 SavedTagger load_tagger(const std::string& path) {
   const SavedModel saved(path, kTagger);
   TaggerOptions options;
-  read_settings(saved, options, options.net);
+  read_settings(saved, options, without(options.net, {"pool"}));
   const LabelSet tags(saved.list("tags"));
   if (tags.size() == 0) saved.reject("has no tag; needed some");
   return saved.filled([&](Generator& unused) {

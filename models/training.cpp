@@ -36,26 +36,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Sums over the batches of one epoch.
-struct EpochSums {
-  Tally tally;
-  double gradient = 0;
-
-  std::vector<double> numbers() const {
-    return {tally.loss,
-            tally.weight,
-            static_cast<double>(tally.correct),
-            static_cast<double>(tally.answers),
-            static_cast<double>(tally.units),
-            gradient};
-  }
-  static EpochSums from(const std::vector<double>& n) {
-    return {{n.at(0), n.at(1), static_cast<Index>(n.at(2)), static_cast<Index>(n.at(3)),
-             static_cast<Index>(n.at(4))},
-            n.at(5)};
-  }
-};
-
 // A measure that is better than all numbers before it; NaN never is.
 bool is_better(const Measure& a, const Measure& b) {
   return a.larger_is_better ? a.value > b.value : a.value < b.value;
@@ -149,7 +129,7 @@ void Run::save(bool finished) {
                  .batch = batch_,
                  .order = order_before_,
                  .noise = {},
-                 .sums = sums_.numbers(),
+                 .sums = sums_,
                  .seconds = seconds()};
   for (const Generator& g : noise_) state.noise.push_back(g.state());
   std::vector<nn::Source> best, rest;
@@ -185,7 +165,7 @@ bool Run::load() {
   batch_ = state.batch;
   order_ = Generator(state.order);
   for (std::size_t i = 0; i < noise_.size(); ++i) noise_[i] = Generator(state.noise.at(i));
-  sums_ = EpochSums::from(state.sums);
+  sums_ = state.sums;
   seconds_before_ = state.seconds;
   return true;
 }

@@ -68,8 +68,8 @@ EpochSchedule::EpochSchedule(const std::string& name) {
     curve_ = Curve::plateau;
     plateau_.emplace(nn::PlateauOptions{.factor = times_, .patience = after_});
   } else {
-    fail("schedule", fmt::format("{} came; needed constant, cosine, decay:EPOCHS:FACTOR or "
-                                 "plateau:EPOCHS:FACTOR, with a factor below 1",
+    fail("schedule", fmt::format("{} came; needed constant, cosine, decay:EPOCHS:FACTOR (0 < FACTOR <= 1) or "
+                                 "plateau:EPOCHS:FACTOR (0 < FACTOR < 1)",
                                  nn::in_quotes(name)));
   }
 }

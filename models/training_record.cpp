@@ -32,17 +32,23 @@ json forms(std::span<const Measure> measures) {
 std::vector<Measure> measures_from(const json& forms, const json& values) {
   std::vector<Measure> measures;
   for (const json& form : forms) {
-    const std::string name = form.at("name");
-    measures.push_back({.name = name,
-                        .value = values.at(name),
-                        .form = form.at("percent") ? Measure::Form::percent : Measure::Form::number,
-                        .larger_is_better = form.at("larger_is_better"),
-                        .shown = form.at("shown")});
+    Measure& m = measures.emplace_back();
+    m = {.name = form.at("name"),
+         .form = form.at("percent") ? Measure::Form::percent : Measure::Form::number,
+         .larger_is_better = form.at("larger_is_better"),
+         .shown = form.at("shown")};
+    m.value = values.at(m.key());
   }
   return measures;
 }
 
 }  // namespace
+
+std::string Measure::key() const {
+  std::string text = name;
+  for (char& c : text) c = c == ' ' ? '_' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return text;
+}
 
 std::string in_words(std::span<const Measure> measures) {
   std::string words;
@@ -53,7 +59,7 @@ std::string in_words(std::span<const Measure> measures) {
 
 json to_json(std::span<const Measure> measures) {
   json object = json::object();
-  for (const Measure& m : measures) object[m.name] = m.value;
+  for (const Measure& m : measures) object[m.key()] = m.value;
   return object;
 }
 

@@ -15,11 +15,13 @@ using autograd::Index;
 /// One figure of a validation or a test.
 struct Measure {
   enum class Form { number, percent };  // percent: a share of 1
-  std::string name;                     // "accuracy"
+  std::string name;                     // "span F1"
   double value = 0;
   Form form = Form::number;
   bool larger_is_better = false;
   bool shown = true;  // in the line of an epoch; reports have all
+
+  std::string key() const;  // "span_f1", in JSON
 };
 /// "accuracy 84.5 %  perplexity 114.52"
 std::string in_words(std::span<const Measure> measures);

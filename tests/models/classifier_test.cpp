@@ -2,8 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
 
+#include "autograd/op.h"
 #include "models/classification.h"
 #include "nn/safetensors.h"
 #include "tests/models/temporary_folder.h"
@@ -60,6 +63,12 @@ std::vector<double> numbers(SavedClassifier& model) {
     all.insert(all.end(), values.begin(), values.end());
   }
   return all;
+}
+
+std::vector<std::string> ops_on(const Tape& tape) {
+  std::vector<std::string> names;
+  for (const autograd::Node& node : tape.nodes()) names.emplace_back(node.table->name(node.op));
+  return names;
 }
 
 }  // namespace
@@ -249,6 +258,45 @@ TEST_CASE("series of numbers: a net tells rising from falling, whatever their un
   CHECK(again.predicted == score.predicted);
 }
 
+TEST_CASE("a small file that describes a large net is refused at once, before anything is drawn") {
+  const TemporaryFolder folder;
+  SavedClassifier saved = untrained();
+  ModelCard card = card_of(saved);
+  card.configuration["hidden"] = Index{3000};
+  save_model(folder.file("model"), card, parameters(saved));
+  const auto start = std::chrono::steady_clock::now();
+  CHECK_THROWS_WITH_AS(load_classifier(folder.file("model")), doctest::Contains("encoder"), Error);
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(5));
+}
+
+TEST_CASE("learning counts what is right without another op") {
+  for (const bool many_labels : {false, true}) {
+    ClassifierOptions options = kSmall;
+    options.many_labels = many_labels;
+    SavedClassifier saved = untrained(options);
+    const LabelledSequences data = which_is_first(16, 1);
+    ClassificationTask task(saved, data, {}, {.batch = 16});
+    Workers workers(1);
+    Generator g(1);
+    task.begin_epoch(g);
+    Tally tally;
+    workers.run([&](Worker& worker) { tally = task.learn(0, {}, worker, g); });
+    CHECK(tally.answers == 16);
+    const auto names = ops_on(workers[0].tape);
+    CHECK(std::ranges::count(names, many_labels ? "sigmoid" : "softmax") == 0);
+  }
+}
+
+TEST_CASE("a card says what its net uses, and nothing else") {
+  auto has = [](const ModelCard& card, const char* name) { return card.configuration.contains(name); };
+  const ModelCard text = card_of(untrained()), ngrams = card_of(untrained({}, {.ngrams = 2}));
+  CHECK((has(text, "embed") && has(text, "pool") && has(text, "cell")));
+  CHECK((has(ngrams, "ngrams") && !has(ngrams, "embed") && !has(ngrams, "pool") && !has(ngrams, "cell")));
+  Generator g(5);
+  const ModelCard series = card_of(SavedClassifier(kSmall, LabelSet({"a", "b"}), Scaling{{0}, {1}}, g));
+  CHECK((has(series, "pool") && !has(series, "embed")));
+}
+
 TEST_CASE("a file that is no classifier is refused by name") {
   const TemporaryFolder folder;
   const std::string path = folder.file("model.safetensors");
@@ -272,7 +320,7 @@ TEST_CASE("a file that is no classifier is refused by name") {
   CHECK(has(message(metadata), "not what unroll writes"));
   metadata["unroll.configuration"] = "{\"many-labels\": {}}";
   CHECK(has(message(metadata), "not what unroll writes"));
-  metadata["unroll.configuration"] = "{\"many-labels\": false}";
+  metadata["unroll.configuration"] = "{\"many-labels\": false, \"reads-text\": false}";
   CHECK(has(message(metadata), "no setting 'cell'"));
   metadata["unroll.configuration"] = "{\"many-labels\": 99999999}";
   CHECK(has(message(metadata), "bad setting 'many-labels'"));

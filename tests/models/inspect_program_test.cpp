@@ -70,6 +70,28 @@ TEST_CASE("unroll inspect: a classifier") {
   check_complaint(run_program(folder, "inspect " + model), 2, {"--data is required"});
 }
 
+TEST_CASE("unroll inspect: gradients go back as far as in training; data may need their format") {
+  const TemporaryFolder folder;
+  const std::string data = folder.file("data", lines(40, "a x y z x\n", "b z z y x\n"));
+  const json whole = inspected(folder, "classify train --pool last --embed 4", data, "")["flow"][0]["norm"];
+  CHECK(whole[0].get<double>() > 0);
+  const std::string look = "inspect " + folder.file("model.safetensors") + " --report " +
+                           folder.file("report.html") + " --json --data ";
+  const ProgramResult truncated = run_program(folder, look + data + " --bptt 2");
+  INFO(truncated.err);
+  REQUIRE(truncated.code == 0);
+  const json norms = json::parse(truncated.out)["flow"][0]["norm"];
+  CHECK((norms[0].is_null() || norms[0] == 0.0));
+  CHECK(norms[3].get<double>() > 0);
+
+  std::filesystem::create_directories(folder.path / "names");
+  for (const char* name : {"names/a.txt", "names/b.txt", "names/README"}) folder.file(name, "x y\nz\n");
+  CHECK(run_program(folder, look + folder.file("names") + " --except README").code == 0);
+  CHECK(run_program(folder, look + data + " --format space").code == 0);
+  check_complaint(run_program(folder, look + data + " --format conllu"), 1,
+                  {"--format 'conllu' came for '", "needed tsv, space or folder"});
+}
+
 TEST_CASE("unroll inspect: a tagger, a forecaster, a language model") {
   const TemporaryFolder folder;
   const json tagger = inspected(folder, "tag train --format columns --embed 4 --char-hidden 3",

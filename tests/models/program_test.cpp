@@ -124,7 +124,7 @@ TEST_CASE("program: a language model is trained, measured and sampled") {
   const double loss = report["validation"]["loss"];
   CHECK(loss < 0.2);
   CHECK(report["validation"]["perplexity"].get<double>() == doctest::Approx(std::exp(loss)));
-  CHECK(report["validation"]["bits per character"].get<double>() == doctest::Approx(loss / std::log(2.0)));
+  CHECK(report["validation"]["bits_per_character"].get<double>() == doctest::Approx(loss / std::log(2.0)));
   CHECK(trained.err.find("epoch 12/12") != std::string::npos);
 
   const ProgramResult measured = run_program(folder, "lm eval --json --model " + model + " --data " + text);
@@ -173,7 +173,7 @@ TEST_CASE("program: words, lines and three files; the model says what it is") {
   REQUIRE(trained.code == 0);
   const json report = json::parse(trained.out);
   CHECK(report["test"]["perplexity"].get<double>() < 1.5);
-  CHECK_FALSE(report["test"].contains("bits per character"));
+  CHECK_FALSE(report["test"].contains("bits_per_character"));
   CHECK(report["options"]["schedule"] == "cosine");
   CHECK(report["model"]["tied"] == true);
   CHECK(report["vocabulary"] == 13);
@@ -314,19 +314,36 @@ TEST_CASE("program: the demos of memory and of gradients") {
     for (std::size_t t = 0; t < norms.size(); ++t) CHECK(norms[t] <= bound[t] * (1 + 1e-5));
   }
   CHECK(read_file(folder.file("v.svg")).find("elman") != std::string::npos);
-  CHECK(run_program(folder, "demo vanishing --length 5 --epochs 1").out.find("lstm") != std::string::npos);
+  const std::string words = run_program(folder, "demo vanishing --length 5,20 --epochs 1").out;
+  CHECK(words.find("lstm") != std::string::npos);
+  const std::size_t norms = words.find("norm of dL/dh(t) before training, 20 steps");
+  REQUIRE(norms != std::string::npos);
+  CHECK(words.find("\n     1  ", norms) != std::string::npos);
+  CHECK(words.find("\n    20  ", norms) != std::string::npos);
+  CHECK(words.find("The bound is elman's", norms) != std::string::npos);
 
   const ProgramResult exploding =
-      run_program(folder, "demo exploding --json --length 40 --epochs 4 --plot " + folder.file("e.svg"));
+      run_program(folder, "demo exploding --json --epochs 6 --plot " + folder.file("e.svg"));
   REQUIRE(exploding.code == 0);
-  CHECK(json::parse(exploding.out)["runs"].size() == 2);
+  const json courses = json::parse(exploding.out)["runs"];
+  REQUIRE(courses.size() == 2);
+  CHECK(courses[0]["clip"] == 0.0);
+  CHECK(courses[0]["gradient_norms"][0].get<double>() > 1e6);
+  CHECK(courses[0]["losses"][5].get<double>() > 0.6);  // guessing: 0.693
+  CHECK(courses[1]["clip"] == 1.0);
+  CHECK(courses[1]["losses"][5].get<double>() < 0.1);
+  CHECK(courses[1]["accuracy"].get<double>() > 0.95);
   CHECK(run_program(folder, "demo exploding --length 20 --epochs 2").out.find("clipped at 1") !=
         std::string::npos);
 
   const std::string small = " --json --length 8 --epochs 2 --batches 10 --hidden 8 --batch 8";
-  const json adding = json::parse(run_program(folder, "demo adding" + small).out);
+  const json adding = json::parse(
+      run_program(folder,
+                  "demo adding --json --length 8 --epochs 4 --batches 40 --hidden 8 --batch 16 --lr 0.02")
+          .out);
   CHECK(adding["guess"].get<double>() == doctest::Approx(1.0 / 6));
-  CHECK(adding["test"]["squared error"].get<double>() < 1);
+  CHECK(adding["test"]["squared_error"].get<double>() < 0.05);
+  for (const char* unused : {"embed", "bidirectional", "pool"}) CHECK_FALSE(adding["model"].contains(unused));
   const json copy = json::parse(run_program(folder, "demo copy --chrono 20 --cell lstm" + small).out);
   CHECK(copy["test"].contains("accuracy"));
   check_complaint(run_program(folder, "demo copy --chrono 20 --cell elman" + small), 1,
