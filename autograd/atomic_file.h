@@ -11,9 +11,10 @@ namespace unroll::autograd {
 
 /// Writes to a temporary file in the folder of `path`; commit() puts it in the place of `path`, or of
 /// the file that a symbolic link there points to. Devices and folders are refused. Until then the old file
-/// stays as it was, and the destructor removes the temporary. After commit() the new file survives a loss of
-/// power. Every failure throws Error with the system's reason; only a failure of the very last act, writing
-/// the folder to the disk, finds the new file in place.
+/// stays as it was, and the destructor removes the temporary; one whose process was killed is removed by the
+/// next writer of that file. After commit() the new file survives a loss of power. Every failure throws Error
+/// with the system's reason; only a failure of the very last act, writing the folder to the disk, finds the
+/// new file in place.
 class AtomicFile {
  public:
   explicit AtomicFile(std::string path, Where where = Where::here());
@@ -25,7 +26,6 @@ class AtomicFile {
   void commit();
 
  private:
-  void close_file();
   [[noreturn]] void fail(const char* action, int error) const;
 
   std::string path_, temporary_;

@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include "autograd/message.h"
+
 namespace unroll::autograd {
 
 namespace {
 std::string compose(std::string_view op, std::string_view message, Where where) {
-  return where.line > 0 ? fmt::format("[{}] {} ({}:{})", op, message, where.file, where.line)
-                        : fmt::format("[{}] {}", op, message);
+  return one_line(where.line > 0 ? fmt::format("[{}] {} ({}:{})", op, message, where.file, where.line)
+                                 : fmt::format("[{}] {}", op, message));
 }
 }  // namespace
 

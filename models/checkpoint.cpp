@@ -100,16 +100,29 @@ void write_run(const std::string& path, const Given& given, const RunState& stat
   nn::write_safetensors(path, tensors, metadata, Where{});
 }
 
+std::optional<json> training_of(const SavedModel& file) {
+  const auto text = file.metadata().find(kTraining);
+  if (text == file.metadata().end()) return {};
+  try {
+    json training = json::parse(text->second);
+    record_from(training);
+    (void)training.at("options").get<json::object_t>();
+    (void)training.at("finished").get<bool>();
+    return training;
+  } catch (const std::exception& e) {
+    file.reject(fmt::format("has a training state that is not what unroll writes: {}", e.what()));
+  }
+}
+
 std::optional<SavedRun> read_run(const std::string& path, const Given& given) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return {};
   const SavedModel file(path, given.card.kind);
-  const auto text = file.metadata().find(kTraining);
-  if (text == file.metadata().end()) file.reject("is no file of a training run");
+  const auto training = training_of(file);
+  if (!training) file.reject("is no file of a training run");
   try {
-    const json training = json::parse(text->second);
-    expect_same(file, training, given);
-    SavedRun run{.state = run_from(training, file.metadata()),
+    expect_same(file, *training, given);
+    SavedRun run{.state = run_from(*training, file.metadata()),
                  .best = {file.tensors().begin(), file.tensors().end()},
                  .rest = {}};
     if (run.state.finished) return run;

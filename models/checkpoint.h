@@ -3,6 +3,7 @@
 // that begin with "checkpoint.", all that the rest of the run depends on.
 #pragma once
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -37,6 +38,10 @@ struct Given {
   Index units;           // in an epoch
   std::uint64_t digest;  // of the data
 };
+
+/// What a model file says about the run that made it: "options", the record, and whether it is "finished".
+/// Nothing if it was not made by a run. Throws Error if it is not what write_run() writes.
+std::optional<nlohmann::json> training_of(const SavedModel& file);
 
 /// `best`: the tensors that are saved as the model's; `rest`: "parameters.X", "optimiser.X", "schedule.X",
 /// "task.X", for a run that goes on.

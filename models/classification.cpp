@@ -66,11 +66,11 @@ std::vector<Prediction> predictions(Var logits, bool many_labels) {
     Prediction& p = result[static_cast<std::size_t>(row)];
     auto at = [&](Index c) { return numbers.at(row * logits.cols() + c); };
     if (many_labels) {
-      for (Index c = 0; c < logits.cols(); ++c)
-        if (at(c) >= 0.5) {
-          p.labels.push_back(static_cast<int>(c));
-          p.probability = std::min(p.probability, at(c));
-        }
+      for (Index c = 0; c < logits.cols(); ++c) {
+        const bool holds = at(c) >= 0.5;
+        if (holds) p.labels.push_back(static_cast<int>(c));
+        p.probability *= holds ? at(c) : 1 - at(c);
+      }
       continue;
     }
     Index best = 0;

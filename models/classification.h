@@ -13,7 +13,7 @@ struct ClassifierScore {
   double accuracy = 0;  // share of 1 of the sequences whose labels are all right
   double f1 = 0;        // micro-averaged over the labels; for many labels
   std::vector<std::vector<int>> predicted;
-  std::vector<double> probability;  // of the predicted label; of many, of the least likely one
+  std::vector<double> probability;  // of what is predicted: the label, or just these of many
 };
 /// The accuracy, or the F1 of many labels, first.
 std::vector<Measure> measures(const ClassifierScore& score, bool many_labels);

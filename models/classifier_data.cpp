@@ -20,10 +20,10 @@ struct Row {
   Place place;
 };
 
-// Reads rows of any form of file. Tokens are numbered as they come: memory holds numbers, not texts.
+// Reads rows of any form of file.
 class RowReader {
  public:
-  RowReader(const ClassifierFormat& format, const TextForm& text, std::optional<bool> series = {})
+  RowReader(const LabelledFormat& format, const TextForm& text, std::optional<bool> series = {})
       : format_(format), text_(text), series_(series) {}
 
   template <class Use>
@@ -36,13 +36,11 @@ class RowReader {
     if (*series_)
       read_time_series(path, bad, use);
     else
-      read_labelled_text(
-          path, {format_.form ? *format_.form : labelled_form_of(path), format_.many_labels, format_.except},
-          bad, [&](const LabelledText& row) {
-            use(Row{number(row.text), {}, row.labels, row.place}, row.text);
-          });
+      read_labelled_text(path, format_, bad, [&](const LabelledText& row) {
+        use(Row{tokens_.numbers(tokens_of(row.text, text_)), {}, row.labels, row.place}, row.text);
+      });
   }
-  const std::vector<std::string>& tokens() const { return tokens_; }
+  NumberedTokens& tokens() { return tokens_; }
 
  private:
   template <class Use>
@@ -57,23 +55,10 @@ class RowReader {
       use(Row{{}, row.series, std::move(labels), row.place}, "");
     });
   }
-  std::vector<int> number(const std::string& text) {
-    std::vector<int> ids;
-    for (const std::string& token : tokens_of(text, text_)) {
-      auto it = ids_.find(token);
-      if (it == ids_.end()) {
-        it = ids_.emplace(token, static_cast<int>(tokens_.size())).first;
-        tokens_.push_back(token);
-      }
-      ids.push_back(it->second);
-    }
-    return ids;
-  }
 
-  ClassifierFormat format_;
+  LabelledFormat format_;
   TextForm text_;
-  TokenMap<int> ids_;
-  std::vector<std::string> tokens_;
+  NumberedTokens tokens_;
   std::optional<bool> series_;  // of what form the first file was
   Index columns_ = 0;
 };
@@ -85,6 +70,11 @@ void append(LabelledSequences& data, Row row, std::vector<int> labels) {
   else
     data.texts.push_back(std::move(row.tokens));
   data.labels.push_back(std::move(labels));
+}
+
+void translate(LabelledSequences& data, const std::vector<int>& ids) {
+  for (auto& text : data.texts)
+    for (int& id : text) id = ids[static_cast<std::size_t>(id)];
 }
 
 class Builder {
@@ -141,18 +131,11 @@ class Builder {
          [&](Row row, std::size_t part) { bad_.guard([&] { take(std::move(row), part); }); });
   }
   void make_vocabulary() {
-    std::vector<Index> times(reader_.tokens().size());
-    for (const auto& text : data_.parts[0].texts)
-      for (const int id : text) ++times[static_cast<std::size_t>(id)];
-    TokenCounts counts;
-    for (std::size_t i = 0; i < times.size(); ++i)
-      if (times[i] > 0) counts.add(reader_.tokens()[i], times[i]);
-    data_.vocabulary = Vocabulary(counts, kUnknownToken, options_.limits);
-    std::vector<int> ids;
-    for (const std::string& token : reader_.tokens()) ids.push_back(data_.vocabulary.id(token));
-    for (LabelledSequences& part : data_.parts)
-      for (auto& text : part.texts)
-        for (int& id : text) id = ids[static_cast<std::size_t>(id)];
+    NumberedTokens& tokens = reader_.tokens();
+    for (const auto& text : data_.parts[0].texts) tokens.count(text);
+    data_.vocabulary = tokens.vocabulary(kUnknownToken, options_.limits);
+    const std::vector<int> ids = tokens.ids_in(data_.vocabulary);
+    for (LabelledSequences& part : data_.parts) translate(part, ids);
   }
   void make_scaling() {
     const std::vector<Series>& all = data_.parts[0].series;
@@ -178,7 +161,7 @@ ClassifierData read_classifier_data(const ClassifierDataOptions& options, BadRow
 }
 
 LabelledSequences read_labelled_sequences(const SavedClassifier& classifier, const std::string& path,
-                                          const ClassifierFormat& format, BadRows& bad) {
+                                          const LabelledFormat& format, BadRows& bad) {
   RowReader reader(format, classifier.text, !classifier.reads_text());
   LabelledSequences data;
   reader.read(path, bad, [&](Row row, const std::string&) {
@@ -191,8 +174,7 @@ LabelledSequences read_labelled_sequences(const SavedClassifier& classifier, con
     for (const std::string& label : row.labels) labels.push_back(classifier.labels.id(label, row.place));
     append(data, std::move(row), std::move(labels));
   });
-  for (auto& text : data.texts)
-    for (int& id : text) id = classifier.vocabulary.id(reader.tokens()[static_cast<std::size_t>(id)]);
+  translate(data, reader.tokens().ids_in(classifier.vocabulary));
   if (data.size() == 0) autograd::fail(kOp, fmt::format("{} has no good row; needed some", path));
   return data;
 }

@@ -11,16 +11,9 @@
 
 namespace unroll::models {
 
-/// Of files of texts; a name that ends in ".ts" is of time series.
-struct ClassifierFormat {
-  std::optional<LabelledForm> form;  // as labelled_form_of() says, if not given
-  bool many_labels = false;
-  std::vector<std::string> except;
-};
-
 struct ClassifierDataOptions {
   DataFiles files;
-  ClassifierFormat format;
+  LabelledFormat format;
   TextForm text;
   Vocabulary::Limits limits;
   bool unique = false;  // rows that have come before, with the same labels, are left out before the split
@@ -42,7 +35,7 @@ ClassifierData read_classifier_data(const ClassifierDataOptions& options, BadRow
 /// A file as a trained classifier reads it. Throws Error for a label that it does not know, and for series
 /// of another width.
 LabelledSequences read_labelled_sequences(const SavedClassifier& classifier, const std::string& path,
-                                          const ClassifierFormat& format, BadRows& bad);
+                                          const LabelledFormat& format, BadRows& bad);
 
 inline constexpr const char* kUnknownToken = "<unk>";
 /// Whether a file is of time series, by its name.

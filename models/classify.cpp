@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <nlohmann/json.hpp>
 
@@ -6,6 +7,7 @@
 #include "models/classifier_data.h"
 #include "models/command_line.h"
 #include "models/data_options.h"
+#include "models/predicting.h"
 #include "models/programs.h"
 #include "models/progress.h"
 #include "models/word_vectors.h"
@@ -14,13 +16,10 @@ namespace unroll::models {
 
 namespace {
 
-using autograd::fail;
-
 enum class Kind { rnn, ngrams };
 constexpr Word<Kind> kKinds[] = {{"rnn", Kind::rnn}, {"ngrams", Kind::ngrams}};
 
 struct Train {
-  const CLI::App* app = nullptr;
   ClassifierDataOptions data;
   ClassifierOptions model;
   TrainingOptions training{.epochs = 10, .batch = 32, .lr = 2e-3, .schedule = "cosine"};
@@ -37,6 +36,20 @@ struct Train {
          "a recurrent net, or logistic regression on n-grams of tokens, to compare with");
     each("ngrams", ngrams, kNgrams, "longest n-gram of --model ngrams");
   }
+  void conditions(const Usage& usage) const {
+    const std::string& path = data.files.of(0);
+    usage({"model", "ngrams", "embed", "level", "punctuation", "vocabulary", "min-count", "vectors",
+           "word-dropout", "unique", "format", "except"},
+          !is_time_series(path), "time series", "texts");
+    usage({"cell", "embed", "hidden", "layers", "bidirectional", "pool", "dropout", "variational", "vectors"},
+          kind == Kind::rnn, "--model ngrams", "--model rnn");
+    usage({"ngrams"}, kind == Kind::ngrams, "--model rnn", "--model ngrams");
+    usage({"except"}, reads_folder(path, data.format), "a file", "a folder");
+    data.text.conditions(usage);
+    model.net.conditions(usage);
+    check_usage(usage, vectors);
+    check_usage(usage, data.files, Cut::at_random, training);
+  }
 };
 
 SavedClassifier make_classifier(const Train& train, const ClassifierData& data, Generator& generator) {
@@ -50,18 +63,7 @@ void run(Train train) {
   train.data.format.many_labels = train.model.many_labels;
   if (ngrams) train.data.text.ngrams = static_cast<int>(train.ngrams);
   const ClassifierData data = read_classifier_data(train.data, train.bad);
-  if (!data.is_text())
-    refuse_given(*train.app,
-                 {"--model", "--ngrams", "--embed", "--level", "--punctuation", "--vocabulary", "--min-count",
-                  "--vectors", "--word-dropout", "--unique", "--format", "--except"},
-                 "time series", "texts");
-  if (ngrams)
-    refuse_given(*train.app,
-                 {"--cell", "--embed", "--hidden", "--layers", "--bidirectional", "--pool", "--dropout",
-                  "--variational", "--vectors"},
-                 "--model ngrams", "--model rnn");
-  const auto vectors =
-      read_pretrained(*train.app, train.vectors, data.vocabulary, train.bad, train.model.net);
+  const auto vectors = read_pretrained(train.vectors, data.vocabulary, train.bad, train.model.net);
   Generator generator(train.training.seed);
   SavedClassifier classifier = make_classifier(train, data, generator);
   if (vectors) vectors->write_to(std::get<SequenceClassifier>(classifier.net).tokens->weight.value());
@@ -95,8 +97,13 @@ void run(Train train) {
 
 struct Eval {
   std::vector<std::string> models;
-  ClassifierFormat format;
+  LabelledFormat format;
   Measuring measuring;
+
+  void conditions(const Usage& usage) const {
+    usage({"format", "except"}, !is_time_series(measuring.data), "time series", "texts");
+    usage({"except"}, reads_folder(measuring.data, format), "a file", "a folder");
+  }
 };
 
 // Of each label: how often it came, was predicted, and both.
@@ -144,72 +151,56 @@ void run(Eval eval) {
                 {{"sequences", data.size()}, {"labels", labels.size()}, {"by_label", labels}}, words);
 }
 
-struct Predict {
-  std::string model, data = "-";
-  int threads = 1;
-};
+struct Predict : Predicting {};
 
-// Predictions are printed as the input is read: a file may be larger than memory.
-class Predictor {
- public:
-  Predictor(const SavedClassifier& classifier, Workers& workers)
-      : classifier_(classifier), workers_(workers) {}
-
-  void add_text(std::string_view text) {
-    auto& ids = data_.texts.emplace_back();
-    for (const std::string& token : tokens_of(text, classifier_.text))
-      ids.push_back(classifier_.vocabulary.id(token));
-    if (data_.size() == kChunk) flush();
-  }
-  void add_series(const Series& series) {
-    data_.series.push_back(series);
-    if (data_.size() == kChunk) flush();
-  }
-  void flush() {
-    if (data_.size() == 0) return;
-    const ClassifierScore score = evaluate(classifier_, data_, workers_);
-    for (std::size_t i = 0; i < data_.size(); ++i) {
-      std::string labels;
-      for (const int label : score.predicted[i])
-        labels += (labels.empty() ? "" : "|") + classifier_.labels.name(label);
-      fmt::print("{}\t{:.4f}\n", labels, score.probability[i]);
-    }
-    std::fflush(stdout);
-    data_ = {};
-  }
-
- private:
-  static constexpr std::size_t kChunk = 1024;
-  const SavedClassifier& classifier_;
-  Workers& workers_;
-  LabelledSequences data_;
-};
-
-void run(const Predict& predict) {
+void run(Predict predict) {
   const SavedClassifier classifier = load_classifier(predict.model);
   Workers workers(predict.threads);
-  Predictor predictor(classifier, workers);
-  if (classifier.reads_text()) {
-    Lines lines("classify", predict.data);
-    while (lines.next()) {
-      const std::string_view text = lines.text();
-      if (text.find_first_not_of(" \t") == std::string_view::npos) lines.reject("an empty line", "a text");
-      predictor.add_text(text);
+  auto answer = [&](LabelledSequences data, const std::vector<Index>& lines) {
+    const ClassifierScore score = evaluate(classifier, data, workers);
+    for (std::size_t i = 0; i < data.size(); ++i) {
+      std::vector<std::string> labels;
+      for (const int label : score.predicted[i]) labels.push_back(classifier.labels.name(label));
+      const double probability = score.probability[i];
+      if (predict.json)
+        fmt::print(
+            "{}\n",
+            nlohmann::json{{"line", lines[i]}, {"labels", labels}, {"probability", probability}}.dump());
+      else
+        fmt::print("{}\t{:.4f}\n", fmt::join(labels, "|"), probability);
     }
-  } else {
-    BadRows refuse;
-    const auto columns = static_cast<Index>(classifier.scaling.columns());
-    read_time_series(predict.data, refuse, [&](const TimeSeries& row) {
-      if (row.series.columns != columns)
-        reject("classify", row.place, fmt::format("a series of {} dimensions", row.series.columns),
-               fmt::format("{} as in training", columns));
-      predictor.add_series(row.series);
-    });
-  }
-  predictor.flush();
+  };
+  if (classifier.reads_text())
+    return answer_lines(
+        "classify", predict,
+        [&](const Lines& lines) {
+          const std::string_view text = lines.text();
+          if (is_blank(text)) lines.reject("an empty line", "a text");
+          std::vector<int> ids;
+          for (const std::string& token : tokens_of(text, classifier.text))
+            ids.push_back(classifier.vocabulary.id(token));
+          return ids;
+        },
+        [&](std::vector<std::vector<int>> texts, const std::vector<Index>& lines) {
+          answer({.texts = std::move(texts), .series = {}, .labels = {}}, lines);
+        });
+  const auto columns = static_cast<Index>(classifier.scaling.columns());
+  Questions<Series>::answer(
+      [&](auto& questions) {
+        read_time_series(predict.data, predict.bad, [&](const TimeSeries& row) {
+          if (row.series.columns != columns)
+            reject("classify", row.place, fmt::format("a series of {} dimensions", row.series.columns),
+                   fmt::format("{} as in training", columns));
+          questions.add(row.place, row.series);
+        });
+      },
+      [&](std::vector<Series> series, const std::vector<Index>& lines) {
+        answer({.texts = {}, .series = std::move(series), .labels = {}}, lines);
+      });
+  note_skipped(predict.bad);
 }
 
-void add_format(CLI::App& app, ClassifierFormat& format) {
+void add_format(CLI::App& app, LabelledFormat& format) {
   add_choice(
       app, "--format", format.form, kLabelledForms,
       "label TAB text; label, a blank, text; a folder with a file for each label; a .ts file is always "
@@ -221,7 +212,6 @@ void add_format(CLI::App& app, ClassifierFormat& format) {
 void add_train(CLI::App& classify) {
   auto [app, train] = add_command<Train>(
       classify, "train", "Learn the labels of texts or time series; the model that validates best is saved.");
-  train.app = &app;
   add_data(app, train.data.files, Cut::at_random, "labelled texts or time series (.ts)");
   app.add_flag("--unique", train.data.unique, "leave out rows that have come before, before the split");
   add_format(app, train.data.format);
@@ -249,9 +239,7 @@ void add_predict(CLI::App& classify) {
       add_command<Predict>(classify, "predict",
                            "Label texts, one a line, or the series of a .ts file: the label, a TAB, and its "
                            "probability for each.");
-  app.add_option("--model", predict.model, "file that `unroll classify train` wrote")->required();
-  app.add_option("--data", predict.data, "file to read; - for standard input")->capture_default_str();
-  add_threads(app, predict.threads);
+  add_predicting(app, predict, "classify", "texts or time series (.ts)");
 }
 
 }  // namespace

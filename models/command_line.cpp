@@ -83,12 +83,20 @@ void refuse(CLI::App& app, const char* option, const std::string& why) {
       ->check(CLI::Validator([why](const std::string&) { return "came, but " + why; }, ""));
 }
 
-void refuse_given(const CLI::App& app, std::initializer_list<const char*> options, const std::string& with,
-                  const std::string& needed) {
+void Usage::operator()(std::initializer_list<const char*> options, bool effect, const std::string& with,
+                       const std::string& needed) const {
   for (const char* option : options)
-    if (app.count(option) > 0)
-      autograd::fail(fmt::format("{} {}", app.get_parent()->get_name(), app.get_name()),
-                     fmt::format("{} came with {}; needed {}", option, with, needed));
+    if (!effect && app_.count(fmt::format("--{}", option)) > 0)
+      refuse(fmt::format("--{} came with {}; needed {}", option, with, needed));
+}
+
+void Usage::refuse(const std::string& message) const {
+  throw CLI::ValidationError(fmt::format("[{}] {}", command(), message));
+}
+
+std::string Usage::command() const {
+  const std::string parent = app_.get_parent()->get_name();
+  return parent == "unroll" ? app_.get_name() : fmt::format("{} {}", parent, app_.get_name());
 }
 
 CLI::Validator output_file(std::size_t offset, const char* begins) {
@@ -151,7 +159,7 @@ void add_seed(CLI::App& app, std::uint64_t& seed) {
   app.add_option("--seed", seed, "of all random numbers")->check(any_seed())->capture_default_str();
 }
 
-void add_json(CLI::App& app, bool& json) { app.add_flag("--json", json, "print one JSON object on stdout"); }
+void add_json(CLI::App& app, bool& json, const char* what) { app.add_flag("--json", json, what); }
 
 nlohmann::json report(const TrainingOptions& options, const ModelCard& card, const TrainingRecord& record,
                       Index parameter_count) {

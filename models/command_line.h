@@ -21,7 +21,7 @@ namespace unroll::models {
 void add_training(CLI::App& app, TrainingOptions& options, bool out_required);
 void add_threads(CLI::App& app, int& threads);
 void add_seed(CLI::App& app, std::uint64_t& seed);
-void add_json(CLI::App& app, bool& json);
+void add_json(CLI::App& app, bool& json, const char* what = "print one JSON object on stdout");
 
 /// A number within this range, which NaN is not.
 CLI::Validator in_range(Range<double> range);
@@ -77,12 +77,26 @@ void add_settings(CLI::App& app, Options&... options) {
 
 /// Says of an option that is there for all programs why it may not come here.
 void refuse(CLI::App& app, const char* option, const std::string& why);
-/// Throws Error "[lm train] --tied came with --level notes; needed --level char or word" if one of these
-/// options came.
-void refuse_given(const CLI::App& app, std::initializer_list<const char*> options, const std::string& with,
-                  const std::string& needed);
 
-/// A subcommand that fills an Options and runs it, unless it has a subcommand itself: run(const Options&).
+/// What options need of each other, asked when all are known, and before any data are read. Every mistake is
+/// one in the use of the program, as a word is that no option takes.
+class Usage {
+ public:
+  explicit Usage(const CLI::App& app) : app_(app) {}
+  /// Where these options can have no `effect`: "[lm train] --tied came with --level notes; needed --level
+  /// char or word" for one that came.
+  void operator()(std::initializer_list<const char*> options, bool effect, const std::string& with,
+                  const std::string& needed) const;
+  [[noreturn]] void refuse(const std::string& message) const;
+  /// "lm train"
+  std::string command() const;
+
+ private:
+  const CLI::App& app_;
+};
+
+/// A subcommand that fills an Options, asks it for its conditions(const Usage&), if it has some, and runs it,
+/// unless it has a subcommand itself: run(const Options&).
 template <class Options>
 struct Command {
   CLI::App& app;
@@ -94,7 +108,9 @@ Command<Options> add_command(CLI::App& parent, const char* name, const char* des
   CLI::App& app = *parent.add_subcommand(name, description);
   auto options = std::make_shared<Options>(defaults);
   app.callback([options, &app] {
-    if (app.get_subcommands().empty()) run(*options);
+    if (!app.get_subcommands().empty()) return;
+    if constexpr (requires { options->conditions(Usage(app)); }) options->conditions(Usage(app));
+    run(*options);
   });
   return {app, *options};
 }

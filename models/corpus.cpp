@@ -63,20 +63,11 @@ void read_tokens(const std::string& path, const Tokenisation& tokenisation, cons
 
 Corpus::Corpus(const DataFiles& files, const Tokenisation& tokenisation, const Vocabulary::Limits& limits,
                BadRows& bad) {
-  // One pass over the text: every token gets a number when it is first met; what the vocabulary makes of
-  // these numbers is known when all have been counted.
-  TokenMap<int> numbers;
-  std::vector<std::string> tokens;
+  NumberedTokens numbered;
   auto read = [&](const std::string& path) {
     const Index before = store_.size();
-    each_file_token(path, tokenisation, bad, [&](std::string_view token) {
-      auto it = numbers.find(token);
-      if (it == numbers.end()) {
-        it = numbers.emplace(token, static_cast<int>(tokens.size())).first;
-        tokens.emplace_back(token);
-      }
-      store_.add(it->second);
-    });
+    each_file_token(path, tokenisation, bad,
+                    [&](std::string_view token) { store_.add(numbered.number(token)); });
     return store_.size() - before;
   };
 
@@ -91,14 +82,9 @@ Corpus::Corpus(const DataFiles& files, const Tokenisation& tokenisation, const V
   for (std::size_t part = 0; part < 3; at += parts_[part++].size())
     parts_[part] = ids.subspan(at, static_cast<std::size_t>(counts[part]));
 
-  std::vector<Index> times(tokens.size());
-  for (const int id : parts_[0]) ++times[static_cast<std::size_t>(id)];
-  TokenCounts known;
-  for (std::size_t i = 0; i < tokens.size(); ++i)
-    if (times[i] > 0) known.add(tokens[i], times[i]);
-  vocabulary_ = Vocabulary(known, unknown_token(tokenisation), limits);
-  std::vector<int> final_ids;
-  for (const std::string& token : tokens) final_ids.push_back(vocabulary_.id(token));
+  numbered.count(parts_[0]);
+  vocabulary_ = numbered.vocabulary(unknown_token(tokenisation), limits);
+  const std::vector<int> final_ids = numbered.ids_in(vocabulary_);
   for (int& id : ids) id = final_ids[static_cast<std::size_t>(id)];
 }
 

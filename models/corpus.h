@@ -1,14 +1,15 @@
 // Running text as token ids, for language models.
 #pragma once
-#include <memory>
+#include <algorithm>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "models/allowed.h"
 #include "models/data_parts.h"
 #include "models/lines.h"
-#include "models/settings.h"
+#include "models/text.h"
 #include "models/token_store.h"
 #include "models/vocabulary.h"
 
@@ -40,7 +41,19 @@ const char* unknown_token(const Tokenisation& tokenisation);
 
 /// Calls f(std::string_view) for each token of a line.
 template <class F>
-void each_token(std::string_view line, bool ended, const Tokenisation& tokenisation, F&& f);
+void each_token(std::string_view line, bool ended, const Tokenisation& tokenisation, F&& f) {
+  if (tokenisation.level == Level::character) {
+    each_code_point(line, f);
+    if (ended) f(std::string_view("\n"));
+    return;
+  }
+  for (std::size_t at = line.find_first_not_of(kSpace); at != std::string_view::npos;) {
+    const std::size_t end = std::min(line.find_first_of(kSpace, at), line.size());
+    f(line.substr(at, end - at));
+    at = line.find_first_not_of(kSpace, end);
+  }
+  if (ended && tokenisation.eos) f(std::string_view(kEndOfLine));
+}
 
 /// Ids of the tokens of well-formed UTF-8.
 std::vector<int> token_ids(std::string_view text, const Tokenisation& tokenisation,
@@ -70,27 +83,5 @@ class Corpus {
   std::span<const int> parts_[3];
   Vocabulary vocabulary_;
 };
-
-}  // namespace unroll::models
-
-#include "models/text.h"
-
-namespace unroll::models {
-
-template <class F>
-void each_token(std::string_view line, bool ended, const Tokenisation& tokenisation, F&& f) {
-  if (tokenisation.level == Level::character) {
-    each_code_point(line, f);
-    if (ended) f(std::string_view("\n"));
-    return;
-  }
-  constexpr std::string_view kSpace = " \t\r\v\f";
-  for (std::size_t at = line.find_first_not_of(kSpace); at != std::string_view::npos;) {
-    const std::size_t end = std::min(line.find_first_of(kSpace, at), line.size());
-    f(line.substr(at, end - at));
-    at = line.find_first_not_of(kSpace, end);
-  }
-  if (ended && tokenisation.eos) f(std::string_view(kEndOfLine));
-}
 
 }  // namespace unroll::models

@@ -22,29 +22,41 @@ Csv::Csv(const std::string& path) : lines_(kOp, path) {
     if (header_[i].empty())
       lines_.reject(fmt::format("no name of column {}", i + 1), "a name for each column");
     if (std::ranges::count(header_, header_[i]) > 1)
-      lines_.reject(fmt::format("the column {} twice", shown(header_[i])), "each name once");
+      lines_.reject(fmt::format("the column {} twice", in_quotes(header_[i])), "each name once");
   }
 }
 
 std::size_t Csv::column(const std::string& name) const {
   const auto it = std::ranges::find(header_, name);
   if (it == header_.end())
-    lines_.reject_file(fmt::format("no column {} came", shown(name)),
+    lines_.reject_file(fmt::format("no column {} came", in_quotes(name)),
                        fmt::format("one of {}", fmt::join(header_, ", ")));
   return static_cast<std::size_t>(it - header_.begin());
 }
 
 bool Csv::next() {
-  while (lines_.next())
-    if (!lines_.bytes().empty()) {
-      place_ = lines_.place();
-      return true;
-    }
+  while (lines_.next()) {
+    lines_.mark();
+    if (lines_.bytes().empty() && (header_.size() != 1 || is_last_line())) continue;
+    place_ = lines_.place();
+    return true;
+  }
   return false;
 }
 
+bool Csv::is_last_line() {
+  const bool last = !lines_.next();
+  lines_.rewind();
+  return last;
+}
+
 const std::vector<std::string>& Csv::record() {
-  parse();
+  try {
+    parse();
+  } catch (const Error&) {
+    lines_.rewind();  // a '"' out of place must not take the lines after it along
+    throw;
+  }
   if (fields_.size() != header_.size())
     reject(kOp, place_, fmt::format("{} fields", fields_.size()),
            fmt::format("{}, as many as the header has", header_.size()));
@@ -74,7 +86,7 @@ void Csv::parse() {
         lines_.reject(fmt::format("'{}' after a closing '\"'", c), "',' or the end of the line");
       } else if (c == '"') {
         if (!field.empty())
-          lines_.reject(fmt::format("'\"' after {}", shown(field)), "quotes around the whole field");
+          lines_.reject(fmt::format("'\"' after {}", in_quotes(field)), "quotes around the whole field");
         quoted = true;
       } else {
         field += c;
@@ -100,11 +112,11 @@ NumberTable read_number_table(const std::string& path, const std::vector<std::st
       row.clear();
       for (std::size_t i = 0; i < positions.size(); ++i) {
         const std::string& cell = cells[positions[i]];
-        const auto value = finite_number(cell);
+        const auto value = finite_number<double>(cell);
         if (!value)
           reject(kOp, csv.place(),
-                 fmt::format("{} in the column {}", cell.empty() ? "an empty cell" : shown(cell),
-                             shown(table.columns[i])),
+                 fmt::format("{} in the column {}", cell.empty() ? "an empty cell" : in_quotes(cell),
+                             in_quotes(table.columns[i])),
                  "a finite number");
         row.push_back(*value);
       }

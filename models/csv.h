@@ -16,10 +16,11 @@ class Csv {
   const std::vector<std::string>& header() const { return header_; }
   /// Position of a column; throws Error that lists all columns if there is none of that name.
   std::size_t column(const std::string& name) const;
-  /// Goes to the next record that is not an empty line; false at the end.
+  /// Goes to the next record; false at the end. Empty lines are passed over, but where there is one column,
+  /// in which they are an empty field; there only one at the end of the file.
   bool next();
-  /// Its fields. Throws Error for text that is not UTF-8, for a '"' that is out of place or never closed, and
-  /// for more or fewer fields than the header has.
+  /// Its fields. Throws Error for text that is not UTF-8, for a '"' that is out of place or never closed,
+  /// after which next() goes on with the next line, and for more or fewer fields than the header has.
   const std::vector<std::string>& record();
   /// Where it begins.
   const Place& place() const { return place_; }
@@ -29,6 +30,7 @@ class Csv {
 
  private:
   void parse();
+  bool is_last_line();
 
   Lines lines_;
   std::vector<std::string> header_, fields_;

@@ -27,6 +27,18 @@ void add_data(CLI::App& app, DataFiles& files, Cut cut, const std::string& what)
   app.add_option("--test", files.test, "what the chosen model is measured on");
 }
 
+void check_usage(const Usage& usage, const DataFiles& files, Cut cut, const TrainingOptions& training) {
+  const bool split = files.training.empty();
+  usage({"split"}, split, "--train", "--data");
+  if (cut == Cut::at_random) usage({"split-seed"}, split, "--train", "--data");
+  try {
+    check(files, usage.command().c_str());
+  } catch (const Error& e) {
+    throw CLI::ValidationError(e.what());
+  }
+  training.conditions(usage, split || !files.validation.empty());
+}
+
 void add_vocabulary(CLI::App& app, Vocabulary::Limits& limits) {
   app.add_option("--vocabulary", limits.max_size, "most different tokens, the unknown one included")
       ->check(in_range(kTokens))
@@ -70,10 +82,9 @@ void note_skipped(const BadRows& bad) {
     note(fmt::format("{} bad rows were skipped; the first: {}", with_commas(bad.skipped()), bad.first()));
 }
 
-std::optional<WordVectors> read_pretrained(const CLI::App& app, const std::string& path,
-                                           const Vocabulary& vocabulary, BadRows& bad, NetOptions& net) {
+std::optional<WordVectors> read_pretrained(const std::string& path, const Vocabulary& vocabulary,
+                                           BadRows& bad, NetOptions& net) {
   if (path.empty()) return {};
-  refuse_given(app, {"--embed"}, "--vectors", "one of them");
   WordVectors vectors = read_word_vectors(path, vocabulary, bad);
   net.embed = vectors.width;
   const auto found = static_cast<Index>(vectors.ids.size()), words = Index{vocabulary.size()} - 1;

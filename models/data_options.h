@@ -17,9 +17,14 @@ namespace unroll::models {
 enum class Cut { at_random, in_order };
 /// --data --split --split-seed --train --valid --test; `what` says what the files hold.
 void add_data(CLI::App& app, DataFiles& files, Cut cut, const std::string& what);
+/// What these options and those of the training need of each other.
+void check_usage(const Usage& usage, const DataFiles& files, Cut cut, const TrainingOptions& training);
 /// --vocabulary --min-count
 void add_vocabulary(CLI::App& app, Vocabulary::Limits& limits);
 void add_vectors(CLI::App& app, std::string& path);
+inline void check_usage(const Usage& usage, const std::string& vectors) {
+  usage({"embed"}, vectors.empty(), "--vectors", "one of them");
+}
 void add_skip_bad(CLI::App& app, BadRows& bad);
 
 /// What `eval` is told in every program: --data --threads --skip-bad --json.
@@ -41,8 +46,8 @@ void note_skipped(const BadRows& bad);
 
 /// The vectors of --vectors, whose width becomes the net's --embed; none without a file. Says how many words
 /// have one.
-std::optional<WordVectors> read_pretrained(const CLI::App& app, const std::string& path,
-                                           const Vocabulary& vocabulary, BadRows& bad, NetOptions& net);
+std::optional<WordVectors> read_pretrained(const std::string& path, const Vocabulary& vocabulary,
+                                           BadRows& bad, NetOptions& net);
 
 /// What a run depends on, of how its data were split.
 void describe_split(Configuration& configuration, const DataFiles& files, Cut cut);

@@ -5,6 +5,7 @@
 
 #include "models/classification.h"
 #include "models/command_line.h"
+#include "models/data_options.h"
 #include "models/programs.h"
 #include "models/progress.h"
 #include "models/text.h"
@@ -45,6 +46,11 @@ struct Demo {
   TrainingOptions training{.epochs = 4, .batch = 64, .lr = 3e-3, .schedule = "cosine"};
   Index min_count = 2;
   bool json = false;
+
+  void conditions(const Usage& usage) const {
+    net.conditions(usage);
+    training.conditions(usage);
+  }
 };
 
 struct Shown {
@@ -96,13 +102,12 @@ void run(const Demo& demo) {
   SavedClassifier saved({.net = demo.net}, labels, {.level = Level::word, .punctuation = true}, vocabulary,
                         generator);
 
-  tell(stderr,
-       fmt::format("{} definitions of WordNet to train on, {} to validate, {} to test; {} different words, "
-                   "{} classes, {} parameters, {} threads\n",
-                   with_commas(static_cast<Index>(training.size())),
-                   with_commas(static_cast<Index>(validation.size())),
-                   with_commas(static_cast<Index>(test.size())), with_commas(vocabulary.size()), kNounClasses,
-                   with_commas(parameter_count(saved)), demo.training.threads));
+  note(fmt::format(
+      "{} definitions of WordNet to train on, {} to validate, {} to test; {} different words, "
+      "{} classes, {} parameters, {} threads",
+      with_commas(static_cast<Index>(training.size())), with_commas(static_cast<Index>(validation.size())),
+      with_commas(static_cast<Index>(test.size())), with_commas(vocabulary.size()), kNounClasses,
+      with_commas(parameter_count(saved)), demo.training.threads));
   Workers workers(demo.training.threads);
   ClassificationTask task(saved, training, validation, demo.training);
   const TrainingRecord record = train(task, demo.training, workers);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "models/command_line.h"
+#include "models/data_options.h"
 #include "models/generated.h"
 #include "models/programs.h"
 #include "models/progress.h"
@@ -28,6 +29,10 @@ struct Demo {
     each("chrono", chrono, Range<Index>{0, 1000000},
          "biases of the gates for memories of up to so many steps; 0 for the usual ones");
   }
+  void conditions(const Usage& usage) const {
+    net.conditions(usage);
+    training.conditions(usage);
+  }
 };
 
 // What one has who knows how the sequences are made, and remembers nothing of this one.
@@ -42,8 +47,8 @@ void run(const Demo<Problem>& demo) {
   Generator generator(demo.training.seed);
   Problem problem(demo.length, demo.net, generator);
   if (demo.chrono > 0) problem.net.remember(demo.chrono, generator);
-  tell(stderr, fmt::format("{} of {} steps, {} parameters; guessing: {} {:.6f}\n", Problem::kind, demo.length,
-                           with_commas(parameter_count(problem)), Problem::measure, guess(problem)));
+  note(fmt::format("{} of {} steps, {} parameters; guessing: {} {:.6f}", Problem::kind, demo.length,
+                   with_commas(parameter_count(problem)), Problem::measure, guess(problem)));
   Workers workers(demo.training.threads);
   GeneratedTask<Problem> task(problem, demo.net, demo.training, {.batches = demo.batches});
   TrainingOptions training = demo.training;
@@ -68,8 +73,9 @@ void add(CLI::App& demos, const char* name, const char* description, const Demo<
   add_settings(app, demo);
   add_training(app, demo.training, false);
   add_settings(app, demo.net);
-  for (const char* option : {"--bidirectional", "--pool", "--embed"})
-    app.remove_option(app.get_option(option));
+  refuse(app, "--bidirectional", "the net is to remember what came before");
+  refuse(app, "--pool", "the last steps answer");
+  refuse(app, "--embed", "numbers go in as they are");
   add_json(app, demo.json);
 }
 

@@ -6,6 +6,7 @@
 
 #include "models/data_options.h"
 #include "models/forecasting.h"
+#include "models/predicting.h"
 #include "models/programs.h"
 #include "models/progress.h"
 
@@ -19,6 +20,11 @@ struct Train {
   TrainingOptions training{.epochs = 20, .batch = 64, .lr = 2e-3, .schedule = "cosine", .clip = 1};
   BadRows bad;
   bool json = false;
+
+  void conditions(const Usage& usage) const {
+    model.net.conditions(usage);
+    check_usage(usage, files, Cut::in_order, training);
+  }
 };
 
 void run(Train train) {
@@ -72,39 +78,48 @@ void run(Eval eval) {
                 fmt::format("{}; {} windows", in_words(figures), with_commas(static_cast<Index>(windows))));
 }
 
-struct Predict {
-  std::string model, data = "-";
+struct Predict : Predicting {
   bool last = false;
-  int threads = 1;
 };
 
+// As RFC 4180 says.
+std::string csv_field(std::string text) {
+  if (text.find_first_of(",\"\n") == std::string::npos) return text;
+  for (std::size_t at = 0; (at = text.find('"', at)) != std::string::npos; at += 2) text.insert(at, "\"");
+  return '"' + text + '"';
+}
+
 // For each row that ends a window: its number, then every target at each time of the horizon.
-void run(const Predict& predict) {
+void run(Predict predict) {
   const SavedForecaster forecaster = load_forecaster(predict.model);
   const ForecasterOptions& options = forecaster.options;
-  BadRows refuse;
-  const NumberTable table = read_number_table(predict.data, options.inputs, refuse);
+  const NumberTable table = read_number_table(predict.data, options.inputs, predict.bad);
+  note_skipped(predict.bad);
   auto starts = window_starts(table, options.window, 0);
   if (starts.empty())
-    autograd::fail("forecast",
-                   fmt::format("{} rows came; needed at least {}, a window", table.rows(), options.window));
+    autograd::fail("forecast", fmt::format("{} rows came; needed at least {} in a row, a window",
+                                           table.rows(), options.window));
   if (predict.last) starts.erase(starts.begin(), starts.end() - 1);
   Workers workers(predict.threads);
   const auto forecasts = forecast(forecaster, table, starts, workers);
-  std::vector<std::string> header{"row"};
+  std::vector<std::string> names;
   for (Index h = 1; h <= options.horizon; ++h)
-    for (const std::string& target : options.targets) {
-      std::string name = fmt::format("{}+{}", target, h);
-      if (name.find_first_of(",\"\n") != std::string::npos) {  // quoted as RFC 4180 says
-        for (std::size_t at = 0; (at = name.find('"', at)) != std::string::npos; at += 2)
-          name.insert(at, "\"");
-        name = '"' + name + '"';
-      }
-      header.push_back(name);
+    for (const std::string& target : options.targets) names.push_back(fmt::format("{}+{}", target, h));
+  if (!predict.json) {
+    std::string header = "row";
+    for (const std::string& name : names) header += ',' + csv_field(name);
+    fmt::print("{}\n", header);
+  }
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    const Index row = starts[i] + options.window;
+    if (predict.json) {
+      nlohmann::json figures;
+      for (std::size_t n = 0; n < names.size(); ++n) figures[names[n]] = forecasts[i][n];
+      fmt::print("{}\n", nlohmann::json{{"row", row}, {"forecast", figures}}.dump());
+    } else {
+      fmt::print("{},{:.6g}\n", row, fmt::join(forecasts[i], ","));
     }
-  fmt::print("{}\n", fmt::join(header, ","));
-  for (std::size_t i = 0; i < starts.size(); ++i)
-    fmt::print("{},{:.6g}\n", starts[i] + options.window, fmt::join(forecasts[i], ","));
+  }
 }
 
 void add_train(CLI::App& forecast) {
@@ -131,10 +146,8 @@ void add_eval(CLI::App& forecast) {
 void add_predict(CLI::App& forecast) {
   auto [app, predict] = add_command<Predict>(
       forecast, "predict", "What comes after each row of a table that ends a window, as CSV.");
-  app.add_option("--model", predict.model, "file that `unroll forecast train` wrote")->required();
-  app.add_option("--data", predict.data, "CSV with a header; - for standard input")->capture_default_str();
+  add_predicting(app, predict, "forecast", "CSV with a header");
   app.add_flag("--last", predict.last, "only what comes after the last row");
-  add_threads(app, predict.threads);
 }
 
 }  // namespace

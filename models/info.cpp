@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "models/checkpoint.h"
 #include "models/command_line.h"
 #include "models/programs.h"
 #include "models/progress.h"
@@ -34,9 +35,7 @@ nlohmann::json described(const SavedModel& file) {
     count += t.tensor.size();
   }
   json["parameters"] = count;
-  const auto training = file.metadata().find("unroll.training");
-  if (training != file.metadata().end())
-    json["training"] = nlohmann::json::parse(training->second, nullptr, false);
+  if (auto training = training_of(file)) json["training"] = *std::move(training);
   return json;
 }
 
@@ -51,17 +50,18 @@ void print(const nlohmann::json& json, const std::string& path) {
   if (json.contains("training")) {
     const nlohmann::json& training = json["training"];
     fmt::print("\ntraining\n");
-    const auto options = training.value("options", nlohmann::json::object()),
-               validation = training.value("validation", nlohmann::json::object());
-    for (const auto& [name, value] : options.items()) fmt::print("  {:<16}{}\n", name, value.dump());
-    fmt::print("  {:<16}{}\n", "epochs done", training.value("epochs", nlohmann::json::array()).size());
-    fmt::print("  {:<16}{}\n", "best epoch", training.value("best_epoch", 0));
-    for (const auto& [name, value] : validation.items())
-      fmt::print("  {:<16}{}\n", "best " + name, value.dump());
+    const TrainingRecord record = record_from(training);
+    for (const auto& [name, value] : training["options"].items())
+      fmt::print("  {:<16}{}\n", name, value.dump());
+    fmt::print("  {:<16}{}\n", "epochs done", record.epochs.size());
+    fmt::print("  {:<16}{}\n", "best epoch", record.best_epoch);
+    if (record.best_epoch > 0)
+      for (const Measure& m : record.best().validation)
+        fmt::print("  {:<16}{}\n", "best " + m.name, nlohmann::json(m.value).dump());
     fmt::print("  {:<16}{}\n", "state",
-               !training.value("finished", false)       ? "cut off; --resume goes on from here"
-               : training.value("stopped_early", false) ? "ended early"
-                                                        : "ended");
+               !training["finished"].get<bool>() ? "cut off; --resume goes on from here"
+               : record.stopped_early            ? "ended early"
+                                                 : "ended");
   }
   std::size_t width = 0;
   for (const nlohmann::json& t : json["tensors"])

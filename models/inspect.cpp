@@ -61,9 +61,9 @@ nlohmann::json look_into(T&& task, const Inspect& inspect) {
 
 nlohmann::json inspect_classifier(Inspect& inspect) {
   SavedClassifier classifier = load_classifier(inspect.model);
-  const ClassifierFormat format{.form = form_of<LabelledForm>(inspect, kLabelledForms),
-                                .many_labels = classifier.options.many_labels,
-                                .except = inspect.except};
+  const LabelledFormat format{.form = form_of<LabelledForm>(inspect, kLabelledForms),
+                              .many_labels = classifier.options.many_labels,
+                              .except = inspect.except};
   const LabelledSequences data = read_labelled_sequences(classifier, inspect.data, format, inspect.bad);
   return look_into(ClassificationTask(classifier, data, {}, inspect.training), inspect);
 }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "models/text.h"
+
 namespace unroll::models {
 
 namespace {
@@ -25,7 +27,7 @@ std::vector<std::string> split_labels(const Lines& lines, std::string_view text,
     if (label.empty() || end + 1 == text.size())
       lines.reject("an empty label", "a label on both sides of each '|'");
     if (std::ranges::count(list, label) > 0)
-      lines.reject(fmt::format("the label {} twice", shown(label)), "each label once");
+      lines.reject(fmt::format("the label {} twice", in_quotes(label)), "each label once");
     list.push_back(label);
     text.remove_prefix(std::min(end + 1, text.size()));
   }
@@ -39,35 +41,45 @@ Index read_rows(Lines& lines, BadRows& bad, const Use& use, Row row) {
   for (; lines.next(); ++count)
     bad.guard([&] {
       const LabelledText made = row(lines.text());
-      if (made.text.find_first_not_of(" \t") == std::string::npos)
-        lines.reject("an empty text", "a text after the label");
+      if (is_blank(made.text)) lines.reject("an empty text", "a text after the label");
       use(made);
     });
   return count;
 }
 
-void read_file_of_rows(const std::string& path, char separator, bool many_labels, BadRows& bad,
-                       const Use& use) {
+bool is_folder(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored);
+}
+
+void read_file_of_rows(const std::string& path, const LabelledFormat& format, BadRows& bad, const Use& use) {
   Lines lines(kOp, path);
-  const char* form = separator == '\t' ? "a label, a TAB and a text" : "a label, a blank and a text";
+  std::optional<LabelledForm> form = format.form;
   const Index count = read_rows(lines, bad, use, [&](std::string_view line) -> LabelledText {
-    const std::size_t end = line.find(separator);
-    if (end == std::string_view::npos) lines.reject(shown(line), form);
-    return {lines.place(), split_labels(lines, line.substr(0, end), many_labels),
+    if (!form) form = line.find('\t') == line.npos ? LabelledForm::spaced : LabelledForm::tsv;
+    const bool tsv = form == LabelledForm::tsv;
+    const std::size_t end = line.find(tsv ? '\t' : ' ');
+    if (end == std::string_view::npos)
+      lines.reject(in_quotes(line), tsv ? "a label, a TAB and a text" : "a label, a blank and a text");
+    return {lines.place(), split_labels(lines, line.substr(0, end), format.many_labels),
             std::string(line.substr(end + 1))};
   });
-  if (count == 0) lines.reject_file("an empty file came", form);
+  if (count == 0) lines.reject_file("an empty file came", "a label and a text on each line");
 }
 
 std::vector<std::filesystem::path> files_of(const std::string& folder, std::vector<std::string> except) {
   std::vector<std::filesystem::path> files;
-  if (std::error_code ignored; !std::filesystem::is_directory(folder, ignored))
+  if (!is_folder(folder))
     autograd::fail(kOp, fmt::format("{} came; needed a folder with a file for each label", folder));
   for (const auto& entry : std::filesystem::directory_iterator(folder))
     if (std::erase(except, entry.path().filename().string()) == 0) files.push_back(entry.path());
+  for (const auto& file : files)
+    if (const std::string mistake = utf8_mistake(file.filename().string()); !mistake.empty())
+      autograd::fail(kOp, fmt::format("{}: the name {} of a file is not UTF-8: {}", folder,
+                                      in_quotes(file.filename().string()), mistake));
   if (!except.empty())
     autograd::fail(kOp, fmt::format("{}: no file {} to leave out; needed a name in this folder", folder,
-                                    shown(except[0])));
+                                    in_quotes(except[0])));
   if (files.size() < 2)
     autograd::fail(kOp, fmt::format("{}: a folder with {} files of texts came; needed one file for each of "
                                     "at least two labels",
@@ -78,18 +90,12 @@ std::vector<std::filesystem::path> files_of(const std::string& folder, std::vect
 
 }  // namespace
 
-LabelledForm labelled_form_of(const std::string& path) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) return LabelledForm::folder;
-  Lines lines(kOp, path);
-  if (!lines.next()) lines.reject_file("an empty file came", "a label and a text on each line");
-  return lines.bytes().find('\t') != std::string_view::npos ? LabelledForm::tsv : LabelledForm::spaced;
+bool reads_folder(const std::string& path, const LabelledFormat& format) {
+  return format.form ? format.form == LabelledForm::folder : is_folder(path);
 }
 
 void read_labelled_text(const std::string& path, const LabelledFormat& format, BadRows& bad, const Use& use) {
-  if (format.form != LabelledForm::folder)
-    return read_file_of_rows(path, format.form == LabelledForm::tsv ? '\t' : ' ', format.many_labels, bad,
-                             use);
+  if (!reads_folder(path, format)) return read_file_of_rows(path, format, bad, use);
   for (const std::filesystem::path& file : files_of(path, format.except)) {
     Lines lines(kOp, file.string());
     const std::string label = file.stem().string();

@@ -1,12 +1,13 @@
 // Texts with their labels, as files have them: one row at a time.
 #pragma once
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "models/allowed.h"
 #include "models/lines.h"
-#include "models/settings.h"
 
 namespace unroll::models {
 
@@ -23,15 +24,16 @@ enum class LabelledForm {
 };
 inline constexpr Word<LabelledForm> kLabelledForms[] = {
     {"tsv", LabelledForm::tsv}, {"space", LabelledForm::spaced}, {"folder", LabelledForm::folder}};
-/// A folder is a folder; a file whose first line has a TAB is tsv. Throws Error if there is no such file or
-/// folder, or nothing in it.
-LabelledForm labelled_form_of(const std::string& path);
 
 struct LabelledFormat {
-  LabelledForm form = LabelledForm::tsv;
+  std::optional<LabelledForm>
+      form;                         // if not given: a folder is one; a file whose first line has a TAB is tsv
   bool many_labels = false;         // labels stand between '|'; a text may have none
   std::vector<std::string> except;  // files of the folder that are none of its labels
 };
+
+/// Whether there is a file for each label at this path.
+bool reads_folder(const std::string& path, const LabelledFormat& format);
 
 /// Calls use(row) for each row, in the order of the file; a folder's files in the order of their names. What
 /// is thrown by `use` counts as a mistake in the row. Throws Error for a row without label or text, for a

@@ -21,7 +21,7 @@ int LabelSet::add(std::string_view label) {
 int LabelSet::id(std::string_view label, const Place& place) const {
   const auto it = ids_.find(label);
   if (it == ids_.end())
-    reject("labels", place, "the label " + shown(label),
+    reject("labels", place, "the label " + in_quotes(label),
            fmt::format("one of the {} that the training data has", size()));
   return it->second;
 }

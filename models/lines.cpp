@@ -22,14 +22,6 @@ void check_utf8(std::string_view line, const Place& place) {
   if (!mistake.empty()) fail("utf-8", fmt::format("{}:{}: {}", place.file, place.line, mistake));
 }
 
-std::string shown(std::string_view text) {
-  constexpr std::size_t kMost = 40;
-  if (text.size() <= kMost) return fmt::format("'{}'", text);
-  std::size_t end = kMost;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // whole characters
-  return fmt::format("'{}...'", text.substr(0, end));
-}
-
 Lines::Lines(std::string op, std::string path) : op_(std::move(op)), path_(std::move(path)), in_(&std::cin) {
   if (path_ == "-") {
     path_ = "standard input";
@@ -44,21 +36,47 @@ Lines::Lines(std::string op, std::string path) : op_(std::move(op)), path_(std::
 }
 
 bool Lines::next() {
-  errno = 0;
-  if (!std::getline(*in_, line_)) {
-    if (in_->bad()) reject_file(std::strerror(errno), "a file that can be read");
-    return false;
+  if (again_ < after_mark_.size()) {
+    line_ = after_mark_[again_++];
+  } else {
+    if (!read()) return false;
+    if (marked_) {
+      after_mark_.push_back(line_);
+      ++again_;
+    }
   }
   ++number_;
-  ended_ = !in_->eof();
-  if (!line_.empty() && line_.back() == '\r') line_.pop_back();
-  if (number_ == 1 && line_.starts_with("\xEF\xBB\xBF")) line_.erase(0, 3);
   return true;
 }
 
+bool Lines::read() {
+  errno = 0;
+  std::string& text = line_.text;
+  if (!std::getline(*in_, text)) {
+    if (in_->bad()) reject_file(std::strerror(errno), "a file that can be read");
+    return false;
+  }
+  line_.ended = !in_->eof();
+  if (!text.empty() && text.back() == '\r') text.pop_back();
+  if (number_ == 0 && text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+  return true;
+}
+
+void Lines::mark() {
+  after_mark_.erase(after_mark_.begin(), after_mark_.begin() + static_cast<std::ptrdiff_t>(again_));
+  again_ = 0;
+  marked_ = line_;
+}
+
+void Lines::rewind() {
+  number_ -= static_cast<Index>(again_);
+  again_ = 0;
+  line_ = *marked_;
+}
+
 std::string_view Lines::text() const {
-  check_utf8(line_, place());
-  return line_;
+  check_utf8(line_.text, place());
+  return line_.text;
 }
 
 void Lines::reject_file(std::string_view came, std::string_view needed) const {

@@ -1,12 +1,15 @@
 // A file read one line at a time, so that it may be larger than memory, and what is said about a bad line.
 #pragma once
+#include <deque>
 #include <fstream>
 #include <istream>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "autograd/dtype.h"
 #include "autograd/error.h"
+#include "autograd/message.h"
 
 namespace unroll::models {
 
@@ -22,8 +25,7 @@ struct Place {
                          std::string_view needed);
 /// Throws Error "[utf-8] poem.txt:12: byte 0xFF came at column 7; needed ..." unless the line is UTF-8.
 void check_utf8(std::string_view line, const Place& place);
-/// What came, in quotes, cut off where it is longer than a reader wants to see.
-std::string shown(std::string_view text);
+using autograd::in_quotes;
 
 /// Lines end with LF or CR LF; a byte order mark before the first one is taken off.
 class Lines {
@@ -33,12 +35,17 @@ class Lines {
 
   /// False at the end. Throws Error if the file cannot be read.
   bool next();
+  /// Whether next() would wait for more input, as far as that is known.
+  bool waits() const { return again_ == after_mark_.size() && in_->rdbuf()->in_avail() <= 0; }
+  /// rewind() goes back to this line: those after it are kept until the next mark().
+  void mark();
+  void rewind();
   /// The line as it is; valid until next().
-  std::string_view bytes() const { return line_; }
+  std::string_view bytes() const { return line_.text; }
   /// The same; throws Error unless it is UTF-8.
   std::string_view text() const;
   /// Whether the line has an end of its own; the last one may end with the file.
-  bool ended() const { return ended_; }
+  bool ended() const { return line_.ended; }
   Place place() const { return {path_, number_}; }
   [[noreturn]] void reject(std::string_view came, std::string_view needed) const {
     models::reject(op_, place(), came, needed);
@@ -47,11 +54,20 @@ class Lines {
   [[noreturn]] void reject_file(std::string_view came, std::string_view needed) const;
 
  private:
-  std::string op_, path_, line_;
+  struct Line {
+    std::string text;
+    bool ended = false;
+  };
+  bool read();
+
+  std::string op_, path_;
   std::ifstream file_;
   std::istream* in_;
+  Line line_;
   Index number_ = 0;
-  bool ended_ = false;
+  std::optional<Line> marked_;
+  std::deque<Line> after_mark_;
+  std::size_t again_ = 0;  // how many of them have come (again)
 };
 
 /// What becomes of a row that is not as it should be: it ends the run, or it is left out and counted.

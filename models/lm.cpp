@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "models/command_line.h"
 #include "models/data_options.h"
@@ -26,7 +27,6 @@ constexpr Word<Material> kMaterials[] = {
     {"char", Material::characters}, {"word", Material::words}, {"notes", Material::notes}};
 
 struct Train {
-  const CLI::App* app = nullptr;
   Material level = Material::characters;
   DataFiles files{.split = {0.9, 0.1}};
   Vocabulary::Limits limits;
@@ -44,11 +44,21 @@ struct Train {
   void settings(F&& each) {
     each("init", init, Range<double>{0, 10}, "all parameters from U(-X, X); 0 for each layer's own way");
   }
+  void conditions(const Usage& usage) const {
+    const bool notes = level == Material::notes;
+    usage({"train", "valid", "test", "split", "eos", "vocabulary", "min-count", "embed", "tied", "loss",
+           "init", "streams", "vectors", "skip-bad"},
+          !notes, "--level notes", "--level char or word");
+    usage({"eos", "vectors"}, level == Material::words, "--level char", "--level word");
+    model.net.conditions(usage);
+    if (notes) return training.conditions(usage);
+    check_usage(usage, vectors);
+    check_usage(usage, files, Cut::in_order, training);
+    if (training.bptt < 1) usage.refuse("--bptt 0 came; needed at least 1, as texts are longer than memory");
+  }
 };
 
 void train_text(Train& train) {
-  if (train.training.bptt < 1)
-    fail("lm train", "--bptt 0 came; needed at least 1, as texts are longer than memory");
   const Level level = train.model.tokens.level;
   const Corpus corpus(train.files, train.model.tokens, train.limits, train.bad);
   const Vocabulary& vocabulary = corpus.vocabulary();
@@ -57,7 +67,7 @@ void train_text(Train& train) {
                                  "streams of a batch, and at least 2",
                                  corpus.training().size(), units_of(level), corpus.validation().size(),
                                  train.files.of(0), train.training.batch));
-  const auto vectors = read_pretrained(*train.app, train.vectors, vocabulary, train.bad, train.model.net);
+  const auto vectors = read_pretrained(train.vectors, vocabulary, train.bad, train.model.net);
   Generator generator(train.training.seed);
   SavedLanguageModel saved{train.model, vocabulary, LanguageModel(vocabulary.size(), train.model, generator)};
   if (train.init > 0)
@@ -93,20 +103,14 @@ void train_text(Train& train) {
 }
 
 void run(Train train) {
-  if (train.level == Material::notes) {
-    refuse_given(*train.app,
-                 {"--train", "--valid", "--test", "--split", "--eos", "--vocabulary", "--min-count",
-                  "--embed", "--tied", "--loss", "--init", "--streams", "--vectors", "--skip-bad"},
-                 "--level notes", "--level char or word");
+  if (train.level == Material::notes)
     return train_notes({train.files.all, train.model.net, train.training, train.json});
-  }
-  if (train.level == Material::characters)
-    refuse_given(*train.app, {"--eos", "--vectors"}, "--level char", "--level word");
   train.model.tokens.level = train.level == Material::words ? Level::word : Level::character;
   train_text(train);
 }
 
 struct Eval {
+  const CLI::App* app = nullptr;
   std::string model;
   Index streams = 1;
   Measuring measuring;
@@ -114,7 +118,10 @@ struct Eval {
 
 void run(Eval eval) {
   Measuring& measuring = eval.measuring;
-  if (SavedModel(eval.model).card().kind == kNoteModel) return eval_notes(eval.model, measuring);
+  if (SavedModel(eval.model).card().kind == kNoteModel) {
+    Usage{*eval.app}({"streams", "skip-bad"}, false, "a note model", "a language model");
+    return eval_notes(eval.model, measuring);
+  }
   const SavedLanguageModel saved = load_language_model(eval.model);
   const Level level = saved.options.tokens.level;
   TokenStore store;
@@ -133,7 +140,8 @@ void run(Eval eval) {
 }
 
 struct Sample {
-  std::string model, prompt = "\n";
+  std::string model;
+  std::optional<std::string> prompt;
   Sampling sampling;
   std::uint64_t seed = 1;
   bool json = false;
@@ -141,13 +149,18 @@ struct Sample {
 
 void run(const Sample& sample) {
   const SavedLanguageModel saved = load_language_model(sample.model);
+  const bool words = saved.options.tokens.level == Level::word;
+  if (!sample.prompt && words && !saved.options.tokens.eos)
+    fail("lm sample",
+         "a model of words that was trained without --eos came without --prompt; needed one, as "
+         "it cannot begin after the end of a line");
+  const std::string prompt = sample.prompt.value_or("\n");
   Generator generator(sample.seed);
-  const std::string text = continue_text(saved, sample.prompt, sample.sampling, generator);
-  const bool spaced = saved.options.tokens.level == Level::word && !sample.prompt.ends_with('\n');
+  const std::string text = continue_text(saved, prompt, sample.sampling, generator);
   if (sample.json)
-    fmt::print("{}\n", nlohmann::json{{"prompt", sample.prompt}, {"text", text}}.dump());
+    fmt::print("{}\n", nlohmann::json{{"prompt", prompt}, {"text", text}}.dump());
   else
-    fmt::print("{}{}{}\n", sample.prompt, spaced ? " " : "", text);
+    fmt::print("{}{}{}\n", prompt, words && !prompt.ends_with('\n') ? " " : "", text);
 }
 
 void add_streams(CLI::App& app, Index& streams) {
@@ -162,7 +175,6 @@ void add_train(CLI::App& lm) {
   auto [app, train] = add_command<Train>(lm, "train",
                                          "Learn to predict the next character or word of a UTF-8 text; the "
                                          "model with the lowest validation loss is saved.");
-  train.app = &app;
   add_data(app, train.files, Cut::in_order, "UTF-8 text");
   add_choice(
       app, "--level", train.level, kMaterials,
@@ -184,6 +196,7 @@ void add_train(CLI::App& lm) {
 void add_eval(CLI::App& lm) {
   auto [app, eval] =
       add_command<Eval>(lm, "eval", "How well a model predicts a text: loss, perplexity, bits.");
+  eval.app = &app;
   app.add_option("--model", eval.model, "file that `unroll lm train` wrote")->required();
   add_measuring(app, eval.measuring, "UTF-8 text");
   add_streams(app, eval.streams);
@@ -192,7 +205,7 @@ void add_eval(CLI::App& lm) {
 void add_sample(CLI::App& lm) {
   auto [app, sample] = add_command<Sample>(lm, "sample", "Continue a prompt.");
   app.add_option("--model", sample.model, "file that `unroll lm train` wrote")->required();
-  app.add_option("--prompt", sample.prompt, "text to go on from")->default_str("a new line");
+  app.add_option("--prompt", sample.prompt, "text to go on from")->default_str("the end of a line");
   app.add_option("--length", sample.sampling.length, "tokens to write")
       ->check(in_range(Range<Index>{0, 1 << 30}))
       ->capture_default_str();

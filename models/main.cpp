@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "autograd/message.h"
 #include "models/programs.h"
 #include "models/progress.h"
 #include "ops/instruction_set.h"
@@ -17,7 +18,7 @@
 namespace unroll::models {
 
 static int complain(const char* message, int code) {
-  tell(stderr, fmt::format("unroll: {}\n", message));
+  tell(stderr, fmt::format("unroll: {}\n", autograd::one_line(message)));
   return code;
 }
 
@@ -42,6 +43,7 @@ std::string unknown_subcommand(const CLI::App& app, std::span<char* const> words
 }
 
 int run_program(int argc, char** argv) {
+  std::ios::sync_with_stdio(false);  // so that standard input is buffered
   CLI::App app("Recurrent nets on a CPU.", "unroll");
   app.set_version_flag("--version", fmt::format("unroll {} ({})", UNROLL_VERSION, ops::instruction_set()));
   app.require_subcommand(1);

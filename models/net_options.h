@@ -40,6 +40,10 @@ struct NetOptions {
     each("dropout", dropout, Range<double>{0, 0.95}, "share of numbers set to zero in training");
     each("variational", variational, kYesOrNo, "drop the same numbers at every time step");
   }
+  template <class F>
+  void conditions(F&& effect) const {
+    effect({"variational"}, dropout > 0, "--dropout 0", "a --dropout above 0");
+  }
 };
 
 }  // namespace unroll::models

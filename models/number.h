@@ -7,16 +7,19 @@
 
 namespace unroll::models {
 
-/// The finite number that is all of `text`, blanks around it and a sign '+' aside.
-inline std::optional<double> finite_number(std::string_view text) {
+/// The number that is all of `text`, blanks around it and a sign '+' aside; it must be finite as a T, which
+/// it is rounded to.
+template <class T>
+std::optional<T> finite_number(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(' ');
   if (begin == std::string_view::npos) return {};
   text = text.substr(begin, text.find_last_not_of(' ') - begin + 1);
   if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return {};
-  return value;
+  const auto rounded = static_cast<T>(value);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(rounded)) return {};
+  return rounded;
 }
 
 /// The whole number of at least 0 that is all of `text`.

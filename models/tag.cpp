@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "models/data_options.h"
+#include "models/predicting.h"
 #include "models/programs.h"
 #include "models/progress.h"
 #include "models/tagging.h"
@@ -25,7 +26,6 @@ struct Format {
 };
 
 struct Train {
-  const CLI::App* app = nullptr;
   TaggingDataOptions data;
   Format format;
   TaggerOptions model;
@@ -34,14 +34,19 @@ struct Train {
   std::string vectors;
   BadRows bad;
   bool json = false;
+
+  void conditions(const Usage& usage) const {
+    model.conditions(usage);
+    check_usage(usage, vectors);
+    check_usage(usage, data.files, Cut::at_random, training);
+  }
 };
 
 void run(Train train) {
   train.data.lower = train.model.lower;
   train.data.format = train.format.of(train.data.files.of(0));
   const TaggingData data = read_tagging_data(train.data, train.bad);
-  const auto vectors =
-      read_pretrained(*train.app, train.vectors, data.vocabulary, train.bad, train.model.net);
+  const auto vectors = read_pretrained(train.vectors, data.vocabulary, train.bad, train.model.net);
   Generator generator(train.training.seed);
   SavedTagger tagger(train.model, data.tags, data.vocabulary, data.alphabet, generator);
   if (vectors) vectors->write_to(tagger.net.words.weight.value());
@@ -94,25 +99,30 @@ void run(Eval eval) {
                 words);
 }
 
-struct Predict {
-  std::string model, data = "-";
-};
+struct Predict : Predicting {};
 
-void run(const Predict& predict) {
+void run(Predict predict) {
   const SavedTagger tagger = load_tagger(predict.model);
-  Workers workers(1);
-  Lines lines("tag", predict.data);
-  while (lines.next()) {
-    std::vector<std::string> words;
-    each_token(lines.text(), false, {.level = Level::word},
-               [&](std::string_view word) { words.emplace_back(word); });
-    if (words.empty()) lines.reject("an empty line", "words with blanks between them");
-    const TaggerScore score = evaluate(tagger, sentence_data(tagger, words), workers);
-    std::vector<std::string> tags;
-    for (const int tag : score.predicted[0]) tags.push_back(tagger.tags.name(tag));
-    fmt::print("{}\n", fmt::join(tags, " "));
-    std::fflush(stdout);
-  }
+  Workers workers(predict.threads);
+  using Sentence = std::vector<std::string>;
+  answer_lines(
+      "tag", predict,
+      [](const Lines& lines) {
+        Sentence words = tokens_of(lines.text(), {.level = Level::word});
+        if (words.empty()) lines.reject("an empty line", "words with blanks between them");
+        return words;
+      },
+      [&](const std::vector<Sentence>& sentences, const std::vector<Index>& lines) {
+        const TaggerScore score = evaluate(tagger, sentence_data(tagger, sentences), workers);
+        for (std::size_t i = 0; i < sentences.size(); ++i) {
+          std::vector<std::string> tags;
+          for (const int tag : score.predicted[i]) tags.push_back(tagger.tags.name(tag));
+          if (predict.json)
+            fmt::print("{}\n", nlohmann::json{{"line", lines[i]}, {"tags", tags}}.dump());
+          else
+            fmt::print("{}\n", fmt::join(tags, " "));
+        }
+      });
 }
 
 void add_format(CLI::App& app, Format& format) {
@@ -127,7 +137,6 @@ void add_format(CLI::App& app, Format& format) {
 void add_train(CLI::App& tag) {
   auto [app, train] = add_command<Train>(
       tag, "train", "Learn the tags of words in sentences; the model that validates best is saved.");
-  train.app = &app;
   add_data(app, train.data.files, Cut::at_random, "tagged sentences, CoNLL-U or columns");
   add_format(app, train.format);
   add_vocabulary(app, train.data.limits);
@@ -149,8 +158,7 @@ void add_eval(CLI::App& tag) {
 void add_predict(CLI::App& tag) {
   auto [app, predict] = add_command<Predict>(
       tag, "predict", "Tag sentences, one a line, blanks between words: a line of tags for each.");
-  app.add_option("--model", predict.model, "file that `unroll tag train` wrote")->required();
-  app.add_option("--data", predict.data, "file to read; - for standard input")->capture_default_str();
+  add_predicting(app, predict, "tag", "sentences");
 }
 
 }  // namespace

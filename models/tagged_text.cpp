@@ -6,6 +6,7 @@
 #include <array>
 
 #include "models/number.h"
+#include "models/text.h"
 
 namespace unroll::models {
 
@@ -109,7 +110,7 @@ TaggedSentence Reader::conllu(const Block& block) const {
         reject(line, fmt::format("the empty node {}", id), fmt::format("{}.{}", words, std::max(empty, 1L)));
     } else {
       if (whole_number(id) != words + 1)
-        reject(line, fmt::format("the id {}", shown(id)), fmt::format("{}, the next word's", words + 1));
+        reject(line, fmt::format("the id {}", in_quotes(id)), fmt::format("{}, the next word's", words + 1));
       const std::string_view tag = fields[static_cast<std::size_t>(format_.column - 1)];
       if (tag == "_" && (format_.column == kUpos || format_.column == kXpos))
         reject(line, fmt::format("no {}", kColumns[static_cast<std::size_t>(format_.column - 1)]),
@@ -164,7 +165,7 @@ int tag_column(TaggedForm form, const std::string& name) {
   const auto it = std::ranges::find(kColumns, name);
   if (conllu && it != kColumns.end() && it - kColumns.begin() >= 2)
     return static_cast<int>(it - kColumns.begin()) + 1;
-  autograd::fail(kOp, fmt::format("the column {} came; needed {}", shown(name),
+  autograd::fail(kOp, fmt::format("the column {} came; needed {}", in_quotes(name),
                                   conllu ? "lemma, upos, xpos, feats, head, deprel, deps, misc, or 3 to 10"
                                          : "a number from 2"));
 }
@@ -182,7 +183,7 @@ void read_tagged_text(const std::string& path, const TaggedFormat& format, BadRo
     block.lines.clear();
   };
   while (lines.next()) {
-    if (lines.bytes().find_first_not_of(" \t") == std::string_view::npos) {
+    if (is_blank(lines.bytes())) {
       end_block();
       continue;
     }

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "models/allowed.h"
 #include "models/lines.h"
-#include "models/settings.h"
 
 namespace unroll::models {
 

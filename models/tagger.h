@@ -26,6 +26,11 @@ struct TaggerOptions {
          "units, in each direction, of the net over a word's characters; 0 for none");
     each("lower", lower, kYesOrNo, "look words up in lower case (ASCII); the spelling keeps capitals");
   }
+  template <class F>
+  void conditions(F&& effect) const {
+    effect({"char-embed"}, char_hidden > 0, "--char-hidden 0", "a --char-hidden above 0");
+    net.conditions(effect);
+  }
 };
 
 /// Some sentences as they go through a tagger.

@@ -19,28 +19,6 @@ namespace {
 constexpr const char* kOp = "tag";
 constexpr BatchSize kEvaluationBatch{128, 0};
 
-// Different words and their numbers in one TaggedData.
-class Words {
- public:
-  int number(const std::string& word) {
-    const auto it = numbers_.find(word);
-    if (it != numbers_.end()) return it->second;
-    numbers_.emplace(word, static_cast<int>(list_.size()));
-    list_.push_back(word);
-    return static_cast<int>(list_.size()) - 1;
-  }
-  std::vector<int> numbers(std::span<const std::string> words) {
-    std::vector<int> result;
-    for (const std::string& word : words) result.push_back(number(word));
-    return result;
-  }
-  const std::vector<std::string>& list() const { return list_; }
-
- private:
-  TokenMap<int> numbers_;
-  std::vector<std::string> list_;
-};
-
 std::vector<int> tag_ids(const TaggedSentence& sentence, const LabelSet& tags) {
   std::vector<int> ids;
   for (std::size_t i = 0; i < sentence.tags.size(); ++i)
@@ -60,7 +38,7 @@ class Builder {
       if (!files.of(part).empty()) read_part(files.of(part), part);
     make_vocabularies();
     for (std::size_t part = 0; part < 3; ++part)
-      for (const std::string& word : words_[part].list()) {
+      for (const std::string& word : words_[part].tokens()) {
         data_.parts[part].words.push_back(data_.vocabulary.id(looked_up(word, options_.lower)));
         auto& characters = data_.parts[part].characters.emplace_back();
         each_code_point(word, [&](std::string_view p) { characters.push_back(data_.alphabet.id(p)); });
@@ -90,13 +68,12 @@ class Builder {
   }
   void make_vocabularies() {
     TokenCounts words, characters;
-    std::vector<Index> times(words_[0].list().size());
-    for (const auto& sentence : data_.parts[0].sentences)
-      for (const int word : sentence) ++times[static_cast<std::size_t>(word)];
-    for (std::size_t i = 0; i < times.size(); ++i) {
-      const std::string& word = words_[0].list()[i];
-      words.add(looked_up(word, options_.lower), times[i]);
-      each_code_point(word, [&](std::string_view p) { characters.add(p, times[i]); });
+    for (const auto& sentence : data_.parts[0].sentences) words_[0].count(sentence);
+    for (std::size_t i = 0; i < words_[0].tokens().size(); ++i) {
+      const std::string& word = words_[0].tokens()[i];
+      const Index times = words_[0].times()[i];
+      words.add(looked_up(word, options_.lower), times);
+      each_code_point(word, [&](std::string_view p) { characters.add(p, times); });
     }
     data_.vocabulary = Vocabulary(words, kUnknownToken, options_.limits);
     data_.alphabet = Vocabulary(characters, kUnknownToken, {});
@@ -104,12 +81,12 @@ class Builder {
 
   const TaggingDataOptions& options_;
   BadRows& bad_;
-  std::array<Words, 3> words_;
+  std::array<NumberedTokens, 3> words_;  // the different ones of each part
   TaggingData data_;
 };
 
-void spell(const SavedTagger& tagger, const Words& words, TaggedData& data) {
-  for (const std::string& word : words.list()) {
+void spell(const SavedTagger& tagger, const NumberedTokens& words, TaggedData& data) {
+  for (const std::string& word : words.tokens()) {
     data.words.push_back(tagger.word_id(word));
     data.characters.push_back(tagger.character_ids(word));
   }
@@ -124,7 +101,7 @@ TaggingData read_tagging_data(const TaggingDataOptions& options, BadRows& bad) {
 TaggedData read_tagged_data(const SavedTagger& tagger, const std::string& path, const TaggedFormat& format,
                             BadRows& bad) {
   TaggedData data;
-  Words words;
+  NumberedTokens words;
   read_tagged_text(path, format, bad, [&](const TaggedSentence& sentence) {
     data.tags.push_back(tag_ids(sentence, tagger.tags));
     data.sentences.push_back(words.numbers(sentence.words));
@@ -134,10 +111,10 @@ TaggedData read_tagged_data(const SavedTagger& tagger, const std::string& path, 
   return data;
 }
 
-TaggedData sentence_data(const SavedTagger& tagger, std::span<const std::string> list) {
+TaggedData sentence_data(const SavedTagger& tagger, std::span<const std::vector<std::string>> sentences) {
   TaggedData data;
-  Words words;
-  data.sentences.push_back(words.numbers(list));
+  NumberedTokens words;
+  for (const auto& sentence : sentences) data.sentences.push_back(words.numbers(sentence));
   spell(tagger, words, data);
   return data;
 }

@@ -28,8 +28,8 @@ TaggingData read_tagging_data(const TaggingDataOptions& options, BadRows& bad);
 /// A file as a trained tagger reads it; throws Error for a tag that it does not know.
 TaggedData read_tagged_data(const SavedTagger& tagger, const std::string& path, const TaggedFormat& format,
                             BadRows& bad);
-/// One sentence of words, without tags.
-TaggedData sentence_data(const SavedTagger& tagger, std::span<const std::string> words);
+/// Sentences of words, without tags.
+TaggedData sentence_data(const SavedTagger& tagger, std::span<const std::vector<std::string>> sentences);
 
 struct TaggerScore {
   double loss = 0;                          // mean over the words, nats

@@ -94,7 +94,7 @@ void check_utf8(std::string_view text, std::string_view name) {
 
 namespace {
 // Independent of the locale, unlike the functions of <cctype>.
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+bool is_space(char c) { return kSpace.find(c) != kSpace.npos; }
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 bool is_word(char c) {
   return (c >= 'a' && c <= 'z') || is_upper(c) || (c >= '0' && c <= '9') ||

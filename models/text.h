@@ -8,6 +8,10 @@
 
 namespace unroll::models {
 
+/// ASCII's white space. What stands between it are the words of a text.
+inline constexpr std::string_view kSpace = " \t\n\v\f\r";
+inline bool is_blank(std::string_view text) { return text.find_first_not_of(kSpace) == text.npos; }
+
 /// All bytes of a file. Throws Error naming the file and the reason when it cannot be read.
 std::string read_file(const std::filesystem::path& path);
 

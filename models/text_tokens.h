@@ -18,6 +18,10 @@ struct TextForm {
     each("level", level, kLevels, kLevelMeaning);
     each("punctuation", punctuation, kYesOrNo, "words are lower-cased, and punctuation marks are words");
   }
+  template <class F>
+  void conditions(F&& effect) const {
+    effect({"punctuation"}, level == Level::word, "--level char", "--level word");
+  }
 };
 inline constexpr Range<Index> kNgrams{1, 16};
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <sstream>
+#include <vector>
 
 #include "models/number.h"
 
@@ -19,13 +20,19 @@ std::string lower(std::string text) {
   return text;
 }
 
+struct Header {
+  Index dimensions = 0;  // 0: the first series says it
+  Index length = 0;      // of all series; 0: each has its own
+  bool labelled = false;
+  std::vector<std::string> labels;  // those that may come
+};
+
 class Reader {
  public:
   explicit Reader(const std::string& path) : lines_(kOp, path) {}
 
   void read_header();
   void read_data(BadRows& bad, const std::function<void(const TimeSeries&)>& use);
-  const TimeSeriesHeader& header() const { return header_; }
 
  private:
   void read_tag(const std::string& tag, const std::vector<std::string>& values);
@@ -35,21 +42,21 @@ class Reader {
   void expect_label(const std::string& label) const;
 
   Lines lines_;
-  TimeSeriesHeader header_;
+  Header header_;
   bool equal_length_ = false, univariate_ = false;
 };
 
 bool Reader::truth(const std::vector<std::string>& values) const {
   const std::string value = values.empty() ? "" : lower(values[0]);
   if (value != "true" && value != "false")
-    lines_.reject(shown(lines_.bytes()), "true or false after the tag");
+    lines_.reject(in_quotes(lines_.bytes()), "true or false after the tag");
   return value == "true";
 }
 
 Index Reader::extent(const std::vector<std::string>& values) const {
   const auto number = values.size() == 1 ? whole_number(values[0]) : std::nullopt;
   if (!number || *number < 1)
-    lines_.reject(shown(lines_.bytes()), "a whole number of at least 1 after the tag");
+    lines_.reject(in_quotes(lines_.bytes()), "a whole number of at least 1 after the tag");
   return *number;
 }
 
@@ -72,7 +79,7 @@ void Reader::read_tag(const std::string& tag, const std::vector<std::string>& va
     if (header_.labelled && header_.labels.empty())
       lines_.reject("@classLabel true without labels", "the labels that may come");
   } else if (tag != "@problemname") {
-    lines_.reject(shown(tag),
+    lines_.reject(in_quotes(tag),
                   "one of @problemName, @timeStamps, @missing, @univariate, @dimensions, @equalLength, "
                   "@seriesLength, @classLabel, @data");
   }
@@ -87,7 +94,8 @@ void Reader::read_header() {
     std::vector<std::string> values;
     words >> tag;
     while (words >> word) values.push_back(word);
-    if (tag.empty() || tag[0] != '@') lines_.reject(shown(line), "a tag such as @dimensions before @data");
+    if (tag.empty() || tag[0] != '@')
+      lines_.reject(in_quotes(line), "a tag such as @dimensions before @data");
     if (lower(tag) == "@data") {
       if (univariate_ && header_.dimensions > 1)
         lines_.reject(fmt::format("@univariate true with @dimensions {}", header_.dimensions), "1 dimension");
@@ -102,7 +110,7 @@ void Reader::read_header() {
 
 void Reader::expect_label(const std::string& label) const {
   if (std::ranges::count(header_.labels, label) == 0)
-    lines_.reject(fmt::format("the label {}", shown(label)),
+    lines_.reject(fmt::format("the label {}", in_quotes(label)),
                   fmt::format("one of the {} labels of @classLabel", header_.labels.size()));
 }
 
@@ -110,7 +118,8 @@ TimeSeries Reader::series(std::string_view line) {
   TimeSeries row{.place = lines_.place(), .label = "", .series = {}};
   if (header_.labelled) {
     const std::size_t colon = line.rfind(':');
-    if (colon == std::string_view::npos) lines_.reject(shown(line), "a ':' and a label after the numbers");
+    if (colon == std::string_view::npos)
+      lines_.reject(in_quotes(line), "a ':' and a label after the numbers");
     row.label = line.substr(colon + 1);
     expect_label(row.label);
     line = line.substr(0, colon);
@@ -124,12 +133,12 @@ TimeSeries Reader::series(std::string_view line) {
     auto& dimension = dimensions.emplace_back();
     for (bool next = true; next;) {
       const std::size_t comma = std::min(numbers.find(','), numbers.size());
-      const auto value = finite_number(numbers.substr(0, comma));
+      const auto value = finite_number<float>(numbers.substr(0, comma));
       if (!value)
-        lines_.reject(fmt::format("{} as value {} of dimension {}", shown(numbers.substr(0, comma)),
+        lines_.reject(fmt::format("{} as value {} of dimension {}", in_quotes(numbers.substr(0, comma)),
                                   dimension.size() + 1, dimensions.size()),
                       "a finite number");
-      dimension.push_back(static_cast<float>(*value));
+      dimension.push_back(*value);
       next = comma < numbers.size();
       numbers.remove_prefix(std::min(comma + 1, numbers.size()));
     }
@@ -163,12 +172,11 @@ void Reader::read_data(BadRows& bad, const std::function<void(const TimeSeries&)
 
 }  // namespace
 
-TimeSeriesHeader read_time_series(const std::string& path, BadRows& bad,
-                                  const std::function<void(const TimeSeries&)>& use) {
+void read_time_series(const std::string& path, BadRows& bad,
+                      const std::function<void(const TimeSeries&)>& use) {
   Reader reader(path);
   reader.read_header();
   reader.read_data(bad, use);
-  return reader.header();
 }
 
 }  // namespace unroll::models

@@ -13,7 +13,6 @@
 #pragma once
 #include <functional>
 #include <string>
-#include <vector>
 
 #include "models/lines.h"
 #include "models/series.h"
@@ -26,17 +25,10 @@ struct TimeSeries {
   Series series;
 };
 
-struct TimeSeriesHeader {
-  Index dimensions = 0;  // 0: the first series says it
-  Index length = 0;      // of all series; 0: each has its own
-  bool labelled = false;
-  std::vector<std::string> labels;  // those that may come
-};
-
 /// Calls use(row) for each series, in the order of the file; what it throws counts as a mistake in the row.
 /// Throws Error for a header that is not as above or says something else than the series, for time stamps
 /// and missing values ('?', NaN), for dimensions of unequal length, and for a file without series.
-TimeSeriesHeader read_time_series(const std::string& path, BadRows& bad,
-                                  const std::function<void(const TimeSeries&)>& use);
+void read_time_series(const std::string& path, BadRows& bad,
+                      const std::function<void(const TimeSeries&)>& use);
 
 }  // namespace unroll::models

@@ -50,6 +50,14 @@ struct TrainingOptions {
     each("patience", patience, Range<int>{0, 1000000},
          "stop after so many epochs without improvement; 0 for never");
   }
+  /// `validates`: whether there is something to validate on.
+  template <class F>
+  void conditions(F&& effect, bool validates = true) const {
+    effect({"checkpoint"}, !out.empty(), "no --out", "a file for the checkpoint");
+    effect({"patience"}, validates, "nothing to validate on", "--valid, or --data");
+    effect({"schedule"}, validates || !schedule.starts_with("plateau"),
+           "a plateau and nothing to validate on", "--valid, or --data");
+  }
 
  private:
   static void check_optimizer(const std::string& name);

@@ -3,6 +3,7 @@
 #include <functional>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -39,9 +40,9 @@ class Vocabulary {
 
   Vocabulary() = default;
   /// The unknown token with id 0, then the others by count, the most frequent first, ties in the order of
-  /// their bytes. Everything left out counts as unknown.
+  /// their bytes.
   Vocabulary(const TokenCounts& counts, std::string unknown, Limits limits);
-  /// From a saved list, id by id, whose first is the unknown token. Counts are 0.
+  /// From a saved list, id by id, whose first is the unknown token.
   explicit Vocabulary(std::vector<std::string> tokens);
 
   int size() const { return static_cast<int>(tokens_.size()); }
@@ -50,18 +51,39 @@ class Vocabulary {
   std::optional<int> find(std::string_view token) const;
   /// Throws Error if there is no such id.
   const std::string& token(int id) const;
-  Index count(int id) const;
   const std::vector<std::string>& tokens() const { return tokens_; }
 
   static constexpr int kUnknown = 0;
 
  private:
-  void append(std::string token, Index count);
-  void expect(int id) const;
+  void append(std::string token);
 
   std::vector<std::string> tokens_;
-  std::vector<Index> counts_;
   TokenMap<int> ids_;
+};
+
+/// Tokens numbered as they come: a text is read once, and memory holds numbers; what they are in a vocabulary
+/// is known when those of the training part have been counted.
+class NumberedTokens {
+ public:
+  /// A new token has the next number, from 0.
+  int number(std::string_view token);
+  std::vector<int> numbers(std::span<const std::string> tokens);
+  /// Counts these, once more for each time that they come.
+  void count(std::span<const int> numbers);
+
+  /// By number: the tokens, and how often each was counted.
+  const std::vector<std::string>& tokens() const { return tokens_; }
+  const std::vector<Index>& times() const { return times_; }
+  /// Of what was counted.
+  Vocabulary vocabulary(std::string unknown, Vocabulary::Limits limits) const;
+  /// The id of each number.
+  std::vector<int> ids_in(const Vocabulary& vocabulary) const;
+
+ private:
+  TokenMap<int> numbers_;
+  std::vector<std::string> tokens_;
+  std::vector<Index> times_;
 };
 
 }  // namespace unroll::models

@@ -63,11 +63,11 @@ void Reader::row(std::string_view line) {
   std::vector<float> numbers(width);
   for (std::size_t i = width; i-- > 0;) {
     const std::string_view field = last_field(line);
-    const auto value = finite_number(field);
+    const auto value = finite_number<float>(field);
     if (!value)
-      lines_.reject(fmt::format("{} as number {}", shown(field), i + 1),
+      lines_.reject(fmt::format("{} as number {}", in_quotes(field), i + 1),
                     fmt::format("a word and {} finite numbers", width));
-    numbers[i] = static_cast<float>(*value);
+    numbers[i] = *value;
   }
   if (line.empty())
     lines_.reject("no word", fmt::format("a word and {} finite numbers, blanks between them", width));
@@ -76,13 +76,14 @@ void Reader::row(std::string_view line) {
     // In a row that is too long a number ends what is taken for the word; some words do end in a number.
     if (const std::size_t blank = line.find(' '); blank != std::string_view::npos) {
       std::string_view rest = line;
-      if (finite_number(last_field(rest)) && rest.find(' ') == std::string_view::npos)
-        lines_.reject(fmt::format("{} numbers after {}", width + 1, shown(rest)), fmt::format("{}", width));
+      if (finite_number<float>(last_field(rest)) && rest.find(' ') == std::string_view::npos)
+        lines_.reject(fmt::format("{} numbers after {}", width + 1, in_quotes(rest)),
+                      fmt::format("{}", width));
     }
     return;
   }
   if (seen_[static_cast<std::size_t>(*id)])
-    lines_.reject(fmt::format("the word {} a second time", shown(line)), "each word once");
+    lines_.reject(fmt::format("the word {} a second time", in_quotes(line)), "each word once");
   seen_[static_cast<std::size_t>(*id)] = true;
   vectors_.ids.push_back(*id);
   vectors_.values.insert(vectors_.values.end(), numbers.begin(), numbers.end());
@@ -100,7 +101,8 @@ WordVectors Reader::read(BadRows& bad) {
       const std::string_view line = without_trailing_blanks(lines_.text());
       if (vectors_.width == 0) {
         vectors_.width = count_blanks(line);
-        if (vectors_.width == 0) lines_.reject(shown(line), "a word and its numbers, blanks between them");
+        if (vectors_.width == 0)
+          lines_.reject(in_quotes(line), "a word and its numbers, blanks between them");
       }
       row(line);
     });

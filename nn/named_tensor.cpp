@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <unordered_map>
 #include <vector>
 
@@ -30,14 +29,6 @@ class Complaints {
 };
 
 }  // namespace
-
-std::string in_quotes(std::string_view name) {
-  constexpr std::size_t kLongest = 100;
-  std::string text(name.substr(0, kLongest));
-  std::ranges::replace_if(
-      text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, '?');
-  return fmt::format("'{}{}'", text, name.size() > kLongest ? "..." : "");
-}
 
 void assign(std::span<const NamedTensor> from, std::span<const Destination> into, std::string_view op,
             std::string_view source, Where where) {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "autograd/message.h"
 #include "autograd/tensor.h"
 
 namespace unroll::nn {
@@ -26,8 +27,7 @@ struct Destination {
 void assign(std::span<const NamedTensor> from, std::span<const Destination> into, std::string_view op,
             std::string_view source, Where where);
 
-/// 'name' for messages: control characters become '?', long names are cut.
-std::string in_quotes(std::string_view name);
+using autograd::in_quotes;
 
 }  // namespace unroll::nn
 

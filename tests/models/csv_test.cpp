@@ -66,4 +66,29 @@ TEST_CASE("CSV: numbers of the wanted columns; a row left out ends a piece") {
   CHECK(bad.first().find("a:4: an empty cell in the column 'x'") != std::string::npos);
 }
 
+TEST_CASE("CSV: a quote out of place takes no other line along") {
+  const TemporaryFolder folder;
+  auto values = [&](const std::string& content, Index skipped) {
+    BadRows bad(BadRows::Policy::skip);
+    const NumberTable table = read_number_table(folder.file("a", content), {"x"}, bad);
+    CHECK(bad.skipped() == skipped);
+    return table.values;
+  };
+  CHECK(values("x,y\n1,a\n2,\"b\n3,c\n4,d\n5,e\n", 1) == std::vector<double>{1, 3, 4, 5});
+  CHECK(values("x,y\n1,a\n2,\"b\n3,c\n4,\"d\"\n5,e\n", 1) == std::vector<double>{1, 3, 4, 5});
+  CHECK(values("x,y\n1,\"a\nb\"\n2,\"c\nd\n3,\"e\nf\"\n", 2) == std::vector<double>{1, 3});
+}
+
+TEST_CASE("CSV: in one column an empty line is an empty cell, but for the last line of the file") {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("a", "x\n1\n\n2\n3\n\n");
+  BadRows refuse, skip(BadRows::Policy::skip);
+  CHECK(complaint([&] { read_number_table(path, {}, refuse); }, folder.path.string() + "/") ==
+        "[csv] a:3: an empty cell in the column 'x' came; needed a finite number");
+  const NumberTable table = read_number_table(path, {}, skip);
+  CHECK(table.values == std::vector<double>{1, 2, 3});
+  CHECK(table.pieces == std::vector<Index>{0, 1});
+  CHECK(skip.skipped() == 1);
+}
+
 }  // namespace unroll::models

@@ -34,23 +34,22 @@ Read read(const std::string& path, const LabelledFormat& format,
 TEST_CASE("labelled text: the three forms") {
   const TemporaryFolder folder;
   const std::string tsv = folder.file("a.tsv", "good\tnice one\nso so\tan\tother\r\n");
-  CHECK(labelled_form_of(tsv) == LabelledForm::tsv);
   CHECK(read(tsv, {LabelledForm::tsv, false, {}}).rows ==
         std::vector<std::string>{"good>nice one", "so so>an\tother"});
+  CHECK(read(tsv, {}).rows == read(tsv, {LabelledForm::tsv, false, {}}).rows);
   const std::string spaced = folder.file("a.txt", "1 nice one\n0 bad");
-  CHECK(labelled_form_of(spaced) == LabelledForm::spaced);
   CHECK(read(spaced, {LabelledForm::spaced, false, {}}).rows ==
         std::vector<std::string>{"1>nice one", "0>bad"});
+  CHECK(read(spaced, {}).rows == read(spaced, {LabelledForm::spaced, false, {}}).rows);
 
   std::filesystem::create_directories(folder.path / "names");
   folder.file("names/Dutch.txt", "Aalst\nBos\n");
   folder.file("names/Czech.txt", "Abl\n");
   folder.file("names/SOURCE.txt", "somewhere\n");
   const std::string names = folder.file("names");
-  CHECK(labelled_form_of(names) == LabelledForm::folder);
   CHECK(read(names, {LabelledForm::folder, false, {"SOURCE.txt"}}).rows ==
         std::vector<std::string>{"Czech>Abl", "Dutch>Aalst", "Dutch>Bos"});
-  CHECK(read(names, {LabelledForm::folder, false, {}}).rows.size() == 4);
+  CHECK(read(names, {}).rows.size() == 4);
 }
 
 TEST_CASE("labelled text: several labels, or a '|' in one") {
@@ -72,11 +71,13 @@ TEST_CASE("labelled text: bad rows are named, or skipped and counted") {
   auto tsv = [&](const std::string& content, bool many = false) {
     return complaint([&] { read(folder.file("a", content), {LabelledForm::tsv, many, {}}); }, here);
   };
-  CHECK(tsv("") == "[labelled text] a: an empty file came; needed a label, a TAB and a text");
+  CHECK(tsv("") == "[labelled text] a: an empty file came; needed a label and a text on each line");
   CHECK(tsv("a\tb\nno tab\n") == "[labelled text] a:2: 'no tab' came; needed a label, a TAB and a text");
   CHECK(tsv("a\tb\n\n") == "[labelled text] a:2: '' came; needed a label, a TAB and a text");
   CHECK(tsv("\tb\n") == "[labelled text] a:1: an empty label came; needed a label before the text");
   CHECK(tsv("a\t \n") == "[labelled text] a:1: an empty text came; needed a text after the label");
+  CHECK(tsv("a\t \f\v\n") == "[labelled text] a:1: an empty text came; needed a text after the label");
+  CHECK(tsv("1\x1B[2J2\n") == "[labelled text] a:1: '1?[2J2' came; needed a label, a TAB and a text");
   CHECK(tsv("a|\tb\n", true) ==
         "[labelled text] a:1: an empty label came; needed a label on both sides of each '|'");
   CHECK(tsv("|a\tb\n", true) ==
@@ -108,9 +109,12 @@ TEST_CASE("labelled text: bad folders") {
   folder.file("a.txt", "x\n");
   folder.file("b.txt", "");
   CHECK(names({"c.txt"}) == "[labelled text] : no file 'c.txt' to leave out; needed a name in this folder");
+  folder.file("\xFF.txt", "x\n");
+  CHECK(names({}).find("of a file is not UTF-8: byte 0xFF came at column 1; needed") != std::string::npos);
+  std::filesystem::remove(folder.file("\xFF.txt"));
   CHECK(names({"b.txt"}).find("a folder with 1 files") != std::string::npos);
   CHECK(names({}) == "[labelled text] /b.txt: an empty file came; needed a text on each line");
-  CHECK(complaint([&] { labelled_form_of(folder.file("none")); }, here) ==
+  CHECK(complaint([&] { read(folder.file("none"), {}); }, here) ==
         "[labelled text] /none: No such file or directory; needed a file that can be read");
 }
 

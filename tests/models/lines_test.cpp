@@ -49,10 +49,29 @@ TEST_CASE("bad rows end the run, or are counted") {
   CHECK(skip.first() == "[test] a cat came");
 }
 
-TEST_CASE("what came is shown in short, and not cut within a character") {
-  CHECK(shown("cat") == "'cat'");
-  CHECK(shown(std::string(39, 'a') + "\xC3\xA9z") == "'" + std::string(39, 'a') + "...'");
-  CHECK(shown(std::string(41, 'a')) == "'" + std::string(40, 'a') + "...'");
+TEST_CASE("lines: back to a line that was marked") {
+  const TemporaryFolder folder;
+  Lines lines("test", folder.file("a", "1\n2\n3\n4"));
+  auto next = [&] { return lines.next() ? std::string(lines.text()) : "end"; };
+  CHECK(next() == "1");
+  lines.mark();
+  CHECK(next() == "2");
+  CHECK(next() == "3");
+  lines.rewind();
+  CHECK(lines.text() == "1");
+  CHECK(lines.place().line == 1);
+  CHECK(next() == "2");
+  lines.mark();
+  CHECK(next() == "3");
+  CHECK(next() == "4");
+  CHECK(next() == "end");
+  lines.rewind();
+  CHECK(lines.text() == "2");
+  CHECK(lines.ended());
+  CHECK(next() == "3");
+  CHECK(next() == "4");
+  CHECK_FALSE(lines.ended());
+  CHECK(lines.place().line == 4);
 }
 
 }  // namespace unroll::models

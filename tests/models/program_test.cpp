@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/safetensors.h"
 #include "tests/models/run_program.h"
 
 namespace unroll::models {
@@ -196,13 +197,29 @@ TEST_CASE("program: words, lines and three files; the model says what it is") {
   const ProgramResult in_words = run_program(folder, "info " + model);
   CHECK(in_words.out.find("tokens.weight") != std::string::npos);
   CHECK(in_words.out.find("best epoch") != std::string::npos);
+  CHECK(in_words.out.find("best perplexity") != std::string::npos);
+  for (const char* damage : {"{", "{}", "[1]"})
+    for (const char* json : {"", " --json"}) {
+      nn::SafeTensors content = nn::read_safetensors(model);
+      content.metadata["unroll.training"] = damage;
+      nn::write_safetensors(folder.file("damaged"), content);
+      check_complaint(run_program(folder, "info " + folder.file("damaged") + json), 1,
+                      {"damaged has a training state that is not what unroll writes"});
+    }
   check_complaint(run_program(folder, "info " + text), 1, {"text"});
 
   const std::string out = " --out " + folder.file("other");
-  check_complaint(run_program(folder, "lm train" + out), 1, {"neither --data nor --train came"});
-  check_complaint(run_program(folder, "lm train --eos --data " + text + out), 1,
+  REQUIRE(run_program(folder, "lm train --level word --epochs 1 --hidden 4 --embed 4 --train " + text + out)
+              .code == 0);
+  check_complaint(run_program(folder, "lm sample --model " + folder.file("other")), 1,
+                  {"a model of words that was trained without --eos came without --prompt; needed one"});
+  check_complaint(run_program(folder, "lm train" + out), 2, {"neither --data nor --train came"});
+  check_complaint(run_program(folder, "lm train --eos --data " + text + out), 2,
                   {"--eos came with --level char"});
-  check_complaint(run_program(folder, "lm train --data " + text + " --test " + text + out), 1, {"--split"});
+  check_complaint(run_program(folder, "lm train --data " + text + " --test " + text + out), 2, {"--split"});
+  check_complaint(
+      run_program(folder, "lm train --schedule \"$(printf 'so\\non\\033')\" --data " + text + out), 2,
+      {"'so?on?' came"});
   check_complaint(run_program(folder, "lm train --schedule soon --data " + text + out), 2, {"'soon' came"});
   check_complaint(run_program(folder, "lm train --bidirectional --data " + text + out), 2,
                   {"--bidirectional: came, but a language model must not see what comes next"});
@@ -227,6 +244,8 @@ TEST_CASE("program: notes") {
   CHECK(loss < 2);
   const ProgramResult measured = run_program(folder, "lm eval --json --model " + model + " --data " + file);
   CHECK(json::parse(measured.out)["loss"] == loss);
+  check_complaint(run_program(folder, "lm eval --streams 2 --model " + model + " --data " + file), 2,
+                  {"[lm eval] --streams came with a note model; needed a language model"});
   check_complaint(run_program(folder, "lm sample --model " + model), 1, {"note model"});
 }
 

@@ -82,6 +82,8 @@ TEST_CASE("time series: bad rows are named, or skipped and counted") {
   CHECK(message("1,?:3,4:up\n") ==
         "[time series] a.ts:10: '?' as value 2 of dimension 1 came; needed a finite number");
   CHECK(message("1,NaN:3,4:up\n").find("'NaN' as value 2") != std::string::npos);
+  CHECK(message("1,1e39:3,4:up\n").find("'1e39' as value 2 of dimension 1 came; needed a finite number") !=
+        std::string::npos);
   CHECK(message("1,:3,4:up\n").find("'' as value 2") != std::string::npos);
   CHECK(message("1,2:3,(0,1):up\n").find("'(0' as value 2") != std::string::npos);
   CHECK(message(":2:up\n").find("'' as value 1 of dimension 1") != std::string::npos);

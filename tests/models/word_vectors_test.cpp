@@ -44,6 +44,7 @@ TEST_CASE("word vectors: every kind of bad input is named, or skipped and counte
   CHECK(message("cat 1 2\ndog 1 2 3\n") == "[word vectors] a:2: 3 numbers after 'dog' came; needed 2");
   CHECK(message("cat 1 2\ndog 1 x\n") ==
         "[word vectors] a:2: 'x' as number 2 came; needed a word and 2 finite numbers");
+  CHECK(message("cat 1 -1e39\n").find("'-1e39' as number 2") != std::string::npos);
   CHECK(message("cat 1 nan\n").find("'nan' as number 2") != std::string::npos);
   CHECK(message("cat 1 2\n1 2\n") ==
         "[word vectors] a:2: no word came; needed a word and 2 finite numbers, blanks between them");
