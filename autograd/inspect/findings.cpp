@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <set>
 
 namespace unroll::inspect {
 
@@ -22,9 +23,15 @@ std::vector<double> numbers(const json& list) {
   return all;
 }
 
-std::string named(const json& series) {
+// By its path, and by its number among several of that path.
+std::string named(const json& flow, const json& series) {
   const std::string path = series["path"];
-  return path.empty() ? "the recurrence" : path;
+  std::string name = path.empty() ? "the recurrence" : path;
+  std::set<std::uint32_t> scans;
+  for (const json& other : flow)
+    if (other["path"] == path) scans.insert(other["recurrence"].get<std::uint32_t>());
+  const auto before = std::distance(scans.begin(), scans.find(series["recurrence"].get<std::uint32_t>()));
+  return scans.size() < 2 ? name : fmt::format("{}, scan {}", name, before + 1);
 }
 
 // How the gradient of an output changes on its way back: the series whose change is the largest.
@@ -49,7 +56,7 @@ void through_time(const json& flow, std::vector<std::string>& found) {
   const std::size_t last = reverse ? 0 : norm.size() - 1, first = reverse ? norm.size() - 1 : 0;
   const double from = norm[last], to = norm[first];
   std::string line = fmt::format("The gradient of {} is {:.2g} at step {} and {:.2g} at step {}",
-                                 named(*most), from, last, to, first);
+                                 named(flow, *most), from, last, to, first);
   if (to < kVanished * from)
     line += ": it vanishes";
   else if (to * kVanished > from)
@@ -57,13 +64,13 @@ void through_time(const json& flow, std::vector<std::string>& found) {
   found.push_back(line + ".");
   for (const json& series : flow) {
     const json jacobian = series.value("jacobian", json());
-    if (!jacobian.is_object() || series["path"] != (*most)["path"]) continue;
+    if (!jacobian.is_object() || series["recurrence"] != (*most)["recurrence"]) continue;
     if (const json after = jacobian.value("vanishes_after", json()); after.is_number())
       found.push_back(fmt::format("The product of the Jacobians of {} vanishes after {} steps.",
-                                  named(series), after.get<long>()));
+                                  named(flow, series), after.get<long>()));
     if (const json after = jacobian.value("explodes_after", json()); after.is_number())
       found.push_back(fmt::format("The product of the Jacobians of {} explodes after {} steps.",
-                                  named(series), after.get<long>()));
+                                  named(flow, series), after.get<long>()));
     break;
   }
 }
@@ -85,7 +92,7 @@ void gates(const json& flow, std::vector<std::string>& found) {
       line = fmt::format(
           "Gate {} of {} is saturated: {:.0f} % of its units near the lower end, {:.0f} % near "
           "the upper one, averaged over the steps.",
-          gate["name"].get<std::string>(), named(series), 100 * low, 100 * high);
+          gate["name"].get<std::string>(), named(flow, series), 100 * low, 100 * high);
     }
   if (!line.empty()) found.push_back(line);
 }

@@ -50,11 +50,10 @@ void Flow::forget_from(Awaiting& here, std::uint32_t node) {
 
 void Flow::begin(Tape& tape, std::uint32_t node, Phase phase) {
   if (!outer_) outer_ = &tape;
-  const bool recorded = phase == Phase::forward && node + 1 == tape.nodes().size();
-  if (recorded && node == 0 && &tape == outer_) index_.clear();  // a new pass
+  if (phase == Phase::forward && node == 0 && &tape == outer_) index_.clear();  // a new pass
   if (awaiting_.empty()) return;
   Awaiting& here = awaiting(tape);
-  if (recorded) return forget_from(here, node);
+  if (phase == Phase::forward) return forget_from(here, node);
   if (phase != Phase::backward) return;
   if (!here.walks.empty()) walk_back(tape, here);
   if (node >= here.first.size()) return;
@@ -78,13 +77,14 @@ void Flow::end(Tape& tape, std::uint32_t node, Phase phase) {
 void Flow::step(Tape& tape, const Step& step) {
   if (!tape.records_gradients()) return;
   const auto t = static_cast<std::size_t>(tape.time_step());
-  const auto [known, is_new] = index_.try_emplace(step.recurrence, recurrences_.size());
+  const auto [known, is_new] = index_.try_emplace(tape.recurrence(), recurrences_.size());
   current_ = known->second;
   if (is_new) {
     const std::uint32_t scope = tape.current_scope();
     const std::string path = tape.scope_path(scope);
     const autograd::ModuleType* type = scope == kNone ? nullptr : tape.scopes()[scope].type;
-    recurrences_.push_back({path,
+    recurrences_.push_back({tape.recurrence(),
+                            path,
                             type ? type->name : "",
                             layer_of(path),
                             step.reverse,
@@ -165,9 +165,13 @@ nlohmann::json json_of(const Jacobian& j) {
 }
 
 nlohmann::json entry_of(const Recurrence& r, std::size_t field) {
-  nlohmann::json entry = {{"path", r.path},   {"type", r.type},
-                          {"layer", r.layer}, {"direction", r.reverse ? "reverse" : "forward"},
-                          {"field", field},   {"rows", r.rows}};
+  nlohmann::json entry = {{"recurrence", r.number},
+                          {"path", r.path},
+                          {"type", r.type},
+                          {"layer", r.layer},
+                          {"direction", r.reverse ? "reverse" : "forward"},
+                          {"field", field},
+                          {"rows", r.rows}};
   for (std::size_t t = 0; t < r.rows.size(); ++t) entry["steps"].push_back(t);
   auto column = [&](const std::string& name, const std::vector<Summary>& all, double Summary::*which) {
     std::vector<double> numbers;

@@ -37,9 +37,10 @@ struct FieldFlow {
 
 /// One scan.
 struct Recurrence {
-  std::string path;  // of the cell, as in Tape::scope_path
-  std::string type;  // of the cell, such as "Lstm"; "" if it opened no scope
-  Index layer;       // the last "layers.2" in the path; 0 if it has none
+  std::uint32_t number;  // in its pass: Node::recurrence
+  std::string path;      // of the cell, as in Tape::scope_path
+  std::string type;      // of the cell, such as "Lstm"; "" if it opened no scope
+  Index layer;           // the last "layers.2" in the path; 0 if it has none
   bool reverse;
   std::vector<Index> rows;  // by time step: the sequences that have it
   std::vector<FieldFlow> fields;
@@ -94,8 +95,8 @@ class Flow : public Observer {
 
   FlowOptions options_;
   std::vector<Recurrence> recurrences_;
-  std::vector<Running> running_;                        // of each
-  std::unordered_map<const void*, std::size_t> index_;  // of Step::recurrence
+  std::vector<Running> running_;                          // of each
+  std::unordered_map<std::uint32_t, std::size_t> index_;  // by number
   std::vector<Awaiting> awaiting_;
   const Tape* outer_ = nullptr;     // that is not within another one's node
   const Tape* stepping_ = nullptr;  // that is within a step

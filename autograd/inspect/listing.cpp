@@ -6,6 +6,8 @@
 #include <array>
 #include <iostream>
 
+#include "autograd/op.h"
+
 namespace unroll::inspect {
 
 using autograd::kNone;

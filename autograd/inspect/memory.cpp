@@ -39,9 +39,7 @@ void Memory::start_pass() {
   logged_ = 0;
 }
 
-// The nodes of a tape follow each other: one that seems to be at work still has thrown.
 void Memory::begin(Tape& tape, std::uint32_t node, Phase phase) {
-  open_.erase(std::ranges::find(open_, &tape, &Open::tape), open_.end());
   while (levels_.size() > open_.size() + 1) drop_level();
   if (open_.empty() && (tape_ != &tape || pass_ != tape.pass())) {
     start_pass();
@@ -52,7 +50,7 @@ void Memory::begin(Tape& tape, std::uint32_t node, Phase phase) {
   Level& level = levels_[open_.size()];
   const Entry entry = entry_of(tape, node);
   if (phase == Phase::forward)
-    drop_values(level, tape, node);
+    drop_values(level, node);
   else
     drop_gradients(level, tape);
   find_values(level, tape, entry);
@@ -60,8 +58,9 @@ void Memory::begin(Tape& tape, std::uint32_t node, Phase phase) {
   tape.pool().watch();
 }
 
+void Memory::abandoned(Tape&, std::uint32_t, Phase) { open_.pop_back(); }
+
 void Memory::end(Tape& tape, std::uint32_t, Phase phase) {
-  if (open_.empty()) return;  // attached while the node was at work
   const Open open = open_.back();
   open_.pop_back();
   while (levels_.size() > open_.size() + 1) drop_level();
@@ -115,10 +114,9 @@ void Memory::let_go(Held& held) {
 }
 
 // A frame has taken back what came later: nodes are recorded again under the same numbers.
-void Memory::drop_values(Level& level, const Tape& tape, std::uint32_t node) {
+void Memory::drop_values(Level& level, std::uint32_t node) {
   std::vector<Entry>& values = level.values.entries;
-  const bool recorded = node + 1 == tape.nodes().size();  // not replayed
-  while (!values.empty() && recorded && values.back().node >= node) let_go(level.values);
+  while (!values.empty() && values.back().node >= node) let_go(level.values);
 }
 
 void Memory::find_values(Level& level, const Tape& tape, Entry node) {

@@ -55,6 +55,7 @@ class Memory : public Observer {
 
   void begin(Tape& tape, std::uint32_t node, Phase phase) override;
   void end(Tape& tape, std::uint32_t node, Phase phase) override;
+  void abandoned(Tape& tape, std::uint32_t node, Phase phase) override;
 
  private:
   struct Entry {
@@ -85,7 +86,7 @@ class Memory : public Observer {
   void start_pass();
   void hold(Held& held, Entry entry, std::size_t now);
   void let_go(Held& held);
-  void drop_values(Level& level, const Tape& tape, std::uint32_t node);
+  void drop_values(Level& level, std::uint32_t node);
   void find_values(Level& level, const Tape& tape, Entry node);
   void find_gradients(Level& level, const Tape& tape, const Entry& node, Phase phase);
   void find_gradient(Level& level, const Tape& tape, std::uint32_t value);

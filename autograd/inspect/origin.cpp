@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "autograd/inspect/listing.h"
+#include "autograd/op.h"
 
 namespace unroll::inspect {
 
@@ -124,11 +125,17 @@ bool holds(const Numbers& numbers, const std::byte* at) {
   return at >= numbers.data && at < numbers.data + elements * static_cast<Index>(size_of(numbers.dtype));
 }
 
-std::string source_of(const autograd::Root& leaf) {
-  return (leaf.parameter ? "parameter " : "") + leaf_name(leaf);
-}
-
 std::string op_of(const Node& node) { return node.table->name(node.op); }
+
+// A copy is what it was made of.
+std::string source_of(const Tape& tape, std::uint32_t id) {
+  const autograd::Root& root = tape.root(id);
+  const autograd::Leaf* leaf = tape.leaf(root);
+  if (leaf && leaf->of != kNone) return source_of(tape, leaf->of);
+  if (root.parameter) return "parameter " + leaf_name(root);
+  if (!leaf) return fmt::format("what {} made", op_of(tape.nodes()[tape.value(id).node]));
+  return leaf_name(root) + (leaf->where.line > 0 ? " (" + line_of(leaf->where) + ")" : "");
+}
 
 bool overwrites(const Tape& tape, const Node& node, std::uint32_t input) {
   for (std::uint32_t o = 0; o < node.output_count; ++o)
@@ -166,12 +173,14 @@ void OriginWatch::begin(Tape& tape, std::uint32_t node, Phase phase) {
 
 void OriginWatch::end(Tape& tape, std::uint32_t node, Phase phase) {
   if (origin_ || tape.dry()) return;
-  while (running_.back().tape != &tape || running_.back().node != node)
-    running_.pop_back();  // those that threw
   if (phase == Phase::forward) end_forward(tape, node);
   if (phase == Phase::backward) end_backward(tape, node);
   if (phase == Phase::deferred) end_deferred(tape, node);
   running_.pop_back();
+}
+
+void OriginWatch::abandoned(Tape& tape, std::uint32_t, Phase) {
+  if (!origin_ && !tape.dry()) running_.pop_back();
 }
 
 Origin& OriginWatch::found(Tape& tape, std::uint32_t node, Phase phase) {
@@ -225,7 +234,7 @@ void OriginWatch::blame_input(Tape& tape, std::uint32_t input, const std::byte* 
     for (std::uint32_t id = 0; id < values.size(); ++id) {
       const Numbers leaf = numbers_of(*r.tape, id);
       if (values[id].node != kNone || values[id].view || !holds(leaf, number)) continue;
-      origin.source = source_of(r.tape->root(id));
+      origin.source = source_of(*r.tape, id);
       return place(origin, "", leaf, survey(leaf, bad_));
     }
   }

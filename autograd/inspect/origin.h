@@ -77,6 +77,7 @@ class OriginWatch : public Observer {
 
   void begin(Tape& tape, std::uint32_t node, Phase phase) override;
   void end(Tape& tape, std::uint32_t node, Phase phase) override;
+  void abandoned(Tape& tape, std::uint32_t node, Phase phase) override;
 
  private:
   // An operation that has begun: of the tape, or of the inner tape of one that has begun.

@@ -75,15 +75,12 @@ Work work_of(const Tape& tape, std::uint32_t index, Phase phase) {
 Profile::Profile(Spans spans)
     : keeps_spans_(spans), first_tick_(now()), first_time_(std::chrono::steady_clock::now()) {}
 
-// The nodes of a tape follow each other: one that seems to be at work still has thrown.
-void Profile::begin(Tape& tape, std::uint32_t, Phase) {
-  open_.erase(std::ranges::find(open_, &tape, &Open::tape), open_.end());
-  open_.push_back({&tape, now(), 0});
-}
+void Profile::begin(Tape&, std::uint32_t, Phase) { open_.push_back({now(), 0}); }
+
+void Profile::abandoned(Tape&, std::uint32_t, Phase) { open_.pop_back(); }
 
 void Profile::end(Tape& tape, std::uint32_t index, Phase phase) {
   const Ticks end = now();
-  if (open_.empty()) return;  // attached while the node was at work
   const Open span = open_.back();
   open_.pop_back();
   if (!open_.empty()) open_.back().inner += end - span.begin;

@@ -57,6 +57,7 @@ class Profile : public Observer {
 
   void begin(Tape& tape, std::uint32_t node, Phase phase) override;
   void end(Tape& tape, std::uint32_t node, Phase phase) override;
+  void abandoned(Tape& tape, std::uint32_t node, Phase phase) override;
 
  private:
   using Ticks = std::uint64_t;
@@ -66,8 +67,7 @@ class Profile : public Observer {
     Work work;
   };
   struct Open {
-    const Tape* tape;
-    Ticks begin, inner;
+    Ticks begin, inner;  // of inner nodes
   };
   struct Kept {
     Ticks begin, end;

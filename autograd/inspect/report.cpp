@@ -86,7 +86,8 @@ json graph_json(const Graph& graph) {
       nodes.push_back({line.node, kind_of(line)});
       for (const std::string& input : line.inputs) nodes.back().push_back(input);
     }
-    boxes.push_back({b.module, b.steps ? json{b.steps->first, b.steps->second} : json(), b.bytes, nodes});
+    boxes.push_back({b.module, b.steps ? json{b.steps->first, b.steps->second} : json(), b.bytes, nodes,
+                     b.steps ? json(b.recurrence) : json()});
   }
   for (const Graph::Edge& e : graph.edges) edges.push_back({e.from, e.to, e.count});
   return {{"modules", modules}, {"kinds", kinds}, {"boxes", boxes}, {"edges", edges}};

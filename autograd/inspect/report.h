@@ -15,7 +15,8 @@
 //    "findings": [sentence],                           inspect/findings.h
 //    "graph": {"modules": [{"path", "type"}],          inspect/graph.h; one cell step is one box
 //              "kinds": [{"op", "shape", "where", "bytes", "needs_gradient"}],
-//              "boxes": [[module, [first step, last step] or null, bytes, [[node, kind, input...]]]],
+//              "boxes": [[module, [first step, last step] or null, bytes, [[node, kind, input...]],
+//                         recurrence or null]],
 //              "edges": [[from box, to box, count]]},
 //    "flow": [{...}],                                  inspect/flow.h
 //    "parameters": [{"path", "shape", "norm", "gradient_norm", "largest", "zeros"}],

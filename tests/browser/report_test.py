@@ -145,7 +145,7 @@ def check_flow(browser, report):
 def check_graph(browser, report):
     graph = report["graph"]
     stepped = [e for e in browser.find_all(".box") if graph["boxes"][int(e.get_attribute("data-box"))][1]]
-    module, steps, _, nodes = graph["boxes"][int(stepped[2].get_attribute("data-box"))]
+    module, steps, _, nodes, _ = graph["boxes"][int(stepped[2].get_attribute("data-box"))]
     stepped[2].click()
     heading = browser.find(".detail h3").text
     assert heading.startswith(f"{graph['modules'][module]['path']}, step {steps[0]}"), heading

@@ -5,7 +5,7 @@
 
 function graphView() {
   const { modules } = data.graph;
-  const boxes = data.graph.boxes.map(([module, steps, size, nodes], id) => ({ id, module, steps, bytes: size, nodes }));
+  const boxes = data.graph.boxes.map(([module, steps, size, nodes, recurrence], id) => ({ id, module, steps, bytes: size, nodes, recurrence }));
   const edges = data.graph.edges.map(([from, to]) => ({ from, to }));
   const lanes = lanesOf(boxes);
   const laneOf = new Map(lanes.flatMap((lane, i) => lane.boxes.map((b) => [b.id, i])));
@@ -243,16 +243,15 @@ function lanesOf(boxes) {
   const lanes = [];
   const newest = new Map();
   for (const box of boxes) {
-    const name = `${box.module} ${Boolean(box.steps)}`;
+    const name = `${box.module} ${box.recurrence}`;
     let lane = newest.get(name);
-    const again = lane && (box.steps ? lane.taken.has(box.steps[0]) : lanes[lanes.length - 1] !== lane && lanes.length < most);
+    const again = lane && !box.steps && lanes[lanes.length - 1] !== lane && lanes.length < most;
     if (!lane || again) {
-      lane = { module: box.module, stepped: Boolean(box.steps), boxes: [], taken: new Set() };
+      lane = { module: box.module, stepped: Boolean(box.steps), boxes: [] };
       lanes.push(lane);
       newest.set(name, lane);
     }
     lane.boxes.push(box);
-    if (box.steps) lane.taken.add(box.steps[0]);
   }
   for (const lane of lanes) if (lane.stepped) lane.boxes.sort((a, b) => a.steps[0] - b.steps[0]);
   return lanes;

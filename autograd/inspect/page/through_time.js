@@ -15,9 +15,20 @@ const lastStep = () => Math.max(0, ...data.flow.map((s) => s.steps[s.steps.lengt
 // The layer of a series: its path without the direction.
 const layerOf = (series) => series.path.replace(/\.?(forward|reverse)$/, "") || series.path;
 
+// One scan of a module; which of several of that path it is, from 0 on.
+const scansOf = (path) => [...new Set(data.flow.filter((s) => s.path === path).map((s) => s.recurrence))];
+const scanOf = (series) => scansOf(series.path).indexOf(series.recurrence);
+const addressOf = (series) =>
+  ({ layer: layerOf(series), direction: series.direction, scan: scanOf(series), field: series.field });
+const scanName = (scan) => `scan ${scan + 1}`;
+
 function nameOf(series) {
-  const fields = data.flow.filter((s) => s.path === series.path).length;
-  return fields > 1 ? `${series.path}, ${fieldName(series.field)}` : series.path;
+  const fields = data.flow.filter((s) => s.recurrence === series.recurrence).length;
+  return [
+    series.path,
+    scansOf(series.path).length > 1 && scanName(scanOf(series)),
+    fields > 1 && fieldName(series.field),
+  ].filter(Boolean).join(", ");
 }
 const fieldName = (field) => (field === 0 ? "output" : `memory${field > 1 ? ` ${field}` : ""}`);
 
@@ -279,7 +290,7 @@ function jacobians() {
 }
 
 const jacobianOf = (series) =>
-  data.flow.find((s) => s.path === series.path && s.direction === series.direction && s.jacobian)?.jacobian;
+  data.flow.find((s) => s.recurrence === series.recurrence && s.jacobian)?.jacobian;
 
 function verdictOn({ measure, vanishes_after, explodes_after }) {
   const how = `Measured is the ${measure}, of the whole state.`;
@@ -300,7 +311,7 @@ function key(kind, word) {
 // -- How many units of a gate are stuck at an end of its range.
 
 const gatesOfSeries = (series) =>
-  data.flow.find((s) => s.path === series.path && s.direction === series.direction && s.gates?.length)?.gates ?? [];
+  data.flow.find((s) => s.recurrence === series.recurrence && s.gates?.length)?.gates ?? [];
 
 function gateBands() {
   const band = 46;
@@ -366,10 +377,10 @@ function toolbar() {
   const bar = element("div", { class: "toolbar", role: "group", "aria-label": "What the figures show" });
   const layers = [...new Set(data.flow.map(layerOf))];
   const choose = (wanted) => {
-    const now = data.flow[view.series];
-    const target = { layer: layerOf(now), direction: now.direction, field: now.field, ...wanted };
-    const score = (s) =>
-      4 * (layerOf(s) === target.layer) + 2 * (s.direction === target.direction) + (s.field === target.field);
+    const target = { ...addressOf(data.flow[view.series]), ...wanted };
+    const points = { layer: 8, direction: 4, scan: 2, field: 1 };
+    const score = (s) => Object.entries(addressOf(s)).reduce(
+      (sum, [key, value]) => sum + (value === target[key] ? (key in wanted ? 16 : points[key]) : 0), 0);
     const best = data.flow.reduce((a, s, i) => (score(s) > score(data.flow[a]) ? i : a), 0);
     look({ series: best });
   };
@@ -389,6 +400,7 @@ function toolbar() {
   const fill = () => {
     const now = data.flow[view.series];
     const peers = data.flow.filter((s) => layerOf(s) === layerOf(now));
+    const scans = [...new Set(peers.map(scanOf))].map((scan) => [scan, scanName(scan)]);
     const directions = [...new Set(peers.map((s) => s.direction))].map((d) => [d, d]);
     const fields = [...new Set(peers.filter((s) => s.direction === now.direction).map((s) => s.field))].map((f) => [f, fieldName(f)]);
     const layer = element("select", { "aria-label": "Layer", onchange: () => choose({ layer: layer.value }) },
@@ -398,6 +410,7 @@ function toolbar() {
     const again = focused && [focused.name, focused.value, focused.getAttribute("aria-label")];
     bar.replaceChildren(...[
       element("span", { class: "choice" }, element("span", {}, "Layer"), layer),
+      segments("Scan", "scan", scans, scanOf(now), (scan) => choose({ scan })),
       segments("Direction", "direction", directions, now.direction, (direction) => choose({ direction })),
       segments("State", "field", fields, now.field, (field) => choose({ field })),
       element("span", { class: "choice" }, element("span", {}, "Step"), step),

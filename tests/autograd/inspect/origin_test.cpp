@@ -1,6 +1,7 @@
 #include "autograd/inspect/origin.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <cmath>
 #include <limits>
@@ -222,19 +223,21 @@ TEST_CASE("a bad row of the input, and a bad parameter, are told from what an op
         Tensor xs({layout.rows(), 3});
         const Index row = layout.row(1, 3);
         xs.set(row * 3 + 2, kNan);
+        const int line = __LINE__ + 4;
         auto pass = [&] {
           tape.clear();
           Gradients gradients;
+          const Var rows = tape.constant(xs);
           if (silent) {
             const auto off = tape.no_gradient();
-            (void)net({tape.constant(xs), &layout});
+            (void)net({rows, &layout});
           } else {
-            tape.backward(sum(net({tape.constant(xs), &layout}).outputs.rows), gradients);
+            tape.backward(sum(net({rows, &layout}).outputs.rows), gradients);
           }
         };
         auto origin = find_origin(tape, pass);
         REQUIRE(origin);
-        CHECK(origin->source == "a constant");
+        CHECK(origin->source == fmt::format("a constant (origin_test.cpp:{})", line));
         CHECK(origin->shape == Shape{layout.rows(), 3});
         CHECK(origin->element[0] == row);
         CHECK(origin->element[1] == 2);
@@ -251,6 +254,29 @@ TEST_CASE("a bad row of the input, and a bad parameter, are told from what an op
         CHECK(origin->step == (order == Order::forward ? 0 : 4));
         CHECK(origin->module == "Unidirectional.cell");
       }
+}
+
+TEST_CASE("a bad first state is blamed on where it came from, with gradients and without") {
+  Generator g(1);
+  const Gru cell(3, 4, g);
+  Parameter h0("h0", {2, 4});
+  h0.value().set(5, kNan);
+  const Layout layout = Layout::uniform(2, 3);
+  for (const bool silent : {false, true}) {
+    Tape tape;
+    const auto origin = find_origin(tape, [&] {
+      auto run = [&] {
+        (void)scan(cell, {tape.full({6, 3}, 0.5), &layout}, Order::forward, tape.parameter(h0));
+      };
+      if (!silent) return run();
+      const auto off = tape.no_gradient();
+      run();
+    });
+    REQUIRE(origin);
+    CHECK(origin->source == "parameter 'h0'");
+    CHECK(origin->element[0] == 1);
+    CHECK(origin->element[1] == 1);
+  }
 }
 
 TEST_CASE("what an origin says") {
@@ -273,14 +299,17 @@ TEST_CASE("what an origin says") {
   CHECK(json["text"] == origin->describe());
 
   tape.clear();
+  const int leaf_line = __LINE__ + 3;
   const auto leaf = find_origin(tape, [&] {
     const auto scope = tape.scope("part");
     (void)exp(tape.rows(tape.variable(row_of({3, 1}, {0, 4, kNan})), 1, 2));
   });
   REQUIRE(leaf);
-  CHECK(leaf->describe().starts_with(
-      "nan came with a variable [3, 1]: 1 element, first [2, 0]; first used by exp, forward of part "
-      "(origin_test.cpp:"));
+  CHECK(leaf->describe() ==
+        fmt::format(
+            "nan came with a variable (origin_test.cpp:{0}) [3, 1]: 1 element, first [2, 0]; first used "
+            "by exp, forward of part (origin_test.cpp:{0})",
+            leaf_line));
 }
 
 TEST_CASE("sums overflow too: in place, and of gradients") {
