@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -43,8 +44,8 @@ void through_time(const json& flow, std::vector<std::string>& found) {
     if (series["field"] != 0 || norm.size() < 2) continue;
     const bool reverse = series["direction"] == "reverse";
     const double from = reverse ? norm.front() : norm.back(), to = reverse ? norm.back() : norm.front();
-    if (!(from > 0) || !std::isfinite(to)) continue;
-    const double change = to > 0 ? std::abs(std::log10(to / from)) : 1e9;
+    if (!(from > 0) || !std::isfinite(from)) continue;
+    const double change = to > 0 && std::isfinite(to) ? std::abs(std::log10(to / from)) : 1e9;
     if (!most || change > most_change) {
       most = &series;
       most_change = change;
@@ -55,11 +56,12 @@ void through_time(const json& flow, std::vector<std::string>& found) {
   const bool reverse = (*most)["direction"] == "reverse";
   const std::size_t last = reverse ? 0 : norm.size() - 1, first = reverse ? norm.size() - 1 : 0;
   const double from = norm[last], to = norm[first];
-  std::string line = fmt::format("The gradient of {} is {:.2g} at step {} and {:.2g} at step {}",
-                                 named(flow, *most), from, last, to, first);
+  const std::string end = std::isfinite(to) ? fmt::format("{:.2g}", to) : "not finite";
+  std::string line = fmt::format("The gradient of {} is {:.2g} at step {} and {} at step {}",
+                                 named(flow, *most), from, last, end, first);
   if (to < kVanished * from)
     line += ": it vanishes";
-  else if (to * kVanished > from)
+  else if (!(to * kVanished <= from))
     line += ": it explodes";
   found.push_back(line + ".");
   for (const json& series : flow) {
@@ -77,10 +79,12 @@ void through_time(const json& flow, std::vector<std::string>& found) {
 
 // Gates that are stuck; the one that is so the most.
 void gates(const json& flow, std::vector<std::string>& found) {
+  // Over the steps that have the gate.
   const auto mean = [](const json& list) {
-    double sum = 0;
-    for (const double x : numbers(list)) sum += x;
-    return list.empty() ? 0 : sum / static_cast<double>(list.size());
+    double sum = 0, count = 0;
+    for (const double x : numbers(list))
+      if (!std::isnan(x)) sum += x, ++count;
+    return sum / std::max(1.0, count);
   };
   std::string line;
   double most = kSaturated;

@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <tuple>
 #include <unordered_map>
 
 #include "autograd/op.h"
@@ -338,40 +339,57 @@ class Dot {
 
 std::string to_dot(const Graph& graph) { return Dot(graph).text(); }
 
-void to_json(nlohmann::json& json, const Graph& graph) {
-  json = {{"modules", nlohmann::json::array()},
-          {"boxes", nlohmann::json::array()},
-          {"edges", nlohmann::json::array()}};
-  for (std::size_t m = 0; m < graph.modules.size(); ++m) {
-    const Graph::Module& of = graph.modules[m];
-    json["modules"].push_back({{"id", m}, {"path", of.path}, {"type", of.type}, {"parent", nullptr}});
-    if (of.parent != Graph::kNone) json["modules"].back()["parent"] = of.parent;
+namespace {
+
+class Kinds {
+ public:
+  std::size_t of(const Line& line) {
+    const auto [kind, is_new] = known_.try_emplace(
+        {line.op, line.shape_text(), line.where, line.bytes, line.wants_gradient}, json_.size());
+    if (is_new)
+      json_.push_back({{"op", line.op},
+                       {"shape", line.shape_text()},
+                       {"where", line.where},
+                       {"bytes", line.bytes},
+                       {"needs_gradient", line.wants_gradient}});
+    return kind->second;
   }
-  for (std::size_t b = 0; b < graph.boxes.size(); ++b) {
-    const Graph::Box& of = graph.boxes[b];
-    nlohmann::json box{{"id", b},
-                       {"module", of.module},
-                       {"steps", nullptr},
-                       {"recurrence", nullptr},
-                       {"count", of.count},
-                       {"bytes", of.bytes},
-                       {"nodes", nlohmann::json::array()}};
-    if (of.steps) {
-      box["steps"] = {of.steps->first, of.steps->second};
-      box["recurrence"] = of.recurrence;
-    }
-    for (const Line& line : of.nodes)
-      box["nodes"].push_back({{"node", line.node},
-                              {"op", line.op},
-                              {"shape", line.shape_text()},
-                              {"inputs", line.some_inputs()},
-                              {"where", line.where},
-                              {"bytes", line.bytes},
-                              {"needs_gradient", line.wants_gradient}});
-    json["boxes"].push_back(std::move(box));
+  const nlohmann::json& json() const { return json_; }
+
+ private:
+  std::map<std::tuple<std::string, std::string, std::string, std::size_t, bool>, std::size_t> known_;
+  nlohmann::json json_ = nlohmann::json::array();
+};
+
+}  // namespace
+
+void to_json(nlohmann::json& json, const Graph& graph) {
+  Kinds kinds;
+  const nlohmann::json none = nlohmann::json::array();
+  json = {{"modules", none}, {"boxes", none}, {"edges", none}, {"links", none}};
+  for (const Graph::Module& m : graph.modules) {
+    json["modules"].push_back({{"path", m.path}, {"type", m.type}, {"parent", nullptr}});
+    if (m.parent != Graph::kNone) json["modules"].back()["parent"] = m.parent;
+  }
+  for (const Graph::Box& b : graph.boxes) {
+    nlohmann::json nodes = none;
+    for (const Line& line : b.nodes)
+      nodes.push_back({{"node", line.node}, {"kind", kinds.of(line)}, {"inputs", line.inputs}});
+    json["boxes"].push_back({{"module", b.module},
+                             {"steps", nullptr},
+                             {"recurrence", nullptr},
+                             {"count", b.count},
+                             {"bytes", b.bytes},
+                             {"nodes", std::move(nodes)}});
+    if (!b.steps) continue;
+    json["boxes"].back()["steps"] = {b.steps->first, b.steps->second};
+    json["boxes"].back()["recurrence"] = b.recurrence;
   }
   for (const Graph::Edge& e : graph.edges)
     json["edges"].push_back({{"from", e.from}, {"to", e.to}, {"count", e.count}, {"recurrent", e.recurrent}});
+  for (const Graph::Link& l : graph.links)
+    json["links"].push_back({{"from", l.from}, {"to", l.to}, {"recurrent", l.recurrent}});
+  json["kinds"] = kinds.json();
 }
 
 }  // namespace unroll::inspect

@@ -60,10 +60,14 @@ Graph graph_of(const Tape& tape, Detail detail = Detail::collapsed);
 
 /// For Graphviz.
 std::string to_dot(const Graph& graph);
-/// {"modules": [{"id", "path", "type", "parent"}],
-///  "boxes": [{"id", "module", "steps": [first, last] or null, "recurrence" or null, "count", "bytes",
-///             "nodes": [{"node", "op", "shape", "inputs": [...], "where", "bytes", "needs_gradient"}]}],
-///  "edges": [{"from", "to", "count", "recurrent"}]}
+/// What many nodes have in common is said once, as a kind: a thousand steps of a cell are ten thousand nodes.
+/// Modules, kinds and boxes are meant by their positions in these lists, nodes by theirs on the tape.
+/// {"modules": [{"path", "type", "parent"}],
+///  "kinds": [{"op", "shape", "where", "bytes", "needs_gradient"}],
+///  "boxes": [{"module", "steps": [first, last] or null, "recurrence" or null, "count", "bytes",
+///             "nodes": [{"node", "kind", "inputs": [...]}]}],
+///  "edges": [{"from", "to", "count", "recurrent"}],
+///  "links": [{"from", "to", "recurrent"}]}
 void to_json(nlohmann::json& json, const Graph& graph);
 
 }  // namespace unroll::inspect

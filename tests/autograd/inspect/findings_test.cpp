@@ -37,6 +37,23 @@ TEST_CASE("of two scans of one path, the one that is meant") {
                   "The product of the Jacobians of a, scan 2 vanishes after 2 steps."});
 }
 
+TEST_CASE("a gradient that overflows on its way back explodes") {
+  json overflows = series("a", "forward", {0, 1e30, 1});
+  overflows["norm"][0] = nullptr;
+  CHECK(inspect::findings({{"flow", {series("b", "forward", {1e-6, 1}), overflows}}}) ==
+        Sentences{"The gradient of a is 1 at step 2 and not finite at step 0: it explodes."});
+}
+
+TEST_CASE("a gate that a step does not have is averaged over the others") {
+  json cell = series("a", "forward", {1});
+  cell["gates"] = {{{"name", "slow"}, {"low", {nullptr, 0.8}}, {"high", {nullptr, 0.1}}},
+                   {{"name", "never"}, {"low", {nullptr}}, {"high", {nullptr}}}};
+  CHECK(
+      inspect::findings({{"flow", {cell}}}) ==
+      Sentences{"Gate slow of a is saturated: 80 % of its units near the lower end, 10 % near the upper one, "
+                "averaged over the steps."});
+}
+
 TEST_CASE("what is not finite, zero, saturated or clipped") {
   json cell = series("a", "forward", {1});
   cell["gates"] = {{{"name", "reset"}, {"low", {0.1, 0.1}}, {"high", {0.2, 0.2}}},

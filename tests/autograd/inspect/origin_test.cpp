@@ -205,7 +205,7 @@ TEST_CASE("what is planted is found: 120 of 120") {
       CHECK(origin->element[1] == plant.column);
       CHECK(origin->count == 1);
     }
-    for (const inspect::Operand& o : origin->operands) CHECK(o.range.bad == 0);
+    for (const Origin::Operand& o : origin->operands) CHECK(o.range.bad == 0);
     found += origin->source.empty() && origin->op == op_of(plant.fault) && origin->step == plant.step &&
              origin->module == path;
   }
@@ -386,6 +386,25 @@ TEST_CASE("infinities on purpose can be allowed") {
   REQUIRE(origin);
   CHECK(std::isnan(origin->number));
   CHECK(origin->operands[0].range.low == doctest::Approx(-0.5));
+  CHECK(origin->describe().find("log made nan out of finite numbers") == 0);
+}
+
+TEST_CASE("what is said of a NaN is true: infinities may be among what it was made of, its sign is chance") {
+  Tape tape;
+  const auto infinite = find_origin(
+      tape,
+      [&] {
+        const Var mask = log(tape.constant({1, 2}, std::vector<float>{1, 0}));
+        (void)(mask - mask);
+      },
+      inspect::Bad::nan);
+  REQUIRE(infinite);
+  CHECK(infinite->describe().find("subtract made nan out of numbers that are no NaN, forward") == 0);
+  CHECK(nlohmann::json(*infinite)["out_of"] == "numbers that are no NaN");
+  const auto zeros = find_origin(tape, [&] { (void)(tape.full({1}, 0) / tape.full({1}, 0)); });
+  REQUIRE(zeros);
+  CHECK(zeros->describe().find("divide made nan out of finite numbers, forward") == 0);
+  CHECK(nlohmann::json(*zeros)["number"] == "nan");
 }
 
 TEST_CASE("a watch that comes late blames what was recorded before") {
