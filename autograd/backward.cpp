@@ -10,7 +10,7 @@
 #include <bit>
 #include <cstring>
 
-#include "autograd/tape.h"
+#include "autograd/op.h"
 
 namespace unroll::autograd {
 
@@ -21,7 +21,7 @@ void Tape::complete(Root& root, Index begin, Index end) {
     if (dry_) return;
     std::memset(root.gradient + from, 0, static_cast<std::size_t>(to - from));
   };
-  if (begin >= end) return;
+  if (begin >= end || (begin >= root.valid_begin && end <= root.valid_end)) return;
   if (root.valid_begin == root.valid_end) {
     zero(begin, end);
     root.valid_begin = begin;
@@ -73,13 +73,17 @@ bool Tape::claim(Root& root, Index begin, Index end) {
 }
 
 std::byte* Tape::gradient_memory(std::uint32_t id, bool& fresh) {
-  std::byte* memory;
-  fresh = gradient_memory({&id, 1}, 1, 0, &memory) != 0;
-  return memory;
+  const Value& v = values_[id];
+  Root& root = with_gradient(v.root);
+  const Index begin = begin_of(v), end = end_of(v);
+  fresh = (v.stride == v.shape.cols() || v.shape.rows() == 1) && claim(root, begin, end);
+  if (!fresh) complete(root, begin, end);
+  return root.gradient + begin;
 }
 
-unsigned Tape::gradient_memory(std::span<const std::uint32_t> ids, unsigned wanted, unsigned summed,
-                               std::byte** memory) {
+// Flattened, as Tape::begin_node is.
+[[gnu::flatten]] unsigned Tape::gradient_memory(std::span<const std::uint32_t> ids, unsigned wanted,
+                                                unsigned summed, std::byte** memory) {
   const Index scalar = static_cast<Index>(size_of(dtype_));
   unsigned fresh = 0, seen = 0;  // inputs whose root a run before had
   for (unsigned rest = wanted; rest != 0;) {
@@ -148,7 +152,7 @@ DeferredPair& Tape::defer(std::uint32_t id, std::uint32_t pinned, void (*flush)(
   factor.last_pair = index;
   ++roots_[pinned].pins;
   flush_ = flush;
-  DeferredPair& pair = pairs_.emplace_back();
+  DeferredPair& pair = pairs_.add();
   pair.pinned = pinned;
   pair.next = kNone;
   return pair;
@@ -251,6 +255,7 @@ void Tape::run_backward(Var output, const Tensor* seed, Gradients& gradients, Wh
   } running{gradients_};
   gradients_ = &gradients;
 
+  sort_hooks();
   add_seed(id, seed);
   for (auto n = static_cast<std::uint32_t>(nodes_.size()); n-- > 0;) backward_node(n);
   (void)running_gradients();
@@ -258,20 +263,18 @@ void Tape::run_backward(Var output, const Tensor* seed, Gradients& gradients, Wh
   running.done = true;
 }
 
-void Tape::backward_node(std::uint32_t index) {
+[[gnu::flatten]] void Tape::backward_node(std::uint32_t index) {
   const Node& node = nodes_[index];
   bool any = false;
   if (node.wants_gradient)
     for (std::uint32_t o = 0; o < node.output_count; ++o)
       any = any || reached(values_[node.first_output + o]);
-  if (any) {
-    for (std::uint32_t o = 0; o < node.output_count; ++o) {
-      const Value& output = values_[node.first_output + o];
-      complete(with_gradient(output.root), begin_of(output), end_of(output));
-    }
-    if (node.hooked) call_hooks(index);
-    run(index, Phase::backward, [&] { node.table->backward(*this, node); });
+  for (std::uint32_t o = 0; any && o < node.output_count; ++o) {
+    const Value& output = values_[node.first_output + o];
+    complete(with_gradient(output.root), begin_of(output), end_of(output));
   }
+  call_hooks(index);
+  if (any) run(index, Phase::backward, [&] { node.table->backward(*this, node); });
   if (node.deferred >= 0) settle(index);
   for (std::uint32_t o = 0; o < node.output_count; ++o)
     if (Root& root = roots_[values_[node.first_output + o].root]; values_[root.value].node == index)
@@ -299,15 +302,21 @@ void Tape::keep_gradient(Var x, Where where) {
 
 void Tape::on_gradient(Var x, std::function<void(const Tensor&)> hook, Where where) {
   keep_gradient(x, where);
-  const std::uint32_t id = check(x, "on_gradient", where);
-  if (values_[id].node != kNone) nodes_[values_[id].node].hooked = true;
-  hooks_.push_back({x, std::move(hook)});
+  hooks_.push_back({x.index_, kNone, std::move(hook)});
 }
 
+// Into the order in which backward comes by: the last node first, leaves at the end.
+void Tape::sort_hooks() {
+  for (Hook& hook : hooks_) hook.node = values_[hook.value].node;
+  std::ranges::stable_sort(hooks_, std::greater(), [](const Hook& h) { return h.node + 1; });
+}
+
+// A value that was joined from pieces is complete at its first node, which may have got no gradient itself.
 void Tape::call_hooks(std::uint32_t node) {
-  if (dry_) return;
-  for (std::size_t i = 0; i < hooks_.size(); ++i)
-    if (values_[hooks_[i].var.index_].node == node) hooks_[i].call(gradient_tensor(hooks_[i].var.index_));
+  for (; next_hook_ < hooks_.size() && hooks_[next_hook_].node == node; ++next_hook_) {
+    const Hook& hook = hooks_[next_hook_];
+    if (!dry_ && (node == kNone || reached(values_[hook.value]))) hook.call(gradient_tensor(hook.value));
+  }
 }
 
 Tensor Tape::gradient_tensor(std::uint32_t id) {

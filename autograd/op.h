@@ -35,6 +35,7 @@
 #include <new>
 #include <type_traits>
 
+#include "autograd/replay.h"
 #include "autograd/tape.h"
 
 namespace unroll::autograd {
@@ -301,10 +302,6 @@ Work op_work(const void* op, const Application& at, Phase phase, Work usual) {
     return usual;
 }
 template <class O>
-const char* type_name() {
-  return __PRETTY_FUNCTION__;
-}
-template <class O>
 OpTable register_op(const OpTable* table) {
   static_assert(std::is_trivially_destructible_v<O> && std::is_trivially_copyable_v<O>,
                 "an op is a plain struct: it lives in the arena and is never destroyed");
@@ -323,10 +320,6 @@ OpTable register_op(const OpTable* table) {
 template <class O>
 inline const OpTable op_table = detail::register_op<O>(&op_table<O>);
 
-inline void Tape::run_forward(std::uint32_t node) {
-  run(node, Phase::forward, [&] { nodes_[node].table->forward(*this, nodes_[node]); });
-}
-
 template <class O>
 std::array<Var, O::outputs> Tape::record(const O& op, std::span<const Var> inputs, Where where) {
   const char* name = detail::op_name<O>(&op);
@@ -337,9 +330,10 @@ std::array<Var, O::outputs> Tape::record(const O& op, std::span<const Var> input
   if constexpr (requires { op.aliased(); }) aliased = op.aliased();
   if constexpr (requires { op.deferred(); }) deferred = op.deferred();
   constexpr bool wants = requires { O::has_parameters; };
+  static_assert(O::outputs > 0 && O::outputs < 256, "a node counts them in a byte");
   const void* kept = new (arena_.allocate_record(sizeof(O), alignof(O))) O(op);
   const std::uint32_t node = begin_node(&op_table<O>, kept, inputs, outputs, aliased, deferred, wants, where);
-  run_forward(node);
+  run(node, Phase::forward, [&] { detail::op_forward<O>(*this, nodes_[node]); });
   std::array<Var, O::outputs> result;
   for (std::uint32_t o = 0; o < O::outputs; ++o) result[o] = handle(nodes_[node].first_output + o);
   return result;

@@ -46,11 +46,13 @@ std::size_t Pool::block_size(std::size_t bytes) { return size_class(bytes).bytes
 void Pool::give(std::byte* block, std::size_t bytes) {
   const auto [bin, size] = size_class(bytes);
   used_ -= size;
+  bins_ = std::max(bins_, bin + 1);
   free_[bin].push_back(block);
 }
 
 void Pool::clear() {
-  for (auto& free : free_) free.clear();
+  for (std::size_t bin = 0; bin < bins_; ++bin) free_[bin].clear();
+  bins_ = 0;
   used_ = peak_ = highest_ = held_ = 0;
 }
 

@@ -37,6 +37,7 @@ class Pool {
 
   Arena& arena_;
   std::array<std::vector<std::byte*>, kBins> free_;
+  std::size_t bins_ = 0;  // of which the first so many have been used
   std::size_t used_ = 0;
   std::size_t peak_ = 0, highest_ = 0;
   std::size_t held_ = 0;

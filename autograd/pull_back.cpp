@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "autograd/tape.h"
+#include "autograd/op.h"
 
 namespace unroll::autograd {
 
@@ -37,7 +37,7 @@ std::vector<Tensor> Tape::pull_back(std::uint32_t begin, std::uint32_t end, std:
     std::vector<Root> roots{};
     Gradients unused{};
     Gradients* gradients = std::exchange(tape.gradients_, &unused);
-    std::vector<Observer*> observers = std::exchange(tape.observers_, {});
+    Observers::Mute mute{*tape.observers_};
     std::size_t pairs = tape.pairs_.size();
 
     ~Aside() {
@@ -54,8 +54,7 @@ std::vector<Tensor> Tape::pull_back(std::uint32_t begin, std::uint32_t end, std:
         root = roots[i];
       }
       tape.gradients_ = gradients;
-      tape.observers_ = std::move(observers);
-      tape.pairs_.resize(pairs);
+      tape.pairs_.shrink(pairs);
     }
   } aside{*this, touched, memories};
   for (const std::uint32_t id : touched) {

@@ -19,6 +19,8 @@ std::string short_name(std::string_view pretty) {
 }
 
 namespace {
+constexpr std::uint32_t kKeptPasses = 16;
+
 bool same_line(Where a, Where b) { return a.line == b.line && a.file == b.file; }
 }  // namespace
 
@@ -77,9 +79,36 @@ std::uint32_t Scopes::enter(std::uint32_t around, const void* module, const Modu
 
 std::uint32_t Scopes::add(std::uint32_t around, const void* module, const ModuleType* type,
                           std::optional<std::string_view> name, std::string path, Where where) {
-  records_.push_back({std::move(path), around, type, module, pass_, kNone,
-                      name ? std::optional<std::string>(*name) : std::nullopt, where});
-  return static_cast<std::uint32_t>(records_.size() - 1);
+  Record record{std::move(path),
+                around,
+                type,
+                module,
+                pass_,
+                kNone,
+                name ? std::optional<std::string>(*name) : std::nullopt,
+                where};
+  if (free_.empty()) {
+    records_.push_back(std::move(record));
+    return static_cast<std::uint32_t>(records_.size() - 1);
+  }
+  const std::uint32_t scope = free_.back();
+  free_.pop_back();
+  records_[scope] = std::move(record);
+  return scope;
+}
+
+// Open ones are in use in the new pass, too. So a scope is never forgotten before those in it are.
+void Scopes::new_pass(std::uint32_t open) {
+  ++pass_;
+  recurrences_ = 0;
+  for (std::uint32_t scope = open; scope != kNone; scope = records_[scope].parent)
+    records_[scope].pass = pass_;
+  for (std::uint32_t scope = 0; scope < records_.size(); ++scope) {
+    Record& r = records_[scope];
+    if (r.pass == kForgotten || r.pass + kKeptPasses >= pass_) continue;
+    r = {{}, kNone, nullptr, nullptr, kForgotten, kNone, {}, {}};
+    free_.push_back(scope);
+  }
 }
 
 std::optional<std::string> Scopes::listed(std::uint32_t around, const void* module,

@@ -46,6 +46,15 @@ class Shape {
     finish();
   }
   Shape without(int axis) const;
+  /// Makes the first or the last extent smaller, as views do, which needs no checks. Not for scalars.
+  void shrink_rows(Index extent) {
+    if (rank_ == 1) return shrink_cols(extent);
+    rows_ = rank_ == 2 ? extent : extents_[0] == 0 ? 0 : rows_ / extents_[0] * extent;
+    extents_[0] = static_cast<std::int32_t>(extent);
+  }
+  void shrink_cols(Index extent) {
+    cols_ = extents_[static_cast<std::size_t>(rank_ - 1)] = static_cast<std::int32_t>(extent);
+  }
 
   // Extents beyond the rank are 0; up to two of them are rows and columns.
   friend bool operator==(const Shape& a, const Shape& b) {

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
+
+#include "autograd/op.h"
 
 namespace unroll::autograd {
 
@@ -57,21 +60,35 @@ void Tape::reject(Var x, const char* op, Where where) const {
 
 // -- Leaves.
 
-// Values and nodes are filled in where they lie: assembled elsewhere and copied, wide loads would wait for
-// the narrow stores before them.
 std::uint32_t Tape::add_root(const Shape& shape, std::byte* data, bool wants) {
   const auto id = static_cast<std::uint32_t>(values_.size());
-  Value& v = values_.emplace_back();
+  Value& v = values_.add();
   v.data = data;
   v.shape = shape;
   v.stride = static_cast<std::int32_t>(shape.cols());
   v.root = static_cast<std::uint32_t>(roots_.size());
   v.node = kNone;
+  v.operand = 0;
   v.wants_gradient = wants;
-  Root& root = roots_.emplace_back();
+  v.view = v.closed = v.zero = false;
+  Root& root = roots_.add();
   root.data = data;
+  root.gradient = nullptr;
   root.bytes = shape.size() * static_cast<Index>(size_of(dtype_));
+  root.valid_begin = root.valid_end = 0;
+  root.parameter = nullptr;
   root.value = id;
+  root.leaf = root.pins = 0;
+  root.keeps_gradient = root.done = root.read = root.viewed = false;
+  return id;
+}
+
+std::uint32_t Tape::add_leaf(const Shape& shape, std::byte* data, Where where, std::uint32_t of) {
+  const std::uint32_t id = add_root(shape, data, false);
+  Leaf& leaf = leaves_.add();
+  leaf.where = where;
+  leaf.of = of;
+  roots_.back().leaf = static_cast<std::uint32_t>(leaves_.size());
   return id;
 }
 
@@ -84,7 +101,7 @@ Var Tape::constant(const Tensor& tensor, Where where) {
         copy(tensor.view<From>(), view_of(reinterpret_cast<To*>(data), tensor.shape()));
       });
     });
-  return handle(add_root(tensor.shape(), data, false));
+  return handle(add_leaf(tensor.shape(), data, where));
 }
 
 Var Tape::constant(const Shape& shape, std::span<const float> values, Where where) {
@@ -98,16 +115,16 @@ Var Tape::constant(const Shape& shape, std::span<const float> values, Where wher
     dispatch(dtype_, [&]<class T>() {
       copy(view_of(values.data(), shape), view_of(reinterpret_cast<T*>(data), shape));
     });
-  return handle(add_root(shape, data, false));
+  return handle(add_leaf(shape, data, where));
 }
 
-Var Tape::full(const Shape& shape, double value) {
+Var Tape::full(const Shape& shape, double value, Where where) {
   const auto count = static_cast<std::size_t>(shape.size());
   std::byte* data = arena_.allocate(count * size_of(dtype_));
   if (!dry_)
     dispatch(dtype_,
              [&]<class T>() { std::fill_n(reinterpret_cast<T*>(data), count, static_cast<T>(value)); });
-  const std::uint32_t id = add_root(shape, data, false);
+  const std::uint32_t id = add_leaf(shape, data, where);
   values_[id].zero = value == 0;
   return handle(id);
 }
@@ -124,15 +141,28 @@ bool Tape::lives(const Bound& b) const {
   return b.pass == pass_ && b.value < values_.size() && root(b.value).parameter == b.leaf;
 }
 
-Var Tape::borrow(std::byte* numbers, const Shape& shape, Index stride) {
-  const std::uint32_t id = add_root(shape, numbers, false);
+Var Tape::snapshot(Var x, Where where) {
+  const std::uint32_t id = check(x, "snapshot", where);
+  const Shape shape = values_[id].shape;
+  std::byte* data = arena_.allocate(static_cast<std::size_t>(shape.size()) * size_of(dtype_));
+  if (!dry_)
+    dispatch(dtype_, [&]<class T>() {
+      const View<const T> from{reinterpret_cast<const T*>(values_[id].data), shape, values_[id].stride};
+      copy(from, view_of(reinterpret_cast<T*>(data), shape));
+    });
+  roots_[values_[id].root].read = true;
+  return handle(add_leaf(shape, data, where, id));
+}
+
+Var Tape::borrow(std::byte* numbers, const Shape& shape, Index stride, Where where) {
+  const std::uint32_t id = add_leaf(shape, numbers, where);
   values_[id].stride = static_cast<std::int32_t>(stride);
   roots_.back().bytes = end_of(values_[id]);
   return handle(id);
 }
 
-Var Tape::borrow(std::byte* numbers, const Shape& shape, Index stride, std::byte* gradient) {
-  const Var x = borrow(numbers, shape, stride);
+Var Tape::borrow(std::byte* numbers, const Shape& shape, Index stride, std::byte* gradient, Where where) {
+  const Var x = borrow(numbers, shape, stride, where);
   values_[x.index_].wants_gradient = true;
   Root& root = roots_.back();
   root.keeps_gradient = true;
@@ -162,11 +192,11 @@ Var Tape::parameter(const Parameter& parameter) {
 
   std::uint32_t id;
   if (leaf->value.dtype() == dtype_) {
-    id = add_root(leaf->value.shape(), const_cast<std::byte*>(leaf->value.raw()), leaf->trainable);
+    id = add_leaf(leaf->value.shape(), const_cast<std::byte*>(leaf->value.raw()), {});
   } else {
-    id = constant(leaf->value).index_;
-    values_[id].wants_gradient = leaf->trainable;
+    id = constant(leaf->value, {}).index_;
   }
+  values_[id].wants_gradient = leaf->trainable;
   roots_.back().parameter = leaf;
   bound_[i] = {leaf, id, pass_};
   bound_count_ += !known;
@@ -177,15 +207,17 @@ Var Tape::parameter(const Parameter& parameter) {
 
 // Of the shape of `of`; the caller changes it where it lies.
 Value& Tape::add_view(std::uint32_t of, Index stride, Index offset) {
-  Value& v = values_.emplace_back();
+  Value& v = values_.add();
   const Value& base = values_[of];
   v.data = base.data + offset * static_cast<Index>(size_of(dtype_));
   v.shape = base.shape;
   v.stride = static_cast<std::int32_t>(stride);
   v.root = base.root;
   v.node = base.node;
+  v.operand = 0;
   v.wants_gradient = base.wants_gradient;
   v.view = true;
+  v.closed = false;
   v.zero = base.zero;
   roots_[v.root].viewed = true;
   return v;
@@ -203,7 +235,7 @@ Var Tape::rows(Var x, Index begin, Index count, Where where) {
          where);
   const bool flat = v.shape.rank() == 1;
   const Index step = flat ? 1 : extent == 0 ? 0 : v.shape.rows() / extent * v.stride;
-  add_view(id, flat ? count : v.stride, begin * step).shape.set(0, count);
+  add_view(id, flat ? count : v.stride, begin * step).shape.shrink_rows(count);
   return last();
 }
 
@@ -216,11 +248,11 @@ Var Tape::columns(Var x, Index begin, Index count, Where where) {
              "{} columns from {} on of a value of shape {} came; needed 0 <= begin and begin + count <= {}",
              count, begin, to_string(v.shape), v.shape.rank() == 0 ? 0 : v.shape.cols()),
          where);
-  add_view(id, v.stride, begin).shape.set(-1, count);
+  add_view(id, v.stride, begin).shape.shrink_cols(count);
   return last();
 }
 
-void Tape::split(Var x, std::span<Var> parts, Where where) {
+[[gnu::flatten]] void Tape::split(Var x, std::span<Var> parts, Where where) {
   const std::uint32_t id = check(x, "split", where);
   const auto count = static_cast<Index>(parts.size());
   const Shape& whole = values_[id].shape;
@@ -231,7 +263,7 @@ void Tape::split(Var x, std::span<Var> parts, Where where) {
          where);
   const Index each = whole.cols() / count, stride = values_[id].stride;
   for (Index i = 0; i < count; ++i) {
-    add_view(id, stride, i * each).shape.set(-1, each);
+    add_view(id, stride, i * each).shape.shrink_cols(each);
     parts[static_cast<std::size_t>(i)] = last();
   }
 }
@@ -257,8 +289,9 @@ Var Tape::reshape(Var x, const Shape& shape, Where where) {
 }
 
 Var Tape::stop_gradient(Var x, Where where) {
-  const Value v = values_[check(x, "stop_gradient", where)];
-  const std::uint32_t id = add_root(v.shape, v.data, false);
+  const std::uint32_t from = check(x, "stop_gradient", where);
+  const Value v = values_[from];
+  const std::uint32_t id = add_leaf(v.shape, v.data, where, from);
   values_[id].stride = v.stride;
   roots_[v.root].read = true;
   return handle(id);
@@ -267,8 +300,7 @@ Var Tape::stop_gradient(Var x, Where where) {
 Var Tape::open(Var x, Where where) {
   const std::uint32_t id = check(x, "open", where);
   const Value v = values_[id];
-  if (v.node == kNone || v.view || nodes_[v.node].table->reads_outputs != 0 || nodes_[v.node].hooked)
-    return {};
+  if (v.node == kNone || v.view || nodes_[v.node].table->reads_outputs != 0) return {};
   if (roots_[v.root].read || roots_[v.root].keeps_gradient) return {};
   for (std::size_t i = id; i < values_.size(); ++i)
     if (values_[i].root == v.root) values_[i].closed = true;
@@ -323,9 +355,10 @@ Var Tape::join(std::span<const Var> pieces, Where where) {
 
 // -- Recording.
 
-std::uint32_t Tape::begin_node(const OpTable* table, const void* op, std::span<const Var> inputs,
-                               std::span<const Shape> outputs, int aliased, int deferred, bool wants,
-                               Where where) {
+// Flattened, as the calls are a large part of what a small node costs.
+[[gnu::flatten]] std::uint32_t Tape::begin_node(const OpTable* table, const void* op,
+                                                std::span<const Var> inputs, std::span<const Shape> outputs,
+                                                int aliased, int deferred, bool wants, Where where) {
   if (gradients_) fail(table->name(op), "an op came while backward runs; needed it before or after", where);
   auto* ids = static_cast<std::uint32_t*>(
       arena_.allocate_record(inputs.size() * sizeof(std::uint32_t), alignof(std::uint32_t)));
@@ -347,17 +380,18 @@ std::uint32_t Tape::begin_node(const OpTable* table, const void* op, std::span<c
   }
 
   const auto index = static_cast<std::uint32_t>(nodes_.size());
-  Node& node = nodes_.emplace_back();
+  Node& node = nodes_.add();
   node.table = table;
   node.op = op;
   node.inputs = ids;
+  node.where = where;
   node.input_count = static_cast<std::uint32_t>(inputs.size());
-  node.output_count = static_cast<std::uint32_t>(outputs.size());
   node.first_output = static_cast<std::uint32_t>(values_.size());
   node.scope = current_scope();
-  node.step = static_cast<std::int32_t>(step_);
-  node.deferred = deferred;
-  node.where = where;
+  node.recurrence = recurrence();
+  node.step = time_step();
+  node.output_count = static_cast<std::uint8_t>(outputs.size());
+  node.deferred = static_cast<std::int8_t>(deferred);
   node.wants_gradient = wants;
   for (const Shape& shape : outputs) {
     if (aliased >= 0)
@@ -373,48 +407,20 @@ std::uint32_t Tape::begin_node(const OpTable* table, const void* op, std::span<c
 }
 
 Operand& Tape::add_operand(std::uint32_t id) {
-  Operand& factor = operands_.emplace_back();
+  Operand& factor = operands_.add();
+  factor = {};
   factor.value = id;
   factor.first_pair = kNone;
   values_[id].operand = static_cast<std::uint32_t>(operands_.size());
   return factor;
 }
 
-// -- Passes without backward, and passes that are run again.
-
-Tape::Frame::Frame(Tape& tape)
-    : tape_(tape),
-      values_(tape.values_.size()),
-      roots_(tape.roots_.size()),
-      nodes_(tape.nodes_.size()),
-      mark_(tape.arena_.mark()) {}
-
-Tape::Frame::~Frame() {
-  tape_.values_.resize(values_);
-  tape_.roots_.resize(roots_);
-  tape_.nodes_.resize(nodes_);
-  while (!tape_.operands_.empty() && tape_.operands_.back().value >= values_) tape_.operands_.pop_back();
-  tape_.arena_.rewind(mark_);
-}
-
-Tape::Replay Tape::replay(std::size_t begin, std::size_t end) {
-  Replay replay;
-  replay.tape_ = this;
-  for (std::size_t n = begin; n < end; ++n)
-    replay.calls_.push_back(nodes_[n].table->prepare(*this, nodes_[n]));
-  return replay;
-}
-
-void Tape::Replay::operator()() const {
-  const Arena::Mark mark = tape_->arena_.mark();  // what ops keep is taken back
-  for (const Call& call : calls_) call.run(call.state);
-  tape_->arena_.rewind(mark);
-}
+// -- The pass as a whole.
 
 void Tape::clear() {
   if (gradients_) fail("clear", "a call came while backward runs; needed it before or after");
   ++pass_;
-  own_scopes_.new_pass();
+  if (scopes_ == &own_scopes_) own_scopes_.new_pass(current_scope());
   observed_ = false;
   arena_.clear();
   lasting_.clear();
@@ -422,9 +428,11 @@ void Tape::clear() {
   values_.clear();
   roots_.clear();
   nodes_.clear();
+  leaves_.clear();
   operands_.clear();
   pairs_.clear();
   hooks_.clear();
+  next_hook_ = 0;
   bound_count_ = 0;
   consumed_ = {};
 }

@@ -1,9 +1,9 @@
 // The tape: what was computed in one pass, and the walk back over it.
 //
-// A pass is a few tables and an arena. A Value is a place in memory with a shape; a Node is one application
-// of an op, from input values to output values. A Root is a piece of memory that came with a value. A view
-// (rows, columns, a reshape) is another value inside it, without a node: its gradient lies at the same place
-// inside the root's gradient, so that slicing costs nothing in either direction.
+// A pass is a few tables of records (records.h) and an arena. A Value is a place in memory with a shape; a
+// Node is one application of an op, from input values to output values. A Root is a piece of memory that came
+// with a value. A view (rows, columns, a reshape) is another value inside it, without a node: its gradient
+// lies at the same place inside the root's gradient, so that slicing costs nothing in either direction.
 //
 // record() appends a node and computes it (op.h). backward() walks the nodes from last to first
 // (backward.cpp); gradient memory is given out when first written and goes back to a pool when its root's
@@ -21,77 +21,12 @@
 #include "autograd/observer.h"
 #include "autograd/parameter.h"
 #include "autograd/pool.h"
+#include "autograd/records.h"
 #include "autograd/scopes.h"
+#include "autograd/table.h"
 #include "autograd/var.h"
 
 namespace unroll::autograd {
-
-struct OpTable;
-
-inline constexpr std::uint32_t kNone = ~std::uint32_t{0};
-
-/// One cache line, as a pass has many.
-struct alignas(64) Value {
-  std::byte* data;
-  Shape shape;
-  std::int32_t stride;    // elements from one row to the next
-  std::uint32_t root;     // the memory that it is, or is a part of: Tape::root
-  std::uint32_t node;     // that made it; kNone for leaves
-  std::uint32_t operand;  // what products know of it: position + 1 in the table of operands, or 0
-  bool wants_gradient;
-  bool view;    // of memory that another value brought
-  bool closed;  // its memory was given away: see Tape::open
-  bool zero;    // a constant known to be zero everywhere
-};
-
-/// The memory of a value and of its views, and the gradient, which lies likewise.
-struct Root {
-  std::byte* data;
-  std::byte* gradient;  // nullptr until something is to be added to it
-  Index bytes;
-  Index valid_begin, valid_end;  // bytes of the gradient that hold sums; the rest is undefined
-  const Parameter::Leaf* parameter;
-  std::uint32_t value;  // that brought it
-  std::uint32_t pins;   // deferred products that still read the gradient
-  bool keeps_gradient;  // it stays readable after backward
-  bool done;            // backward has passed the node that made it
-  bool read;            // some node has it, or a view of it, as an input
-  bool viewed;          // it has views
-};
-
-/// A value that is a factor of products.
-struct Operand {
-  std::uint32_t value;
-  std::uint32_t uses;        // nodes recorded that may defer a product for it
-  std::uint32_t pending;     // those of them that backward has not passed yet (see Backward::defer)
-  std::uint32_t first_pair;  // of the list of deferred products, in the order of backward
-  std::uint32_t last_pair;
-  const std::byte* forms[2];  // the numbers in other layouts, see Tape::form
-};
-
-struct Node {
-  const OpTable* table;
-  const void* op;  // the op's plain struct, in the arena
-  const std::uint32_t* inputs;
-  std::uint32_t input_count;
-  std::uint32_t output_count;
-  std::uint32_t first_output;
-  std::uint32_t scope;    // in Tape::scopes(), or kNone
-  std::int32_t step;      // time step, -1 outside of recurrences
-  std::int32_t deferred;  // the input whose gradient it defers, or -1
-  Where where;
-  bool wants_gradient;
-  bool hooked;
-};
-
-/// A product left' * right that backward put off, to be added to the gradient of a value; see
-/// Backward::defer.
-struct DeferredPair {
-  const std::byte *left, *right;
-  Index rows, left_cols, right_cols, left_stride, right_stride;
-  std::uint32_t pinned;  // root whose gradient `left` or `right` points into
-  std::uint32_t next;
-};
 
 class Tape {
  public:
@@ -110,16 +45,19 @@ class Tape {
 
   Var constant(const Tensor& tensor, Where where = Where::here());
   Var constant(const Shape& shape, std::span<const float> values, Where where = Where::here());
-  Var full(const Shape& shape, double value);
-  Var zeros(const Shape& shape) { return full(shape, 0); }
+  Var full(const Shape& shape, double value, Where where = Where::here());
+  Var zeros(const Shape& shape, Where where = Where::here()) { return full(shape, 0, where); }
   /// A leaf whose gradient can be read after backward.
   Var variable(const Tensor& tensor, Where where = Where::here());
   /// The parameter's value in this pass, the same handle each time.
   Var parameter(const Parameter& parameter);
+  /// The numbers of x as they are now, in memory of their own, through which no gradient flows.
+  Var snapshot(Var x, Where where = Where::here());
   /// A leaf on numbers of this dtype that somebody else keeps until clear(): no copy, no gradient.
-  Var borrow(std::byte* numbers, const Shape& shape, Index stride);
+  Var borrow(std::byte* numbers, const Shape& shape, Index stride, Where where = Where::here());
   /// The same with a gradient, in memory that lies like the numbers and holds a sum that is added to.
-  Var borrow(std::byte* numbers, const Shape& shape, Index stride, std::byte* gradient);
+  Var borrow(std::byte* numbers, const Shape& shape, Index stride, std::byte* gradient,
+             Where where = Where::here());
 
   // -- Views: no copy, no node.
 
@@ -191,35 +129,8 @@ class Tape {
   /// backpropagation through time); 0 for all of them.
   void truncate(Index steps) { truncation_ = steps; }
   Index truncation() const { return truncation_; }
-  /// What is recorded while it lives, without gradients, is thrown away at its end: its handles are void, and
-  /// its memory is used again.
-  class Frame {
-   public:
-    explicit Frame(Tape& tape);
-    Frame(const Frame&) = delete;
-    Frame& operator=(const Frame&) = delete;
-    ~Frame();
-
-   private:
-    Tape& tape_;
-    std::size_t values_, roots_, nodes_;
-    Arena::Mark mark_;
-  };
-  /// Nodes made ready to be computed again from the numbers that their inputs hold then, into the same
-  /// memory.
-  class Replay {
-   public:
-    void operator()() const;
-    struct Call {
-      void (*run)(const void* state);
-      const void* state;
-    };
-
-   private:
-    friend class Tape;
-    Tape* tape_ = nullptr;
-    std::vector<Call> calls_;
-  };
+  class Frame;  // replay.h
+  class Replay;
   /// Of nodes [begin, end), for as long as they are on the tape.
   Replay replay(std::size_t begin, std::size_t end);
   /// Whether somebody has looked at numbers (Var::tensor, item, view) since clear().
@@ -248,8 +159,17 @@ class Tape {
                             std::optional<std::string_view> name = {}, Where where = {}) {
     return Scope(scope_, scopes_->enter(current_scope(), module, type, name, where));
   }
-  [[nodiscard]] Scope at_step(Index t) { return Scope(step_, t); }
-  Index time_step() const { return step_; }
+  /// The number of a recurrence that begins, its own in this pass, inner tapes included.
+  std::uint32_t new_recurrence() { return scopes_->new_recurrence(); }
+  /// Everything recorded while the result lives belongs to time step `t` of a recurrence.
+  [[nodiscard]] Scope at_step(std::uint32_t recurrence, Index t) {
+    return Scope(time_,
+                 static_cast<std::int64_t>(std::uint64_t{recurrence} << 32 | static_cast<std::uint32_t>(t)));
+  }
+  /// -1 outside of recurrences.
+  std::int32_t time_step() const { return static_cast<std::int32_t>(time_); }
+  /// kNone outside of recurrences.
+  std::uint32_t recurrence() const { return static_cast<std::uint32_t>(time_ >> 32); }
   std::uint32_t current_scope() const { return static_cast<std::uint32_t>(scope_); }
   const Scopes& scopes() const { return *scopes_; }
   /// Of a node's scope: "encoder.layers.0.forward"; "" outside of all.
@@ -263,11 +183,11 @@ class Tape {
   class Attachment {
    public:
     Attachment(Tape& tape, Observer& observer) : tape_(tape), observer_(observer) {
-      tape.observers_.push_back(&observer);
+      tape.observers_->add(observer);
     }
     Attachment(const Attachment&) = delete;
     Attachment& operator=(const Attachment&) = delete;
-    ~Attachment() { std::erase(tape_.observers_, &observer_); }
+    ~Attachment() { tape_.observers_->remove(observer_); }
 
    private:
     Tape& tape_;
@@ -276,21 +196,23 @@ class Tape {
   [[nodiscard]] Attachment attach(Observer& observer) { return Attachment(*this, observer); }
   /// For recurrences: tells the observers of a step, and of the state after it.
   void announce_step(const Step& step) {
-    for (Observer* o : observers_) o->step(*this, step);
+    observers_->tell([&](Observer& o) { o.step(*this, step); });
   }
   void announce_state(std::span<const Var> fields) {
-    for (Observer* o : observers_) o->state(*this, fields);
+    observers_->tell([&](Observer& o) { o.state(*this, fields); });
   }
-  bool attended() const { return !observers_.empty(); }
+  bool attended() const { return !observers_->empty(); }
 
   // -- For ops, inspection and tests.
 
-  std::span<const Value> values() const { return values_; }
-  std::span<const Node> nodes() const { return nodes_; }
+  std::span<const Value> values() const { return {values_.data(), values_.size()}; }
+  std::span<const Node> nodes() const { return {nodes_.data(), nodes_.size()}; }
   const Value& value(std::uint32_t id) const { return values_[id]; }
-  std::span<const Root> roots() const { return roots_; }
+  std::span<const Root> roots() const { return {roots_.data(), roots_.size()}; }
   const Root& root(const Value& value) const { return roots_[value.root]; }
   const Root& root(std::uint32_t id) const { return root(values_[id]); }
+  /// Where the numbers of a leaf come from; nullptr for what a node made.
+  const Leaf* leaf(const Root& root) const { return root.leaf > 0 ? &leaves_[root.leaf - 1] : nullptr; }
   /// Where the gradient of a value lies inside that of its root.
   std::byte* gradient_of(const Value& v) const {
     const Root& root = roots_[v.root];
@@ -339,13 +261,13 @@ class Tape {
                            std::byte** memory);
   /// What backward of most nodes takes: the gradient memory of each wanted input.
   void take_gradients(const Node& node);
-  /// The numbers of a value in a layout of an op's own, kept for the rest of the pass; make(memory) is called
+  /// The numbers of a value in a layout of an op's own, kept as long as the value; make(memory) is called
   /// when it is first asked for. The numbers of a value never change once something has read them.
   template <class Make>
   const std::byte* form(std::uint32_t id, int which, std::size_t bytes, Make make) {
     const std::byte*& form = operand(id).forms[which];
     if (!form) {
-      std::byte* memory = lasting_.allocate(bytes);
+      std::byte* memory = (id < framed_ ? lasting_ : arena_).allocate(bytes);
       if (!dry_) make(memory);
       form = memory;
     }
@@ -366,13 +288,15 @@ class Tape {
     std::uint32_t pass;
   };
   struct Hook {
-    Var var;
+    std::uint32_t value;
+    std::uint32_t node;  // that made it, as backward begins
     std::function<void(const Tensor&)> call;
   };
 
   bool lives(const Bound& b) const;
   Var handle(std::uint32_t id) { return Var(this, id, pass_); }
   std::uint32_t add_root(const Shape& shape, std::byte* data, bool wants);
+  std::uint32_t add_leaf(const Shape& shape, std::byte* data, Where where, std::uint32_t of = kNone);
   Value& add_view(std::uint32_t of, Index stride, Index offset);
   Var last() { return handle(static_cast<std::uint32_t>(values_.size() - 1)); }
   std::uint32_t begin_node(const OpTable* table, const void* op, std::span<const Var> inputs,
@@ -383,12 +307,12 @@ class Tape {
   /// f(), of which the observers are told.
   template <class F>
   void run(std::uint32_t node, Phase phase, F f) {
-    if (observers_.empty()) return f();
-    for (Observer* o : observers_) o->begin(*this, node, phase);
+    if (observers_->empty()) return f();
+    Observers::Work work(*observers_, *this, node, phase);
+    work.begin();
     f();
-    for (Observer* o : observers_) o->end(*this, node, phase);
+    work.end();
   }
-  void run_forward(std::uint32_t node);
   // The bytes of its root that a value spans, with gaps if it is a slice of columns.
   Index begin_of(const Value& v) const { return v.data - roots_[v.root].data; }
   Index end_of(const Value& v) const {
@@ -404,6 +328,7 @@ class Tape {
   void settle(std::uint32_t node);  // one node less may defer a product for an input of it
   void release(Root& root);
   void call_hooks(std::uint32_t node);
+  void sort_hooks();
   Operand& add_operand(std::uint32_t id);
   [[noreturn]] void reject(Var x, const char* op, Where where) const;
   Tensor gradient_tensor(std::uint32_t id);
@@ -412,20 +337,23 @@ class Tape {
   bool dry_;
   std::uint32_t pass_ = 1;
   Arena arena_;    // values, nodes and what ops keep
-  Arena lasting_;  // what a Frame does not take back: blocks of the pool, and forms
+  Arena lasting_;  // what a Frame does not take back: blocks of the pool, and forms of values from before it
   Pool pool_{lasting_};
-  std::vector<Value> values_;
-  std::vector<Root> roots_;
-  std::vector<Node> nodes_;
-  std::vector<Operand> operands_;
-  std::vector<DeferredPair> pairs_;
-  std::vector<Bound> bound_;  // open-addressing table of the parameters seen in this pass
+  Table<Value> values_;
+  Table<Root> roots_;
+  Table<Node> nodes_;
+  Table<Leaf> leaves_;
+  Table<Operand> operands_;
+  Table<DeferredPair> pairs_;
+  std::size_t framed_ = ~std::size_t{0};  // values from here on go with the frame that they were made in
+  std::vector<Bound> bound_;              // open-addressing table of the parameters seen in this pass
   std::size_t bound_count_ = 0;
   std::vector<Hook> hooks_;
+  std::size_t next_hook_ = 0;  // in the order of backward, once that has begun
   Scopes own_scopes_;
   Scopes* scopes_ = &own_scopes_;  // an inner tape's are those of the outermost
   std::int64_t scope_ = -1;
-  std::int64_t step_ = -1;
+  std::int64_t time_ = -1;  // recurrence and time step
   Index truncation_ = 0;
   std::int64_t silent_ = 0;
   Gradients* gradients_ = nullptr;  // of the running backward
@@ -433,7 +361,8 @@ class Tape {
   Where consumed_;
   bool poisoned_ = false;
   bool observed_ = false;
-  std::vector<Observer*> observers_;
+  Observers own_observers_;
+  Observers* observers_ = &own_observers_;  // likewise
   std::unique_ptr<Tape> inner_;
 };
 
@@ -460,8 +389,6 @@ View<const T> Var::view(Where where) const {
 }
 
 }  // namespace unroll::autograd
-
-#include "autograd/op.h"
 
 namespace unroll {
 using autograd::Tape;

@@ -39,7 +39,7 @@ Var loss_of(Var logits, const LabelledSequences& data, std::span<const int> whic
   return ops::cross_entropy(logits, labels, {.reduction = ops::Reduction::sum});
 }
 
-// The labels that each row of logits stands for.
+// The labels that each row of logits stands for, sorted.
 std::vector<std::vector<int>> chosen(Var logits, bool many_labels) {
   std::vector<std::vector<int>> rows(static_cast<std::size_t>(logits.rows()));
   if (!many_labels) {
@@ -54,29 +54,15 @@ std::vector<std::vector<int>> chosen(Var logits, bool many_labels) {
   return rows;
 }
 
-// The labels that a row of logits stands for, and a probability as in ClassifierScore.
-struct Prediction {
-  std::vector<int> labels;
-  double probability = 1;
-};
-std::vector<Prediction> predictions(Var logits, bool many_labels) {
+// Of what was chosen from each row of logits, as in ClassifierScore.
+std::vector<double> probabilities(Var logits, std::span<const std::vector<int>> labels, bool many_labels) {
   const Tensor numbers = (many_labels ? ops::sigmoid(logits) : ops::softmax(logits)).tensor();
-  std::vector<Prediction> result(static_cast<std::size_t>(logits.rows()));
-  for (Index row = 0; row < logits.rows(); ++row) {
-    Prediction& p = result[static_cast<std::size_t>(row)];
-    auto at = [&](Index c) { return numbers.at(row * logits.cols() + c); };
-    if (many_labels) {
-      for (Index c = 0; c < logits.cols(); ++c) {
-        const bool holds = at(c) >= 0.5;
-        if (holds) p.labels.push_back(static_cast<int>(c));
-        p.probability *= holds ? at(c) : 1 - at(c);
-      }
-      continue;
-    }
-    Index best = 0;
-    for (Index c = 1; c < logits.cols(); ++c)
-      if (at(c) > at(best)) best = c;
-    p = {{static_cast<int>(best)}, at(best)};
+  std::vector<double> result;
+  for (std::size_t row = 0; row < labels.size(); ++row) {
+    auto at = [&](Index c) { return numbers.at(static_cast<Index>(row) * logits.cols() + c); };
+    double& p = result.emplace_back(many_labels ? 1 : at(labels[row][0]));
+    for (Index c = 0; many_labels && c < logits.cols(); ++c)
+      p *= std::ranges::binary_search(labels[row], static_cast<int>(c)) ? at(c) : 1 - at(c);
   }
   return result;
 }
@@ -131,11 +117,12 @@ ClassifierScore evaluate(std::span<const SavedClassifier> ensemble, const Labell
     for (const SavedClassifier& other : ensemble.subspan(1)) logits = logits + other(worker.tape, packed);
     if (ensemble.size() > 1) logits = logits / static_cast<double>(ensemble.size());
     if (!data.labels.empty()) losses[b] = loss_of(logits, data, batches[b], many_labels).item();
-    auto predicted = predictions(logits, many_labels);
+    auto predicted = chosen(logits, many_labels);
+    const auto probability = probabilities(logits, predicted, many_labels);
     for (std::size_t i = 0; i < predicted.size(); ++i) {
       const auto at = static_cast<std::size_t>(batches[b][i]);
-      score.predicted[at] = std::move(predicted[i].labels);
-      score.probability[at] = predicted[i].probability;
+      score.predicted[at] = std::move(predicted[i]);
+      score.probability[at] = probability[i];
     }
   });
   score.loss = std::accumulate(losses.begin(), losses.end(), 0.0) /

@@ -31,6 +31,7 @@ struct Demo {
   }
   void conditions(const Usage& usage) const {
     net.conditions(usage);
+    usage({"dropout", "variational"}, net.layers > 1, "--layers 1", "more layers, as it lies between them");
     training.conditions(usage);
   }
 };

@@ -23,6 +23,7 @@ struct Train {
 
   void conditions(const Usage& usage) const {
     model.net.conditions(usage);
+    usage({"variational"}, model.net.layers > 1, "--layers 1", "more layers: a forecast has no time steps");
     check_usage(usage, files, Cut::in_order, training);
   }
 };

@@ -4,8 +4,10 @@
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <tuple>
 
-#include "autograd/atomic_file.h"
+#include "autograd/inspect/inspect.h"
 #include "autograd/inspect/page.h"
 #include "models/classification.h"
 #include "models/classifier_data.h"
@@ -35,7 +37,8 @@ struct Inspect {
   std::string format, column;
   std::vector<std::string> except;
   BadRows bad;
-  bool json = false;
+  bool json = false, listing = false, dot = false, trace = false;
+  std::string text;  // of the form that was asked for
 };
 
 // What --format means for this kind of model.
@@ -55,9 +58,17 @@ std::string name_of(const std::string& path) {
 }
 
 template <TrainingTask T>
-nlohmann::json look_into(T&& task, const Inspect& inspect) {
+nlohmann::json look_into(T&& task, Inspect& inspect) {
+  const auto also = [&](const Tape& tape, const inspect::Recorder& recorder) {
+    std::ostringstream out;
+    if (inspect.listing) out << inspect::Listing(tape);
+    if (inspect.dot) out << inspect::to_dot(inspect::graph_of(tape));
+    if (inspect.trace) write_trace(recorder.profile(), out);
+    inspect.text = out.str();
+  };
   return inspect_batch(any_task(task), inspect.number, inspect.training,
-                       {.title = fmt::format("{} on {}", name_of(inspect.model), name_of(inspect.data))});
+                       {.title = fmt::format("{} on {}", name_of(inspect.model), name_of(inspect.data))},
+                       also);
 }
 
 nlohmann::json inspect_classifier(Inspect& inspect) {
@@ -135,9 +146,11 @@ void print(const nlohmann::json& report, const Inspect& inspect) {
 void run(Inspect inspect) {
   const nlohmann::json report = report_on(inspect);
   note_skipped(inspect.bad);
-  autograd::replace_file(inspect.report, inspect::page_of(report), Where{});
+  inspect::write_page(inspect.report, report);
   if (inspect.json)
     fmt::print("{}\n", report.dump());
+  else if (!inspect.text.empty())
+    fmt::print("{}", inspect.text);
   else
     print(report, inspect);
 }
@@ -175,6 +188,15 @@ void add_inspect(CLI::App& program) {
   add_seed(app, inspect.training.seed);
   add_skip_bad(app, inspect.bad);
   add_json(app, inspect.json);
+  std::vector<CLI::Option*> forms{app.get_option("--json")};
+  for (const auto& [name, flag, what] :
+       {std::tuple("--listing", &inspect.listing, "print a line for each operation instead of a summary"),
+        std::tuple("--dot", &inspect.dot, "print the graph for Graphviz instead of a summary"),
+        std::tuple("--trace", &inspect.trace, "print a timeline for trace viewers instead of a summary")}) {
+    CLI::Option* option = app.add_flag(name, *flag, what);
+    for (CLI::Option* other : forms) option->excludes(other);
+    forms.push_back(option);
+  }
 }
 
 }  // namespace unroll::models

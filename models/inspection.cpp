@@ -6,7 +6,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "autograd/atomic_file.h"
 #include "autograd/inspect/page.h"
 #include "models/progress.h"
 
@@ -51,18 +50,20 @@ Index longest_of_first(const AnyTask& task, const TrainingOptions& options) {
 }  // namespace
 
 nlohmann::json inspect_batch(const AnyTask& task, Index number, const TrainingOptions& options,
-                             const inspect::About& about) {
+                             const inspect::About& about, const AlsoInspect& also) {
   if (number == 0) number = longest_of_first(task, options);
   nlohmann::json report;
+  inspect::Watching watching = inspect::everything;
+  watching.spans = also != nullptr;
   learn_from(
-      task, number, options,
-      [](Tape& tape) { return std::make_unique<inspect::Recorder>(tape, inspect::everything); },
+      task, number, options, [&](Tape& tape) { return std::make_unique<inspect::Recorder>(tape, watching); },
       [&](const Worker& worker, const Tally& tally, const auto& recorder) {
         inspect::About all = about;
         all.loss = tally.mean_loss();
         all.parameters = task.parameters;
         all.gradients = &worker.gradients;
         report = recorder->report_of(all);
+        if (also) also(worker.tape, *recorder);
       });
   return report;
 }
@@ -77,7 +78,7 @@ Inspection::Inspection(const AnyTask& task, const TrainingOptions& options,
 
 bool Inspection::write(const nlohmann::json& report) const {
   try {
-    autograd::replace_file(options_.inspect, inspect::page_of(report), Where{});
+    inspect::write_page(options_.inspect, report);
     return true;
   } catch (const Error& e) {
     note_(e.what());
@@ -85,20 +86,33 @@ bool Inspection::write(const nlohmann::json& report) const {
   }
 }
 
-inspect::About Inspection::about(std::int64_t step, const Gradients* gradients) const {
+// The gradients of the first worker are the sum of all.
+inspect::About Inspection::about(std::int64_t step, Workers& workers) const {
+  std::string note;
+  if (workers.size() > 1)
+    note = fmt::format(
+        "Gradients of parameters are of the whole batch{}; all else is one of {} workers' share{}.",
+        clipped_.empty() ? "" : ", " + clipped_, workers.size(), clipped_.empty() ? "" : ", before clipping");
+  else if (!clipped_.empty())
+    note = fmt::format("Gradients of parameters are {}; those of states are as they were before.", clipped_);
   return {.title = fmt::format("{} in batch {} of its training", model_, with_commas(step + 1)),
           .parameters = task_.parameters,
-          .gradients = gradients,
-          .history = &history_};
+          .gradients = &workers[0].gradients,
+          .history = &history_,
+          .note = note};
 }
 
 void Inspection::before_step(std::int64_t step, Workers& workers) {
   step_ = step;
+  clipped_.clear();
   if (step % options_.inspect_every == 0)
     recorder_.emplace(workers[0].tape, inspect::Watching{.jacobians = true});
 }
 
 void Inspection::before_update(const Update& update, Workers&) {
+  clipped_ = update.clip > 0 && update.norm > update.clip
+                 ? fmt::format("clipped from a norm of {:.3g} to {:g}", update.norm, update.clip)
+                 : "";
   if (!history_.due(update.step)) return;
   inspect::TrainingStep what{.loss = update.loss, .norm = update.norm};
   if (update.clip > 0) what.clipped_norm = std::min(update.norm, update.clip);
@@ -108,14 +122,13 @@ void Inspection::before_update(const Update& update, Workers&) {
 void Inspection::after_update(Workers& workers) {
   history_.after_update();
   if (!recorder_) return;
-  write(recorder_->report_of(about(step_, &workers[0].gradients)));
+  write(recorder_->report_of(about(step_, workers)));
   recorder_.reset();
 }
 
-bool Inspection::failed(const inspect::Origin& origin, const Worker& worker) {
-  inspect::About all = about(step_, &worker.gradients);
-  all.origin = &origin;
-  return write(inspect::report_of(worker.tape, all));
+bool Inspection::failed(const inspect::Recorder& recorder, Workers& workers) {
+  clipped_.clear();
+  return write(recorder.report_of(about(step_, workers)));
 }
 
 void Inspection::finish() {

@@ -9,7 +9,7 @@
 #include <limits>
 #include <list>
 
-#include "autograd/inspect/origin.h"
+#include "autograd/inspect/report.h"
 #include "models/checkpoint.h"
 #include "models/inspection.h"
 #include "models/interruption.h"
@@ -189,19 +189,17 @@ void Run::begin_epoch() {
 
 void Run::check_finite(double value, const std::string& what, const std::function<void()>& again) {
   if (std::isfinite(value)) return;
-  std::vector<inspect::OriginWatch> watches(tallies_.size());
-  std::list<Tape::Attachment> attached;
-  for (std::size_t i = 0; i < watches.size(); ++i)
-    attached.emplace_back(workers_[static_cast<int>(i)].tape, watches[i]);
+  std::list<inspect::Recorder> recorders;
+  for (int i = 0; i < workers_.size(); ++i)
+    recorders.emplace_back(workers_[i].tape, inspect::Watching{.origin = true});
   again();
   const bool by_batch = batch_ < batches_;  // otherwise by the validation
   std::string origin = "every operation made finite numbers, but not their sum", kept;
-  for (std::size_t i = 0; i < watches.size(); ++i) {
-    if (!watches[i].origin()) continue;
-    origin = watches[i].origin()->describe();
-    if (inspection_ && by_batch && inspection_->failed(*watches[i].origin(), workers_[static_cast<int>(i)]))
+  const auto found = std::ranges::find_if(recorders, [](const auto& r) { return r.origin().has_value(); });
+  if (found != recorders.end()) {
+    origin = found->origin()->describe();
+    if (inspection_ && by_batch && inspection_->failed(*found, workers_))
       kept = fmt::format("; {} shows the batch", options_.inspect);
-    break;
   }
   const std::string place = by_batch ? fmt::format(", batch {} of {}", batch_ + 1, batches_) : "";
   if (!options_.out.empty())

@@ -138,7 +138,7 @@ concept HasSteps = requires(const M& cell, autograd::Tape& tape) {
 template <class M>
 const autograd::ModuleType& module_type() {
   static const autograd::ModuleType type{
-      autograd::short_name(autograd::detail::type_name<M>()), detail::HasSteps<M>,
+      autograd::short_name(autograd::type_name<M>()), detail::HasSteps<M>,
       [](const void* module, const void* part,
          const autograd::ModuleType& type_of_part) -> std::optional<std::string> {
         Members list;

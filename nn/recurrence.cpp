@@ -64,8 +64,6 @@ Var Collage::join(const Shape& result) const {
   return paste(result);
 }
 
-const void* a_place(Tape& tape) { return tape.arena().allocate_record(1, 1); }
-
 void check_segment(Index steps, Where where) {
   if (steps < 1)
     autograd::fail("scan", fmt::format("a segment of {} steps came; needed at least 1", steps), where);
@@ -75,12 +73,6 @@ Var unwritten(Tape& tape, Index rows, Index cols) {
   const Shape shape{rows, cols};
   const auto bytes = static_cast<std::size_t>(shape.size()) * autograd::size_of(tape.dtype());
   return tape.borrow(tape.arena().allocate(bytes), shape, cols);
-}
-
-Var copied(Var x) {
-  const Var copy = unwritten(x.tape(), x.rows(), x.cols());
-  carry_over({&x, 1}, {&copy, 1});
-  return copy;
 }
 
 void carry_over(std::span<const Var> from, std::span<const Var> to) {
@@ -95,7 +87,7 @@ void carry_over(std::span<const Var> from, std::span<const Var> to) {
     for (std::size_t i = 0; i < from.size(); ++i) {
       source[i] = from[i];
       for (std::size_t j = 0; j < i; ++j)  // what an earlier one will overwrite is put aside
-        if (root(from[i]) == root(to[j]) && source[i] == from[i]) source[i] = copied(from[i]);
+        if (root(from[i]) == root(to[j]) && source[i] == from[i]) source[i] = tape.snapshot(from[i]);
     }
     for (std::size_t i = 0; i < from.size() && !tape.dry(); ++i)
       if (numbers(source[i]).data != numbers(to[i]).data)

@@ -17,6 +17,7 @@
 #include <optional>
 #include <span>
 
+#include "autograd/replay.h"
 #include "nn/module.h"
 #include "nn/projected.h"
 #include "nn/sequence.h"
@@ -72,8 +73,6 @@ auto called_from(Where where, F f) {
 
 /// Throws unless one field of a given state has a row for each sequence.
 void check_state(Var field, Index batch);
-/// An address that is nobody else's in this pass.
-const void* a_place(Tape& tape);
 /// Throws unless `steps` >= 1.
 void check_segment(Index steps, Where where);
 /// Throws unless xs are the rows of its layout.
@@ -120,7 +119,7 @@ class Steps {
 struct Segment {
   Index begin, end;
   Order order;
-  const void* scan;  // an address of its own for each scan of a pass
+  std::uint32_t recurrence;  // its number: Tape::new_recurrence
   Index size() const { return end - begin; }
   /// The step that is the s-th in order.
   Index step(Index s) const { return order == Order::forward ? begin + s : end - 1 - s; }
@@ -151,7 +150,7 @@ StateOf<C> take_step(const C& cell, Projected x, const StateOf<C>& state, const 
   if (!tape.attended()) return cell.step(std::move(x), state);
   const std::size_t count = fields(state).size();
   const auto before = list(state);
-  tape.announce_step({segment.scan, segment.order == Order::reverse, first, std::span(before).first(count)});
+  tape.announce_step({segment.order == Order::reverse, first, std::span(before).first(count)});
   const StateOf<C> next = cell.step(std::move(x), state);
   const auto after = list(next);
   tape.announce_state(std::span(after).first(count));
@@ -174,7 +173,7 @@ std::span<const StateOf<C>> run(const C& cell, Var xs, const Layout& layout, Seg
   Index alive = layout.batch();
   for (Index s = 0; s < segment.size(); ++s) {
     const Index t = segment.step(s);
-    const auto time = tape.at_step(t);
+    const auto time = tape.at_step(segment.recurrence, t);
     const Index now = layout.alive(t);
     if (now < alive) {  // some have ended, or not begun: the rest are a prefix
       state = map_state(state, [&](Var v) { return tape.rows(v, 0, now); });
@@ -237,8 +236,6 @@ State in_callers_order(const State& state, const Layout& layout) {
 
 /// A leaf [rows, cols] to be written to.
 Var unwritten(Tape& tape, Index rows, Index cols);
-/// A leaf with the numbers of x.
-Var copied(Var x);
 /// Gives each of `to` the numbers of the value in `from` at its place, all at once: a state may hand one of
 /// its Vars on to another.
 void carry_over(std::span<const Var> from, std::span<const Var> to);
@@ -249,17 +246,17 @@ template <Cell C>
 Scanned<StateOf<C>> scan_forward(const C& cell, const Sequence& xs, Order order, const StateOf<C>& initial) {
   Tape& tape = xs.rows.tape();
   const Layout& layout = *xs.layout;
-  const Segment all{0, layout.steps(), order, a_place(tape)};
+  const Segment all{0, layout.steps(), order, tape.new_recurrence()};
   const std::size_t before = tape.values().size();
   const Steps steps(cell.project(xs.rows), before, layout, 0, layout.steps());
-  const StateOf<C> memory = map_state(initial, [](Var v) { return copied(v); });
+  const StateOf<C> memory = map_state(initial, [&](Var v) { return tape.snapshot(v); });
   const Var out = unwritten(tape, layout.rows(), fields(initial)[0]->cols());
   const std::size_t count = fields(initial).size();
   for (Index s = 0; s < all.size(); ++s) {
     const Index t = all.step(s), now = layout.alive(t);
     std::optional<Tape::Frame> frame;
     if (s > 0) frame.emplace(tape);
-    const auto time = tape.at_step(t);
+    const auto time = tape.at_step(all.recurrence, t);
     // Rows that are not alive hold the first state of sequences to come, or the last of those that have
     // ended.
     const StateOf<C> state = map_state(memory, [&](Var v) { return tape.rows(v, 0, now); });
@@ -307,11 +304,11 @@ Scanned<StateOf<C>> scan_segments(const C& cell, const Sequence& xs, Index steps
   // gradient is added up in the same order as without segments.
   const bool output_is_state = wants_outputs && layout.alive(layout.steps() - 1) == layout.batch();
   StateOf<C> state = initial;
-  const void* scan = a_place(tape);
+  const std::uint32_t recurrence = tape.new_recurrence();
   Collage rows(tape, pieces);
   for (Index p = 0; p < pieces; ++p) {
     const Index k = order == Order::forward ? p : pieces - 1 - p;
-    const Segment segment{k * steps, std::min(layout.steps(), (k + 1) * steps), order, scan};
+    const Segment segment{k * steps, std::min(layout.steps(), (k + 1) * steps), order, recurrence};
     const Index begin = layout.offset(segment.begin), count = layout.offset(segment.end) - begin;
     const RecomputedSegment<C> f{&cell, &layout, segment, wants_outputs, output_is_state ? 1u : 0u};
     std::array<Var, 5> in{tape.rows(xs.rows, begin, count)}, out;
@@ -353,7 +350,7 @@ Scanned<StateOf<C>> scan(const C& cell, const Sequence& xs, Order order = Order:
   return detail::called_from(where, [&]() -> Scanned<StateOf<C>> {
     const auto first = detail::first_state(cell, xs, initial);
     if (!tape.records_gradients()) return detail::scan_forward(cell, xs, order, first);
-    const detail::Segment all{0, layout.steps(), order, detail::a_place(tape)};
+    const detail::Segment all{0, layout.steps(), order, tape.new_recurrence()};
     const auto states = detail::run(cell, xs.rows, layout, all, first);
     const Var rows = detail::outputs(tape, states, layout);
     return {{rows, &layout},

@@ -39,7 +39,7 @@ void Stepper::add_field(Var initial) {
     autograd::copy(View<const T>{reinterpret_cast<const T*>(v.data), v.shape, v.stride},
                    first_.back().view<T>());
   });
-  state_.push_back({detail::copied(initial), {}});
+  state_.push_back({tape_->snapshot(initial), {}});
 }
 
 // What a cell hands on unchanged would be overwritten before it is moved: it gets memory of its own. So does

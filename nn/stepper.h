@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "autograd/replay.h"
 #include "nn/recurrent.h"
 
 namespace unroll::nn {

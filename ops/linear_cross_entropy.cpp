@@ -158,7 +158,7 @@ Var fused(Var x, Term weight, const Term* bias, std::span<const int> labels,
   const std::size_t count = bias ? 3 : 2;
   for (std::size_t i = 0; i < count; ++i) {
     const autograd::Value& v = tape.value(tape.check(inputs[i], kName, where));
-    if (v.wants_gradient)
+    if (v.wants_gradient && tape.records_gradients())
       op.gradient[i] =
           tape.arena().allocate(static_cast<std::size_t>(v.shape.size()) * size_of(tape.dtype()));
   }

@@ -21,7 +21,7 @@
 #include <concepts>
 #include <tuple>
 
-#include "autograd/tape.h"
+#include "autograd/op.h"
 #include "ops/watched.h"
 
 namespace unroll::ops {

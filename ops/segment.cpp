@@ -280,7 +280,7 @@ Var segment_sum(Var x, Var weights, const Layout& layout, Where where) {
 Var segment_max(Var x, const Layout& layout, Where where) {
   Tape& tape = x.tape(where);
   void* rows = nullptr;
-  if (tape.value(x.index()).wants_gradient)
+  if (tape.value(x.index()).wants_gradient && tape.records_gradients())
     rows = tape.arena().allocate(static_cast<std::size_t>(layout.batch() * x.cols()) * size_of(tape.dtype()));
   return tape.record(SegmentMax{Segments::keep(tape, layout), rows}, {x}, where);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 
 namespace unroll::ops {
 
@@ -27,8 +28,9 @@ WatchedMask where(F f) {
   for (std::size_t i = 0; i < Watched::lanes; ++i) m.bits |= static_cast<std::uint32_t>(f(i)) << i;
   return m;
 }
+// Near the lower end up to `low`, near the upper one from `high` on; NaN for an end that is not there.
 const Watched& noted(const Watched& y, const char* function, const char* name, double low, double high) {
-  if (y.by) y.by->note(function, name, y, low, high);
+  if (y.by) y.by->note(function, name, y.operands, y <= low, y >= high);
   return y;
 }
 
@@ -101,13 +103,13 @@ Watched sigmoid(const Watched& x, const char* name) {
   return noted(map([](P p) { return sigmoid(p); }, x), "sigmoid", name, 0.1, 0.9);
 }
 Watched relu(const Watched& x, const char* name) {
-  constexpr double least = std::numeric_limits<double>::denorm_min();
-  return noted(select(x <= 0.0, 0.0, x), "relu", name, least, std::numeric_limits<double>::infinity());
+  return noted(select(x <= 0.0, 0.0, x), "relu", name, 0, std::nan(""));
 }
 
 }  // namespace scalar
 
 using scalar::Watched;
+using scalar::WatchedMask;
 
 Watch::Watch(const autograd::Tape& tape, const autograd::Node& node, Index most,
              std::vector<autograd::Saturation>& found)
@@ -143,6 +145,10 @@ Watched Watch::operand(int i) {
   x.by = this;
   autograd::dispatch(tape_.dtype(), [&]<class T>() {
     const T* from = reinterpret_cast<const T*>(v.data) + row * v.stride + (splat ? 0 : col_);
+    if (!splat && count_ == Watched::lanes) {
+      for (std::size_t l = 0; l < Watched::lanes; ++l) x.v[l] = static_cast<double>(from[l]);
+      return;
+    }
     const Index last = splat ? 0 : count_ - 1;
     for (Index l = 0; l < Watched::lanes; ++l)
       x.v[static_cast<std::size_t>(l)] = static_cast<double>(from[std::min(l, last)]);
@@ -150,14 +156,14 @@ Watched Watch::operand(int i) {
   return x;
 }
 
-void Watch::note(const char* function, const char* name, const Watched& y, double low, double high) {
-  if (call_ == found_.size()) found_.push_back({function, name, y.operands, 0, 0, 0});
+void Watch::note(const char* function, const char* name, unsigned operands, WatchedMask low,
+                 WatchedMask high) {
+  if (call_ == found_.size()) found_.push_back({function, name, operands, 0, 0, 0});
   autograd::Saturation& s = found_[call_++];
+  const std::uint32_t in_run = count_ < Watched::lanes ? (1u << count_) - 1 : ~0u;
   s.count += count_;
-  for (std::size_t l = 0; l < static_cast<std::size_t>(count_); ++l) {
-    s.low += y.v[l] < low;
-    s.high += y.v[l] > high;
-  }
+  s.low += std::popcount(low.bits & in_run);
+  s.high += std::popcount(high.bits & in_run);
 }
 
 }  // namespace unroll::ops

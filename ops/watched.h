@@ -77,8 +77,10 @@ class Watch {
   bool next();
   /// An operand there.
   scalar::Watched operand(int i);
-  /// What a function with ends gave: below `low` and above `high` it is near one of them.
-  void note(const char* function, const char* name, const scalar::Watched& y, double low, double high);
+  /// What a function with ends gave of these operands: the numbers near its lower end, and near the upper
+  /// one.
+  void note(const char* function, const char* name, unsigned operands, scalar::WatchedMask low,
+            scalar::WatchedMask high);
 
  private:
   const autograd::Tape& tape_;

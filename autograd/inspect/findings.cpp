@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <set>
 
 namespace unroll::inspect {
 
@@ -22,9 +24,15 @@ std::vector<double> numbers(const json& list) {
   return all;
 }
 
-std::string named(const json& series) {
+// By its path, and by its number among several of that path.
+std::string named(const json& flow, const json& series) {
   const std::string path = series["path"];
-  return path.empty() ? "the recurrence" : path;
+  std::string name = path.empty() ? "the recurrence" : path;
+  std::set<std::uint32_t> scans;
+  for (const json& other : flow)
+    if (other["path"] == path) scans.insert(other["recurrence"].get<std::uint32_t>());
+  const auto before = std::distance(scans.begin(), scans.find(series["recurrence"].get<std::uint32_t>()));
+  return scans.size() < 2 ? name : fmt::format("{}, scan {}", name, before + 1);
 }
 
 // How the gradient of an output changes on its way back: the series whose change is the largest.
@@ -36,8 +44,8 @@ void through_time(const json& flow, std::vector<std::string>& found) {
     if (series["field"] != 0 || norm.size() < 2) continue;
     const bool reverse = series["direction"] == "reverse";
     const double from = reverse ? norm.front() : norm.back(), to = reverse ? norm.back() : norm.front();
-    if (!(from > 0) || !std::isfinite(to)) continue;
-    const double change = to > 0 ? std::abs(std::log10(to / from)) : 1e9;
+    if (!(from > 0) || !std::isfinite(from)) continue;
+    const double change = to > 0 && std::isfinite(to) ? std::abs(std::log10(to / from)) : 1e9;
     if (!most || change > most_change) {
       most = &series;
       most_change = change;
@@ -48,32 +56,35 @@ void through_time(const json& flow, std::vector<std::string>& found) {
   const bool reverse = (*most)["direction"] == "reverse";
   const std::size_t last = reverse ? 0 : norm.size() - 1, first = reverse ? norm.size() - 1 : 0;
   const double from = norm[last], to = norm[first];
-  std::string line = fmt::format("The gradient of {} is {:.2g} at step {} and {:.2g} at step {}",
-                                 named(*most), from, last, to, first);
+  const std::string end = std::isfinite(to) ? fmt::format("{:.2g}", to) : "not finite";
+  std::string line = fmt::format("The gradient of {} is {:.2g} at step {} and {} at step {}",
+                                 named(flow, *most), from, last, end, first);
   if (to < kVanished * from)
     line += ": it vanishes";
-  else if (to * kVanished > from)
+  else if (!(to * kVanished <= from))
     line += ": it explodes";
   found.push_back(line + ".");
   for (const json& series : flow) {
     const json jacobian = series.value("jacobian", json());
-    if (!jacobian.is_object() || series["path"] != (*most)["path"]) continue;
+    if (!jacobian.is_object() || series["recurrence"] != (*most)["recurrence"]) continue;
     if (const json after = jacobian.value("vanishes_after", json()); after.is_number())
       found.push_back(fmt::format("The product of the Jacobians of {} vanishes after {} steps.",
-                                  named(series), after.get<long>()));
+                                  named(flow, series), after.get<long>()));
     if (const json after = jacobian.value("explodes_after", json()); after.is_number())
       found.push_back(fmt::format("The product of the Jacobians of {} explodes after {} steps.",
-                                  named(series), after.get<long>()));
+                                  named(flow, series), after.get<long>()));
     break;
   }
 }
 
 // Gates that are stuck; the one that is so the most.
 void gates(const json& flow, std::vector<std::string>& found) {
+  // Over the steps that have the gate.
   const auto mean = [](const json& list) {
-    double sum = 0;
-    for (const double x : numbers(list)) sum += x;
-    return list.empty() ? 0 : sum / static_cast<double>(list.size());
+    double sum = 0, count = 0;
+    for (const double x : numbers(list))
+      if (!std::isnan(x)) sum += x, ++count;
+    return sum / std::max(1.0, count);
   };
   std::string line;
   double most = kSaturated;
@@ -85,7 +96,7 @@ void gates(const json& flow, std::vector<std::string>& found) {
       line = fmt::format(
           "Gate {} of {} is saturated: {:.0f} % of its units near the lower end, {:.0f} % near "
           "the upper one, averaged over the steps.",
-          gate["name"].get<std::string>(), named(series), 100 * low, 100 * high);
+          gate["name"].get<std::string>(), named(flow, series), 100 * low, 100 * high);
     }
   if (!line.empty()) found.push_back(line);
 }

@@ -11,9 +11,12 @@
 //     fmt::print("{} at step 0: {}\n", r.path, r.fields[0].gradient[0].norm);
 //
 // Nothing of the pass is kept for it: a state is summed up when it has been computed, and its gradient when
-// it is complete, just before backward takes it on.
+// it is complete, just before backward takes it on. These sums are exact, over all elements. Gates are looked
+// at in a sample, and wide Jacobians are estimated: see FlowOptions.
 #pragma once
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -37,9 +40,10 @@ struct FieldFlow {
 
 /// One scan.
 struct Recurrence {
-  std::string path;  // of the cell, as in Tape::scope_path
-  std::string type;  // of the cell, such as "Lstm"; "" if it opened no scope
-  Index layer;       // the last "layers.2" in the path; 0 if it has none
+  std::uint32_t number;  // in its pass: Node::recurrence
+  std::string path;      // of the cell, as in Tape::scope_path
+  std::string type;      // of the cell, such as "Lstm"; "" if it opened no scope
+  Index layer;           // the last "layers.2" in the path; 0 if it has none
   bool reverse;
   std::vector<Index> rows;  // by time step: the sequences that have it
   std::vector<FieldFlow> fields;
@@ -48,8 +52,11 @@ struct Recurrence {
 };
 
 struct FlowOptions {
-  Index gate_elements = 256;  // of each node that are looked at for gates, spread evenly; 0 for no gates
-  bool jacobians = false;     // at the cost of `exact` or 2 * `probes` derivatives of each step
+  /// Elements of each node that are looked at for gates, spread evenly; 0 for no gates. Unless it is said, as
+  /// many as cost a few percent of the work of a step, 256 at most; in small nets only some of the steps are
+  /// looked at, every eighth at least.
+  std::optional<Index> gate_elements = {};
+  bool jacobians = false;  // at the cost of `exact` or 2 * `probes` derivatives of each step
   JacobianOptions jacobian{};
 };
 
@@ -85,22 +92,28 @@ class Flow : public Observer {
   // What is known of a recurrence while it runs.
   struct Running {
     GateFinder gates;
-    JacobianWalk walk;
+    double operations = 0;  // of a step with so many rows
+    Index rows = 0;
+    double elements = 0;     // that may be looked at and have not been
+    std::size_t unseen = 0;  // steps since the last that was looked at
+    std::unique_ptr<JacobianWalk> walk;
     std::vector<TakenStep> steps;
   };
+  Index elements_of(Running& running) const;
   Awaiting& awaiting(const Tape& tape);
   void walk_back(Tape& tape, Awaiting& here);
   void forget_from(Awaiting& here, std::uint32_t node);
 
   FlowOptions options_;
   std::vector<Recurrence> recurrences_;
-  std::vector<Running> running_;                        // of each
-  std::unordered_map<const void*, std::size_t> index_;  // of Step::recurrence
+  std::vector<Running> running_;                          // of each
+  std::unordered_map<std::uint32_t, std::size_t> index_;  // by number
   std::vector<Awaiting> awaiting_;
   const Tape* outer_ = nullptr;     // that is not within another one's node
   const Tape* stepping_ = nullptr;  // that is within a step
   std::size_t current_ = 0;         // the recurrence that takes it
   TakenStep step_;
+  Index elements_ = 0;  // of its nodes that are looked at for gates
   std::vector<autograd::Saturation> found_;
   std::vector<const autograd::OpTable*> without_gates_;
 };

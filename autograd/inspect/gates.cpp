@@ -37,7 +37,7 @@ Gate& GateFinder::gate_of(std::vector<Gate>& gates, const Key& key) {
     unique = fmt::format("{} {}", name, n);
   keys_.push_back(key);
   seen_.push_back(true);
-  return gates.emplace_back(Gate{unique, {}, {}});
+  return gates.emplace_back(Gate{unique, {}, {}, {}});
 }
 
 void GateFinder::add(std::vector<Gate>& gates, std::size_t step, const char* label,
@@ -46,7 +46,9 @@ void GateFinder::add(std::vector<Gate>& gates, std::size_t step, const char* lab
   if (gate.low.size() <= step) {
     gate.low.resize(step + 1, std::nan(""));
     gate.high.resize(step + 1, std::nan(""));
+    gate.count.resize(step + 1);
   }
+  gate.count[step] = found.count;
   const auto count = static_cast<double>(found.count);
   gate.low[step] = static_cast<double>(found.low) / count;
   gate.high[step] = static_cast<double>(found.high) / count;

@@ -11,12 +11,13 @@ using autograd::Index;
 
 /// A call of sigmoid, tanh or relu in a pointwise lambda of a cell's step. By time step, the shares of its
 /// values near the two ends: of sigmoid below 0.1 and above 0.9, of tanh below -0.9 and above 0.9, of relu at
-/// 0. NaN where a step has no such gate.
+/// 0. NaN where a step has no such gate, or was not looked at.
 struct Gate {
   /// As the author of the lambda named it, sigmoid(x, "forget"); else op, function and operands, counted from
   /// 1: "mgu tanh(2)"; of an op that is the function, its name. A number is added for others of the name.
   std::string name;
   std::vector<double> low, high;
+  std::vector<Index> count;  // of elements looked at: of so many of a step these are the shares
 };
 
 /// Finds the gates of a recurrence again from step to step.

@@ -6,7 +6,10 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <tuple>
 #include <unordered_map>
+
+#include "autograd/op.h"
 
 namespace unroll::inspect {
 
@@ -103,7 +106,7 @@ class Modules {
 struct Piece {
   std::uint32_t scope;  // of the cell, or of the operations
   std::int32_t step;    // -1 outside of recurrences
-  std::size_t recurrence;
+  std::uint32_t recurrence;
   std::vector<std::uint32_t> nodes;
 };
 
@@ -118,34 +121,15 @@ std::uint32_t cell_of(const Tape& tape, const Node& node) {
 
 std::vector<Piece> cut(const Tape& tape) {
   std::vector<Piece> pieces;
-  // Where a cell's steps do not go on in one direction, another recurrence has begun.
-  struct Course {
-    std::size_t recurrence;
-    std::int32_t step, direction;
-  };
-  std::unordered_map<std::uint32_t, Course> courses;
-  std::size_t recurrences = 0;
   for (std::uint32_t n = 0; n < tape.nodes().size(); ++n) {
     const Node& node = tape.nodes()[n];
-    const bool in_time = node.step >= 0;
-    const std::uint32_t scope = in_time ? cell_of(tape, node) : node.scope;
-    const bool goes_on = !pieces.empty() && pieces.back().scope == scope && pieces.back().step == node.step;
-    if (goes_on) {
+    const std::uint32_t scope = node.step >= 0 ? cell_of(tape, node) : node.scope;
+    const bool goes_on = !pieces.empty() && pieces.back().scope == scope && pieces.back().step == node.step &&
+                         pieces.back().recurrence == node.recurrence;
+    if (goes_on)
       pieces.back().nodes.push_back(n);
-      continue;
-    }
-    std::size_t recurrence = 0;
-    if (in_time) {
-      const auto [course, is_new] = courses.try_emplace(scope, Course{recurrences, node.step, 0});
-      Course& c = course->second;
-      const std::int32_t direction = node.step > c.step ? 1 : -1;
-      if (is_new || (c.direction != 0 && direction != c.direction))
-        c = {recurrences++, node.step, 0};
-      else if (node.step != c.step)
-        c.direction = direction, c.step = node.step;
-      recurrence = c.recurrence;
-    }
-    pieces.push_back({scope, node.step, recurrence, {n}});
+    else
+      pieces.push_back({scope, node.step, node.recurrence, {n}});
   }
   return pieces;
 }
@@ -185,16 +169,14 @@ Graph graph_of(const Tape& tape, Detail detail) {
   Modules modules(tape, graph);
   const Makers makers(tape);
   std::vector<std::size_t> box_of(tape.nodes().size());
-  std::vector<std::size_t> recurrence_of;  // of each box, kNone outside of time
   std::unordered_map<std::string, std::size_t> known;
 
   for (const Piece& piece : cut(tape)) {
     std::size_t box = graph.boxes.size();
     if (detail == Detail::collapsed) box = known.try_emplace(signature(tape, piece), box).first->second;
     if (box == graph.boxes.size()) {
-      graph.boxes.push_back({modules.of(piece.scope), {}, 0, 0, {}, {}});
+      graph.boxes.push_back({modules.of(piece.scope), {}, piece.recurrence, 0, 0, {}, {}});
       if (piece.step >= 0) graph.boxes.back().steps = {piece.step, piece.step};
-      recurrence_of.push_back(piece.step >= 0 ? piece.recurrence : Graph::kNone);
     }
     Graph::Box& b = graph.boxes[box];
     std::vector<Line> lines;
@@ -209,6 +191,9 @@ Graph graph_of(const Tape& tape, Detail detail) {
     if (bytes_of(lines) > bytes_of(b.nodes) || b.nodes.empty()) b.nodes = std::move(lines);
   }
 
+  auto of_one_recurrence = [&](std::size_t a, std::size_t b) {
+    return graph.boxes[a].recurrence != kNothing && graph.boxes[a].recurrence == graph.boxes[b].recurrence;
+  };
   std::map<std::pair<std::size_t, std::size_t>, std::size_t> counts;
   for (std::uint32_t n = 0; n < tape.nodes().size(); ++n) {
     const Node& node = tape.nodes()[n];
@@ -221,8 +206,7 @@ Graph graph_of(const Tape& tape, Detail detail) {
     for (std::uint32_t maker : from) {
       const Node& made_by = tape.nodes()[maker];
       const bool same_piece = box_of[maker] == box_of[n] && made_by.step == node.step;
-      const bool recurrent = !same_piece && recurrence_of[box_of[n]] != Graph::kNone &&
-                             recurrence_of[box_of[n]] == recurrence_of[box_of[maker]];
+      const bool recurrent = !same_piece && of_one_recurrence(box_of[n], box_of[maker]);
       if (detail == Detail::full) graph.links.push_back({maker, n, recurrent});
       if (!same_piece) boxes.push_back(box_of[maker]);
     }
@@ -232,9 +216,7 @@ Graph graph_of(const Tape& tape, Detail detail) {
   }
   for (const auto& [ends, count] : counts) {
     const auto [from, to] = ends;
-    graph.edges.push_back(
-        {from, to, count,
-         from == to || (recurrence_of[to] != Graph::kNone && recurrence_of[from] == recurrence_of[to])});
+    graph.edges.push_back({from, to, count, from == to || of_one_recurrence(from, to)});
   }
   return graph;
 }
@@ -357,32 +339,57 @@ class Dot {
 
 std::string to_dot(const Graph& graph) { return Dot(graph).text(); }
 
-void to_json(nlohmann::json& json, const Graph& graph) {
-  json = {{"modules", nlohmann::json::array()},
-          {"boxes", nlohmann::json::array()},
-          {"edges", nlohmann::json::array()}};
-  for (std::size_t m = 0; m < graph.modules.size(); ++m) {
-    const Graph::Module& of = graph.modules[m];
-    json["modules"].push_back({{"id", m}, {"path", of.path}, {"type", of.type}, {"parent", nullptr}});
-    if (of.parent != Graph::kNone) json["modules"].back()["parent"] = of.parent;
+namespace {
+
+class Kinds {
+ public:
+  std::size_t of(const Line& line) {
+    const auto [kind, is_new] = known_.try_emplace(
+        {line.op, line.shape_text(), line.where, line.bytes, line.wants_gradient}, json_.size());
+    if (is_new)
+      json_.push_back({{"op", line.op},
+                       {"shape", line.shape_text()},
+                       {"where", line.where},
+                       {"bytes", line.bytes},
+                       {"needs_gradient", line.wants_gradient}});
+    return kind->second;
   }
-  for (std::size_t b = 0; b < graph.boxes.size(); ++b) {
-    const Graph::Box& of = graph.boxes[b];
-    nlohmann::json box{{"id", b},           {"module", of.module}, {"steps", nullptr},
-                       {"count", of.count}, {"bytes", of.bytes},   {"nodes", nlohmann::json::array()}};
-    if (of.steps) box["steps"] = {of.steps->first, of.steps->second};
-    for (const Line& line : of.nodes)
-      box["nodes"].push_back({{"node", line.node},
-                              {"op", line.op},
-                              {"shape", line.shape_text()},
-                              {"inputs", line.some_inputs()},
-                              {"where", line.where},
-                              {"bytes", line.bytes},
-                              {"needs_gradient", line.wants_gradient}});
-    json["boxes"].push_back(std::move(box));
+  const nlohmann::json& json() const { return json_; }
+
+ private:
+  std::map<std::tuple<std::string, std::string, std::string, std::size_t, bool>, std::size_t> known_;
+  nlohmann::json json_ = nlohmann::json::array();
+};
+
+}  // namespace
+
+void to_json(nlohmann::json& json, const Graph& graph) {
+  Kinds kinds;
+  const nlohmann::json none = nlohmann::json::array();
+  json = {{"modules", none}, {"boxes", none}, {"edges", none}, {"links", none}};
+  for (const Graph::Module& m : graph.modules) {
+    json["modules"].push_back({{"path", m.path}, {"type", m.type}, {"parent", nullptr}});
+    if (m.parent != Graph::kNone) json["modules"].back()["parent"] = m.parent;
+  }
+  for (const Graph::Box& b : graph.boxes) {
+    nlohmann::json nodes = none;
+    for (const Line& line : b.nodes)
+      nodes.push_back({{"node", line.node}, {"kind", kinds.of(line)}, {"inputs", line.inputs}});
+    json["boxes"].push_back({{"module", b.module},
+                             {"steps", nullptr},
+                             {"recurrence", nullptr},
+                             {"count", b.count},
+                             {"bytes", b.bytes},
+                             {"nodes", std::move(nodes)}});
+    if (!b.steps) continue;
+    json["boxes"].back()["steps"] = {b.steps->first, b.steps->second};
+    json["boxes"].back()["recurrence"] = b.recurrence;
   }
   for (const Graph::Edge& e : graph.edges)
     json["edges"].push_back({{"from", e.from}, {"to", e.to}, {"count", e.count}, {"recurrent", e.recurrent}});
+  for (const Graph::Link& l : graph.links)
+    json["links"].push_back({{"from", l.from}, {"to", l.to}, {"recurrent", l.recurrent}});
+  json["kinds"] = kinds.json();
 }
 
 }  // namespace unroll::inspect

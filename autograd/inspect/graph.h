@@ -31,10 +31,11 @@ struct Graph {
   struct Box {
     std::size_t module;
     std::optional<std::pair<std::int32_t, std::int32_t>>
-        steps;                // first and last; none outside of recurrences
-    std::size_t count;        // of the boxes that this one stands for
-    std::size_t bytes;        // of all of them
-    std::vector<Line> nodes;  // of one of them, the largest if a ragged batch makes some smaller
+        steps;                 // first and last; none outside of recurrences
+    std::uint32_t recurrence;  // its number, Node::recurrence; autograd::kNone outside
+    std::size_t count;         // of the boxes that this one stands for
+    std::size_t bytes;         // of all of them
+    std::vector<Line> nodes;   // of one of them, the largest if a ragged batch makes some smaller
     std::vector<std::uint32_t> stands_for;  // all nodes of the tape in it
   };
   struct Edge {
@@ -59,10 +60,14 @@ Graph graph_of(const Tape& tape, Detail detail = Detail::collapsed);
 
 /// For Graphviz.
 std::string to_dot(const Graph& graph);
-/// {"modules": [{"id", "path", "type", "parent"}],
-///  "boxes": [{"id", "module", "steps": [first, last] or null, "count", "bytes",
-///             "nodes": [{"node", "op", "shape", "inputs": [...], "where", "bytes", "needs_gradient"}]}],
-///  "edges": [{"from", "to", "count", "recurrent"}]}
+/// What many nodes have in common is said once, as a kind: a thousand steps of a cell are ten thousand nodes.
+/// Modules, kinds and boxes are meant by their positions in these lists, nodes by theirs on the tape.
+/// {"modules": [{"path", "type", "parent"}],
+///  "kinds": [{"op", "shape", "where", "bytes", "needs_gradient"}],
+///  "boxes": [{"module", "steps": [first, last] or null, "recurrence" or null, "count", "bytes",
+///             "nodes": [{"node", "kind", "inputs": [...]}]}],
+///  "edges": [{"from", "to", "count", "recurrent"}],
+///  "links": [{"from", "to", "recurrent"}]}
 void to_json(nlohmann::json& json, const Graph& graph);
 
 }  // namespace unroll::inspect

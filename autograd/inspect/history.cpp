@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 
+#include "autograd/inspect/numbers.h"
 #include "autograd/inspect/summary.h"
 
 namespace unroll::inspect {
@@ -86,24 +86,18 @@ void History::thin_out() {
 }
 
 void to_json(nlohmann::json& json, const History& history) {
-  auto number = [](double x) { return std::isfinite(x) ? nlohmann::json(x) : nlohmann::json(); };
-  auto column = [&](const auto& rows, auto of) {
-    nlohmann::json numbers = nlohmann::json::array();
-    for (const auto& row : rows) numbers.push_back(number(of(row)));
-    return numbers;
-  };
-  const auto itself = [](double x) { return x; };
   const auto& steps = history.recorded();
   json = {{"steps", history.steps()},
-          {"loss", column(steps, [](const TrainingStep& s) { return s.loss; })},
-          {"norm", column(steps, [](const TrainingStep& s) { return s.norm; })},
+          {"loss", column_json(steps, &TrainingStep::loss)},
+          {"norm", column_json(steps, &TrainingStep::norm)},
           {"clipped", nullptr},
           {"parameters", nlohmann::json::array()}};
   if (std::ranges::any_of(steps, [](const TrainingStep& s) { return s.clipped_norm.has_value(); }))
-    json["clipped"] = column(steps, [](const TrainingStep& s) { return s.clipped_norm.value_or(kMissing); });
+    json["clipped"] =
+        column_json(steps, [](const TrainingStep& s) { return s.clipped_norm.value_or(kMissing); });
   for (const ParameterHistory& p : history.parameters())
     json["parameters"].push_back(
-        {{"path", p.path}, {"gradient", column(p.gradient, itself)}, {"ratio", column(p.ratio, itself)}});
+        {{"path", p.path}, {"gradient", column_json(p.gradient)}, {"ratio", column_json(p.ratio)}});
 }
 
 }  // namespace unroll::inspect

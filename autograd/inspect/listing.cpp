@@ -6,6 +6,8 @@
 #include <array>
 #include <iostream>
 
+#include "autograd/op.h"
+
 namespace unroll::inspect {
 
 using autograd::kNone;
@@ -14,13 +16,39 @@ using autograd::Value;
 
 namespace {
 
+// What a part of a value takes of it, "[2:4, 8:16]"; "" for all of it, be it in another shape.
+std::string slice(const Tape& tape, const Value& whole, const Value& part) {
+  if (part.shape.size() == whole.shape.size() || whole.stride == 0) return "";
+  const Index offset = (part.data - whole.data) / static_cast<Index>(size_of(tape.dtype()));
+  const bool all_columns = part.shape.cols() == whole.shape.cols();
+  const std::string columns =
+      fmt::format("{}:{}", offset % whole.stride, offset % whole.stride + part.shape.cols());
+  if (whole.shape.rank() < 2) return "[" + columns + "]";
+  const Index block = whole.shape.rows() / whole.shape[0], row = offset / whole.stride,
+              count = part.shape.rows();
+  if ((part.stride != whole.stride && count > 1) || row % block != 0 || count % block != 0)  // reshaped
+    return fmt::format("[elements {}:{}]", offset, offset + part.shape.size());
+  const std::string rows =
+      count == whole.shape.rows() ? ":" : fmt::format("{}:{}", row / block, (row + count) / block);
+  return "[" + rows + (all_columns ? "]" : ", " + columns + "]");
+}
+
 std::string input_name(const Tape& tape, std::uint32_t id) {
   const Value& v = tape.value(id);
-  if (v.node == kNone) return leaf_name(tape.root(v));
+  const autograd::Root& root = tape.root(v);
+  if (v.node == kNone) return leaf_name(root) + slice(tape, tape.value(root.value), v);
   const Node& maker = tape.nodes()[v.node];
-  for (std::uint32_t o = 1; o < maker.output_count; ++o)
-    if (v.root == tape.value(maker.first_output + o).root) return fmt::format("%{}.{}", v.node, o);
-  return fmt::format("%{}", v.node);
+  std::uint32_t o = 0;
+  while (o < maker.output_count && tape.value(maker.first_output + o).root != v.root) ++o;
+  const Value& output = tape.value(maker.first_output + (o < maker.output_count ? o : 0));
+  const std::string name = o == 0 ? fmt::format("%{}", v.node) : fmt::format("%{}.{}", v.node, o);
+  if (o == maker.output_count) return fmt::format("%{}", v.node);
+  // Values that were joined (Tape::join) have the node of the one that was made first.
+  const Index rows = output.shape.rows(),
+              bytes = rows * output.stride * static_cast<Index>(size_of(tape.dtype()));
+  if (v.data < output.data || v.data >= output.data + bytes || v.shape.size() > output.shape.size())
+    return name + " and others";
+  return name + slice(tape, output, v);
 }
 
 bool overwrites_input(const Tape& tape, const Node& node, const Value& output) {
@@ -28,16 +56,26 @@ bool overwrites_input(const Tape& tape, const Node& node, const Value& output) {
                              [&](std::uint32_t id) { return tape.value(id).data == output.data; });
 }
 
+std::size_t bytes_of(const Tape& tape, const Node& node) {
+  std::size_t bytes = 0;
+  for (std::uint32_t o = 0; o < node.output_count; ++o) {
+    const Value& output = tape.value(node.first_output + o);
+    if (!overwrites_input(tape, node, output))
+      bytes += static_cast<std::size_t>(output.shape.size()) * size_of(tape.dtype());
+  }
+  return bytes;
+}
+
 }  // namespace
 
-std::string line_of(autograd::Where where) {
+std::string source_line(autograd::Where where) {
   const std::string_view file = where.file;
   return fmt::format("{}:{}", file.substr(file.find_last_of("/\\") + 1), where.line);
 }
 
-std::string line_of(const Tape& tape, const Node& node) {
+std::string source_line(const Tape& tape, const Node& node) {
   const autograd::Where caller = node.scope == kNone ? autograd::Where{} : tape.scopes()[node.scope].where;
-  const std::string line = line_of(node.where), called = line_of(caller);
+  const std::string line = source_line(node.where), called = source_line(caller);
   return caller.line == 0 || called == line ? line : line + " from " + called;
 }
 
@@ -68,36 +106,46 @@ Line line_of(const Tape& tape, std::uint32_t index) {
   line.module = tape.scope_path(node.scope);
   line.step = node.step;
   line.wants_gradient = node.wants_gradient;
-  line.where = line_of(tape, node);
-  for (std::uint32_t o = 0; o < node.output_count; ++o) {
-    const Value& output = tape.value(node.first_output + o);
-    line.shapes.push_back(output.shape);
-    if (!overwrites_input(tape, node, output))
-      line.bytes += static_cast<std::size_t>(output.shape.size()) * size_of(tape.dtype());
-  }
+  line.where = source_line(tape, node);
+  line.bytes = bytes_of(tape, node);
+  for (std::uint32_t o = 0; o < node.output_count; ++o)
+    line.shapes.push_back(tape.value(node.first_output + o).shape);
   for (std::uint32_t i = 0; i < node.input_count; ++i)
     line.inputs.push_back(input_name(tape, node.inputs[i]));
   return line;
 }
 
-Listing::Listing(const Tape& tape) {
-  for (std::uint32_t n = 0; n < tape.nodes().size(); ++n) lines_.push_back(line_of(tape, n));
+Listing::Listing(const Tape& tape) : Listing(tape, tape.pass()) {
+  for (std::uint32_t n = 0; n < tape.nodes().size(); ++n) nodes_.push_back(n);
+}
+
+// A frame may have taken nodes back.
+const Node& Listing::node(std::uint32_t n) const {
+  if (pass_ != tape_->pass() || n >= tape_->nodes().size())
+    autograd::fail("listing", "a tape came that was cleared; needed the pass that was listed");
+  return tape_->nodes()[n];
+}
+
+Line Listing::line(std::uint32_t n) const {
+  (void)node(n);
+  return line_of(*tape_, n);
 }
 
 Listing Listing::in(std::string_view module) const {
-  return where([&](const Line& l) {
-    return module.empty() || (l.module.starts_with(module) &&
-                              (l.module.size() == module.size() || l.module[module.size()] == '.'));
+  return filtered([&](std::uint32_t n) {
+    const std::string path = tape_->scope_path(node(n).scope);
+    return module.empty() ||
+           (path.starts_with(module) && (path.size() == module.size() || path[module.size()] == '.'));
   });
 }
 Listing Listing::of_op(std::string_view op) const {
-  return where([&](const Line& l) { return l.op == op; });
+  return filtered([&](std::uint32_t n) { return node(n).table->name(node(n).op) == op; });
 }
 Listing Listing::at_steps(std::int32_t first, std::int32_t last) const {
-  return where([&](const Line& l) { return l.step >= first && l.step <= last; });
+  return filtered([&](std::uint32_t n) { return node(n).step >= first && node(n).step <= last; });
 }
 Listing Listing::of_size(std::size_t least_bytes) const {
-  return where([&](const Line& l) { return l.bytes >= least_bytes; });
+  return filtered([&](std::uint32_t n) { return bytes_of(*tape_, node(n)) >= least_bytes; });
 }
 
 std::string to_string(const Listing& listing) {

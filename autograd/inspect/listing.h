@@ -29,13 +29,15 @@ using autograd::Tape;
 struct Line {
   std::uint32_t node;  // position on the tape
   std::string op;
-  std::vector<Shape> shapes;        // of its outputs
-  std::vector<std::string> inputs;  // "%3", or "%3.1" for its second output; "'bias'"; "a constant"
-  std::string module;               // path, see nn::enter
-  std::int32_t step;                // -1 outside of recurrences
-  std::size_t bytes = 0;            // of its outputs; 0 if it overwrites an input
+  std::vector<Shape> shapes;  // of its outputs
+  // "%3", or "%3.1" for its second output; "'bias'"; "a constant"; of a part of them "%3[2:4]", its rows, or
+  // "%3[:, 4:8]", its columns
+  std::vector<std::string> inputs;
+  std::string module;     // path, see nn::enter
+  std::int32_t step;      // -1 outside of recurrences
+  std::size_t bytes = 0;  // of its outputs; 0 if it overwrites an input
   bool wants_gradient;
-  std::string where;  // "cells.cpp:83 from model.cpp:12", see line_of(tape, node)
+  std::string where;  // "cells.cpp:83 from model.cpp:12", see source_line(tape, node)
 
   /// "[2, 4] [2, 4]"
   std::string shape_text() const;
@@ -45,14 +47,14 @@ struct Line {
 Line line_of(const Tape& tape, std::uint32_t node);
 
 /// "cells.cpp:83", without folders.
-std::string line_of(autograd::Where where);
+std::string source_line(autograd::Where where);
 /// The line that called the op, and the one that called its module, if that is another and known.
-std::string line_of(const Tape& tape, const autograd::Node& node);
+std::string source_line(const Tape& tape, const autograd::Node& node);
 /// What a value without a node is: "'bias'", "a variable", "a constant".
 std::string leaf_name(const autograd::Root& leaf);
 
-/// The lines of a tape, or some of them; a picture of the moment. Each filter gives a Listing of what is
-/// left.
+/// The lines of a tape up to now, or some of them, each made when it is read; each filter gives a Listing of
+/// what is left. It throws Error when the tape has been cleared.
 class Listing {
  public:
   explicit Listing(const Tape& tape);
@@ -65,20 +67,44 @@ class Listing {
   Listing of_size(std::size_t least_bytes) const;
   template <class F>
   Listing where(F keep) const {
-    Listing result;
-    for (const Line& line : lines_)
-      if (keep(line)) result.lines_.push_back(line);
+    return filtered([&](std::uint32_t node) { return keep(line(node)); });
+  }
+
+  std::size_t size() const { return nodes_.size(); }
+  Line operator[](std::size_t i) const { return line(nodes_[i]); }
+
+  class Iterator {
+   public:
+    Iterator(const Listing& of, std::size_t at) : of_(&of), at_(at) {}
+    Line operator*() const { return (*of_)[at_]; }
+    Iterator& operator++() {
+      ++at_;
+      return *this;
+    }
+    bool operator==(const Iterator&) const = default;
+
+   private:
+    const Listing* of_;
+    std::size_t at_;
+  };
+  Iterator begin() const { return {*this, 0}; }
+  Iterator end() const { return {*this, size()}; }
+
+ private:
+  Listing(const Tape& tape, std::uint32_t pass) : tape_(&tape), pass_(pass) {}
+  const autograd::Node& node(std::uint32_t n) const;
+  Line line(std::uint32_t n) const;
+  template <class F>
+  Listing filtered(F keep) const {
+    Listing result(*tape_, pass_);
+    for (const std::uint32_t n : nodes_)
+      if (keep(n)) result.nodes_.push_back(n);
     return result;
   }
 
-  std::size_t size() const { return lines_.size(); }
-  const Line& operator[](std::size_t i) const { return lines_[i]; }
-  auto begin() const { return lines_.begin(); }
-  auto end() const { return lines_.end(); }
-
- private:
-  Listing() = default;
-  std::vector<Line> lines_;
+  const Tape* tape_;
+  std::uint32_t pass_;
+  std::vector<std::uint32_t> nodes_;
 };
 
 /// A table with a heading.

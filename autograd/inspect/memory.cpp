@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 #include <tuple>
+#include <utility>
 
 namespace unroll::inspect {
 
@@ -29,6 +30,13 @@ Memory::Entry Memory::entry_of(const Tape& tape, std::uint32_t node) {
   return {node, places_.find(tape, n), n.step, Kind::values, 0};
 }
 
+void Memory::clear() {
+  start_pass();
+  open_.clear();
+  largest_ = {};
+  tape_ = nullptr;
+}
+
 void Memory::start_pass() {
   if (at_.bytes > largest_.at.bytes) largest_ = resolve();
   levels_.clear();
@@ -39,9 +47,7 @@ void Memory::start_pass() {
   logged_ = 0;
 }
 
-// The nodes of a tape follow each other: one that seems to be at work still has thrown.
 void Memory::begin(Tape& tape, std::uint32_t node, Phase phase) {
-  open_.erase(std::ranges::find(open_, &tape, &Open::tape), open_.end());
   while (levels_.size() > open_.size() + 1) drop_level();
   if (open_.empty() && (tape_ != &tape || pass_ != tape.pass())) {
     start_pass();
@@ -52,7 +58,7 @@ void Memory::begin(Tape& tape, std::uint32_t node, Phase phase) {
   Level& level = levels_[open_.size()];
   const Entry entry = entry_of(tape, node);
   if (phase == Phase::forward)
-    drop_values(level, tape, node);
+    drop_values(level, node);
   else
     drop_gradients(level, tape);
   find_values(level, tape, entry);
@@ -60,8 +66,9 @@ void Memory::begin(Tape& tape, std::uint32_t node, Phase phase) {
   tape.pool().watch();
 }
 
+void Memory::abandoned(Tape&, std::uint32_t, Phase) { open_.pop_back(); }
+
 void Memory::end(Tape& tape, std::uint32_t, Phase phase) {
-  if (open_.empty()) return;  // attached while the node was at work
   const Open open = open_.back();
   open_.pop_back();
   while (levels_.size() > open_.size() + 1) drop_level();
@@ -79,7 +86,7 @@ void Memory::end(Tape& tape, std::uint32_t, Phase phase) {
     scratch_.clear();
     auto add_scratch = [&](Entry node, std::size_t taken, const Level& in) {
       node.kind = Kind::scratch;
-      node.bytes = static_cast<std::int64_t>(taken) - in.gradient_bytes;
+      node.bytes = static_cast<std::int64_t>(taken) - in.gradients.bytes();
       if (node.bytes > 0) scratch_.push_back(node);
     };
     add_scratch(open.node, tape.pool().highest(), level);
@@ -115,10 +122,9 @@ void Memory::let_go(Held& held) {
 }
 
 // A frame has taken back what came later: nodes are recorded again under the same numbers.
-void Memory::drop_values(Level& level, const Tape& tape, std::uint32_t node) {
+void Memory::drop_values(Level& level, std::uint32_t node) {
   std::vector<Entry>& values = level.values.entries;
-  const bool recorded = node + 1 == tape.nodes().size();  // not replayed
-  while (!values.empty() && recorded && values.back().node >= node) let_go(level.values);
+  while (!values.empty() && values.back().node >= node) let_go(level.values);
 }
 
 void Memory::find_values(Level& level, const Tape& tape, Entry node) {
@@ -127,6 +133,28 @@ void Memory::find_values(Level& level, const Tape& tape, Entry node) {
   hold(level.values, node, usage.arena);
   node.kind = Kind::forms;
   hold(level.forms, node, usage.forms);
+}
+
+void Memory::Gradients::add(std::uint32_t root, const Entry& entry) {
+  if (slots_.size() <= root) slots_.resize(root + 1);
+  roots_.push_back(root);
+  entries_.push_back(entry);
+  bytes_ += entry.bytes;
+  slots_[root] = static_cast<std::uint32_t>(roots_.size());
+}
+
+Memory::Entry Memory::Gradients::take(std::uint32_t root) {
+  const std::uint32_t slot = std::exchange(slots_[root], 0) - 1;
+  const Entry entry = entries_[slot];
+  if (slot + 1 < roots_.size()) {  // the last one takes its place
+    roots_[slot] = roots_.back();
+    entries_[slot] = entries_.back();
+    slots_[roots_[slot]] = slot + 1;
+  }
+  roots_.pop_back();
+  entries_.pop_back();
+  bytes_ -= entry.bytes;
+  return entry;
 }
 
 void Memory::find_gradient(Level& level, const Tape& tape, std::uint32_t value) {
@@ -139,8 +167,7 @@ void Memory::find_gradient(Level& level, const Tape& tape, std::uint32_t value) 
       maker == kNone ? Entry{kNone, places_.named("variable", ""), -1, {}, 0} : entry_of(tape, maker);
   entry.kind = Kind::gradients;
   entry.bytes = static_cast<std::int64_t>(Pool::block_size(static_cast<std::size_t>(r.bytes)));
-  level.gradients.emplace(root, entry);
-  level.gradient_bytes += entry.bytes;
+  level.gradients.add(root, entry);
   log_.push_back(entry);
 }
 
@@ -153,11 +180,8 @@ void Memory::find_gradients(Level& level, const Tape& tape, const Entry& entry, 
 }
 
 void Memory::drop_gradient(Level& level, const Tape& tape, std::uint32_t root) {
-  const auto found = level.gradients.find(root);
-  if (found == level.gradients.end() || (root < tape.roots().size() && tape.roots()[root].gradient)) return;
-  Entry entry = found->second;
-  level.gradients.erase(found);
-  level.gradient_bytes -= entry.bytes;
+  if (!level.gradients.contains(root) || (root < tape.roots().size() && tape.roots()[root].gradient)) return;
+  Entry entry = level.gradients.take(root);
   entry.bytes = -entry.bytes;
   log_.push_back(entry);
 }
@@ -169,9 +193,8 @@ void Memory::drop_gradients(Level& level, const Tape& tape) {
     for (std::uint32_t o = 0; o < last.output_count; ++o)
       drop_gradient(level, tape, tape.value(last.first_output + o).root);
   }
-  if (level.gradient_bytes <= static_cast<std::int64_t>(tape.pool().used())) return;
-  std::vector<std::uint32_t> roots;
-  for (const auto& [root, entry] : level.gradients) roots.push_back(root);
+  if (level.gradients.bytes() <= static_cast<std::int64_t>(tape.pool().used())) return;
+  const std::vector<std::uint32_t> roots = level.gradients.roots();
   for (std::uint32_t root : roots) drop_gradient(level, tape, root);
 }
 
@@ -180,9 +203,9 @@ void Memory::drop_level() {
   Level& level = levels_.back();
   while (!level.values.entries.empty()) let_go(level.values);
   while (!level.forms.entries.empty()) let_go(level.forms);
-  for (auto& [root, entry] : level.gradients) {
-    log_.push_back(entry);
-    log_.back().bytes = -entry.bytes;
+  while (!level.gradients.roots().empty()) {
+    log_.push_back(level.gradients.take(level.gradients.roots().back()));
+    log_.back().bytes = -log_.back().bytes;
   }
   levels_.pop_back();
 }
@@ -190,27 +213,22 @@ void Memory::drop_level() {
 // -- Reading.
 
 Memory::Peak Memory::resolve() const {
-  struct Sum {
-    std::int64_t bytes = 0, nodes = 0;
-  };
-  std::map<std::tuple<std::uint32_t, Kind, std::int32_t>, Sum> sums;  // by place, kind and step
-  auto count = [&](const Entry& e) {
-    Sum& sum = sums[{e.place, e.kind, e.step}];
-    sum.bytes += e.bytes;
-    sum.nodes += e.bytes > 0 ? 1 : -1;
-  };
+  std::map<std::tuple<std::uint32_t, Kind, std::int32_t, std::uint32_t>, std::int64_t>
+      sums;  // by place, kind, step and node
+  auto count = [&](const Entry& e) { sums[{e.place, e.kind, e.step, e.node}] += e.bytes; };
   std::ranges::for_each(std::span(log_).first(logged_), count);
   std::ranges::for_each(scratch_, count);
 
   std::map<std::pair<std::uint32_t, Kind>, Row> rows;
-  for (const auto& [key, sum] : sums) {
-    if (sum.bytes == 0) continue;
-    const auto& [place, kind, step] = key;
-    Row& row = rows.try_emplace({place, kind}, Row{places_[place], kind, 0, 0, step, step}).first->second;
-    row.bytes += static_cast<std::size_t>(sum.bytes);
-    row.nodes += static_cast<std::size_t>(sum.nodes);
+  for (const auto& [key, bytes] : sums) {
+    if (bytes == 0) continue;
+    const auto& [place, kind, step, node] = key;
+    Row& row = rows.try_emplace({place, kind}, Row{places_[place], kind, 0, {}, step, step}).first->second;
+    row.bytes += static_cast<std::size_t>(bytes);
+    if (node != kNone) row.nodes.push_back(node);
     row.last_step = step;
   }
+  for (auto& [key, row] : rows) std::ranges::sort(row.nodes);
   Peak peak;
   if (at_.bytes > 0) peak = {at_, places_[at_node_.place], at_node_.step, {}};
   for (auto& [key, row] : rows) peak.alive.push_back(std::move(row));
@@ -234,10 +252,10 @@ std::string to_string(const Memory& memory, std::size_t most) {
                       "op", "module");
   for (std::size_t i = 0; i < std::min(most, peak.alive.size()); ++i) {
     const Memory::Row& r = peak.alive[i];
-    text +=
-        fmt::format("{:5.1f}% {:14} {:7}  {:12} {:9} {:20} {}\n",
-                    100 * static_cast<double>(r.bytes) / static_cast<double>(peak.at.bytes), r.bytes, r.nodes,
-                    steps(r.first_step, r.last_step), name_of(r.kind), r.place.op, r.place.module);
+    text += fmt::format("{:5.1f}% {:14} {:7}  {:12} {:9} {:20} {}\n",
+                        100 * static_cast<double>(r.bytes) / static_cast<double>(peak.at.bytes), r.bytes,
+                        r.nodes.size(), steps(r.first_step, r.last_step), name_of(r.kind), r.place.op,
+                        r.place.module);
   }
   if (peak.alive.size() > most) text += fmt::format("and {} more\n", peak.alive.size() - most);
   return text;
@@ -254,6 +272,7 @@ void to_json(nlohmann::json& json, const Memory& memory) {
             {"phase", name_of(peak.at.phase)},
             {"node", peak.at.node}}},
           {"alive", nlohmann::json::array()},
+          {"modules", nlohmann::json::array()},
           {"timeline", nlohmann::json::array()}};
   for (const Memory::Row& r : peak.alive) {
     nlohmann::json row{{"op", r.place.op}, {"module", r.place.module}, {"kind", name_of(r.kind)},
@@ -261,6 +280,9 @@ void to_json(nlohmann::json& json, const Memory& memory) {
     if (r.first_step >= 0) row["steps"] = {r.first_step, r.last_step};
     json["alive"].push_back(std::move(row));
   }
+  for (const auto& [module, bytes] :
+       by_module<std::size_t>(peak.alive, [](std::size_t&sum, const Memory::Row&row) { sum += row.bytes; }))
+    if (!module.empty()) json["modules"].push_back({{"module", module}, {"bytes", bytes}});
   const std::vector<Memory::Moment>& all = memory.timeline();
   const std::size_t run = (all.size() + kMoments - 1) / kMoments;
   for (std::size_t begin = 0; begin < all.size(); begin += run) {

@@ -13,7 +13,6 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "autograd/inspect/places.h"
@@ -31,9 +30,11 @@ class Memory : public Observer {
   /// only while it works.
   enum class Kind { values, gradients, forms, scratch };
   struct Row {
-    Place place;
+    ModuleOp place;
     Kind kind;
-    std::size_t bytes, nodes;            // of how many nodes
+    std::size_t bytes;
+    std::vector<std::uint32_t>
+        nodes;  // whose they are, on their tape: a recomputed segment's is an inner one
     std::int32_t first_step, last_step;  // of those nodes; -1 outside of recurrences
   };
   /// A phase of a node, and the most that was in use at one moment in it.
@@ -44,7 +45,7 @@ class Memory : public Observer {
   };
   struct Peak {
     Moment at;
-    Place place;
+    ModuleOp place;
     std::int32_t step = -1;
     std::vector<Row> alive;  // the largest first; they add up to the bytes of the moment
   };
@@ -53,8 +54,12 @@ class Memory : public Observer {
   /// Of the pass seen last.
   const std::vector<Moment>& timeline() const { return timeline_; }
 
+  /// Forgets all.
+  void clear();
+
   void begin(Tape& tape, std::uint32_t node, Phase phase) override;
   void end(Tape& tape, std::uint32_t node, Phase phase) override;
+  void abandoned(Tape& tape, std::uint32_t node, Phase phase) override;
 
  private:
   struct Entry {
@@ -68,11 +73,25 @@ class Memory : public Observer {
     std::vector<Entry> entries;
     std::int64_t bytes = 0;
   };
+  // What is alive of gradients, found by root.
+  class Gradients {
+   public:
+    bool contains(std::uint32_t root) const { return root < slots_.size() && slots_[root] > 0; }
+    void add(std::uint32_t root, const Entry& entry);
+    Entry take(std::uint32_t root);
+    const std::vector<std::uint32_t>& roots() const { return roots_; }
+    std::int64_t bytes() const { return bytes_; }
+
+   private:
+    std::vector<std::uint32_t> slots_;  // by root: position + 1 in the others, or 0
+    std::vector<std::uint32_t> roots_;
+    std::vector<Entry> entries_;
+    std::int64_t bytes_ = 0;
+  };
   // The outermost tape, or one inside of a node.
   struct Level {
-    Held values, forms;                                  // in the order in which they came
-    std::unordered_map<std::uint32_t, Entry> gradients;  // by root
-    std::int64_t gradient_bytes = 0;
+    Held values, forms;  // in the order in which they came
+    Gradients gradients;
     std::uint32_t last_node = autograd::kNone;  // of backward
   };
   struct Open {
@@ -85,7 +104,7 @@ class Memory : public Observer {
   void start_pass();
   void hold(Held& held, Entry entry, std::size_t now);
   void let_go(Held& held);
-  void drop_values(Level& level, const Tape& tape, std::uint32_t node);
+  void drop_values(Level& level, std::uint32_t node);
   void find_values(Level& level, const Tape& tape, Entry node);
   void find_gradients(Level& level, const Tape& tape, const Entry& node, Phase phase);
   void find_gradient(Level& level, const Tape& tape, std::uint32_t value);
@@ -112,7 +131,8 @@ class Memory : public Observer {
 /// Where the peak is, and what is alive at it.
 std::string to_string(const Memory& memory, std::size_t most = 25);
 /// {"peak_bytes", "at": {"op", "module", "step", "phase", "node"},
-///  "alive": [{"op", "module", "kind", "bytes", "nodes", "steps": [first, last] or null}],
+///  "alive": [{"op", "module", "kind", "bytes", "nodes": [number...], "steps": [first, last] or null}],
+///  "modules": [{"module", "bytes"}],          of what is alive, each with what is in it
 ///  "timeline": [[node, phase, bytes]]}, of which the timeline has some hundred moments at most, each the
 /// largest of its neighbourhood.
 void to_json(nlohmann::json& json, const Memory& memory);

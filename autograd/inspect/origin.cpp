@@ -5,9 +5,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "autograd/inspect/listing.h"
+#include "autograd/inspect/numbers.h"
+#include "autograd/op.h"
 
 namespace unroll::inspect {
 
@@ -59,7 +60,7 @@ bool any_bad(const Numbers& numbers, Bad bad) {
 }
 
 struct Survey {
-  Range range{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity(), 0};
+  Origin::Range range{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity(), 0};
   const std::byte* first_bad = nullptr;
   double number = 0;
 
@@ -124,11 +125,17 @@ bool holds(const Numbers& numbers, const std::byte* at) {
   return at >= numbers.data && at < numbers.data + elements * static_cast<Index>(size_of(numbers.dtype));
 }
 
-std::string source_of(const autograd::Root& leaf) {
-  return (leaf.parameter ? "parameter " : "") + leaf_name(leaf);
-}
-
 std::string op_of(const Node& node) { return node.table->name(node.op); }
+
+// A copy is what it was made of.
+std::string source_of(const Tape& tape, std::uint32_t id) {
+  const autograd::Root& root = tape.root(id);
+  const autograd::Leaf* leaf = tape.leaf(root);
+  if (leaf && leaf->of != kNone) return source_of(tape, leaf->of);
+  if (root.parameter) return "parameter " + leaf_name(root);
+  if (!leaf) return fmt::format("what {} made", op_of(tape.nodes()[tape.value(id).node]));
+  return leaf_name(root) + (leaf->where.line > 0 ? " (" + source_line(leaf->where) + ")" : "");
+}
 
 bool overwrites(const Tape& tape, const Node& node, std::uint32_t input) {
   for (std::uint32_t o = 0; o < node.output_count; ++o)
@@ -140,7 +147,7 @@ void place(Origin& origin, std::string name, const Numbers& numbers, const Surve
   origin.place = std::move(name);
   origin.shape = numbers.shape;
   origin.element = element_at(numbers, s.first_bad);
-  origin.number = s.number;
+  origin.number = std::isnan(s.number) ? std::abs(s.number) : s.number;  // the sign of NaN is chance
   origin.count = s.range.bad;
 }
 
@@ -166,12 +173,14 @@ void OriginWatch::begin(Tape& tape, std::uint32_t node, Phase phase) {
 
 void OriginWatch::end(Tape& tape, std::uint32_t node, Phase phase) {
   if (origin_ || tape.dry()) return;
-  while (running_.back().tape != &tape || running_.back().node != node)
-    running_.pop_back();  // those that threw
   if (phase == Phase::forward) end_forward(tape, node);
   if (phase == Phase::backward) end_backward(tape, node);
   if (phase == Phase::deferred) end_deferred(tape, node);
   running_.pop_back();
+}
+
+void OriginWatch::abandoned(Tape& tape, std::uint32_t, Phase) {
+  if (!origin_ && !tape.dry()) running_.pop_back();
 }
 
 Origin& OriginWatch::found(Tape& tape, std::uint32_t node, Phase phase) {
@@ -182,7 +191,7 @@ Origin& OriginWatch::found(Tape& tape, std::uint32_t node, Phase phase) {
   origin.module = tape.scope_path(n.scope);
   origin.step = n.step;
   origin.where = n.where;
-  origin.line = line_of(tape, n);
+  origin.line = source_line(tape, n);
   return origin;
 }
 
@@ -225,12 +234,12 @@ void OriginWatch::blame_input(Tape& tape, std::uint32_t input, const std::byte* 
     for (std::uint32_t id = 0; id < values.size(); ++id) {
       const Numbers leaf = numbers_of(*r.tape, id);
       if (values[id].node != kNone || values[id].view || !holds(leaf, number)) continue;
-      origin.source = source_of(r.tape->root(id));
+      origin.source = source_of(*r.tape, id);
       return place(origin, "", leaf, survey(leaf, bad_));
     }
   }
   const Node& maker = tape.nodes()[tape.value(input).node];
-  origin.source = fmt::format("{} ({}), which was not watched", op_of(maker), line_of(maker.where));
+  origin.source = fmt::format("{} ({}), which was not watched", op_of(maker), source_line(maker.where));
   place(origin, "", numbers_of(tape, input), survey(numbers_of(tape, input), bad_));
 }
 
@@ -348,13 +357,21 @@ std::string element_text(const Origin& origin) {
                      fmt::join(origin.element.begin(), origin.element.begin() + origin.shape.rank(), ", "));
 }
 
-std::string text_of(const Operand& operand) {
+std::string text_of(const Origin::Operand& operand) {
   std::string text = fmt::format("{} {} ", operand.name, to_string(operand.shape));
   if (operand.range.low > operand.range.high)
     text += operand.shape.size() == 0 ? "empty" : "all NaN";
   else
     text += fmt::format("in [{:.6g}, {:.6g}]", operand.range.low, operand.range.high);
   return text;
+}
+
+// Infinities that were allowed may be among them, see Bad.
+const char* out_of(const std::vector<Origin::Operand>& operands) {
+  const bool finite = std::ranges::all_of(operands, [](const Origin::Operand& o) {
+    return o.range.low > o.range.high || (std::isfinite(o.range.low) && std::isfinite(o.range.high));
+  });
+  return finite ? "finite numbers" : "numbers that are no NaN";
 }
 
 }  // namespace
@@ -369,8 +386,8 @@ std::string Origin::describe() const {
   if (!source.empty())
     return fmt::format("{} came with {} {}: {}; first used by {}, {}", number, source, to_string(shape),
                        elements, op, at);
-  std::string text = fmt::format("{} made {} out of finite numbers, {}: {} {}, {}", op, number, at, place,
-                                 to_string(shape), elements);
+  std::string text = fmt::format("{} made {} out of {}, {}: {} {}, {}", op, number, out_of(operands), at,
+                                 place, to_string(shape), elements);
   for (std::size_t i = 0; i < operands.size(); ++i) text += (i ? ", " : "; ") + text_of(operands[i]);
   return text;
 }
@@ -379,6 +396,7 @@ void to_json(nlohmann::json& json, const Origin& origin) {
   json = {{"text", origin.describe()},
           {"source", origin.source},
           {"number", fmt::format("{}", origin.number)},
+          {"out_of", out_of(origin.operands)},
           {"place", origin.place},
           {"shape", to_string(origin.shape)},
           {"element", element_text(origin)},
@@ -389,11 +407,11 @@ void to_json(nlohmann::json& json, const Origin& origin) {
           {"step", origin.step},
           {"where", origin.line},
           {"operands", nlohmann::json::array()}};
-  for (const Operand& o : origin.operands)
+  for (const Origin::Operand& o : origin.operands)
     json["operands"].push_back({{"name", o.name},
                                 {"shape", to_string(o.shape)},
-                                {"low", o.range.low},
-                                {"high", o.range.high},
+                                {"low", number_json(o.range.low)},
+                                {"high", number_json(o.range.high)},
                                 {"bad", o.range.bad}});
 }
 

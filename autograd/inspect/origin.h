@@ -30,20 +30,20 @@ using autograd::Tape;
 /// What is looked for: masks may hold infinities on purpose.
 enum class Bad { nan, nan_or_infinity };
 
-/// The numbers of an operand: the least and the largest that is no NaN (low > high if all are), and how many
-/// are bad.
-struct Range {
-  double low, high;
-  Index bad;
-};
-struct Operand {
-  std::string name;  // "input 0", "gradient of output 0"
-  Shape shape;
-  Range range;
-};
-
 /// The first operation that made a bad number, or the first that a bad number of a leaf came through.
 struct Origin {
+  /// The numbers of an operand: the least and the largest that is no NaN (low > high if all are), and how
+  /// many are bad.
+  struct Range {
+    double low, high;
+    Index bad;
+  };
+  struct Operand {
+    std::string name;  // "input 0", "gradient of output 0"
+    Shape shape;
+    Range range;
+  };
+
   /// Empty if `op` made it out of good numbers. Otherwise what brought it: "parameter 'weight_hh'", "a
   /// constant", "a variable", "the seed of backward", "the gradient of 'bias' before this pass".
   std::string source;
@@ -60,7 +60,7 @@ struct Origin {
   std::string module;             // path, see nn::enter
   std::int32_t step;              // -1 outside of recurrences
   autograd::Where where;          // the line that called the op
-  std::string line;               // the same in words, see line_of(tape, node)
+  std::string line;               // the same in words, see source_line(tape, node)
   std::vector<Operand> operands;  // what went into the operation in this phase
 
   /// One line.
@@ -77,14 +77,15 @@ class OriginWatch : public Observer {
 
   void begin(Tape& tape, std::uint32_t node, Phase phase) override;
   void end(Tape& tape, std::uint32_t node, Phase phase) override;
+  void abandoned(Tape& tape, std::uint32_t node, Phase phase) override;
 
  private:
   // An operation that has begun: of the tape, or of the inner tape of one that has begun.
   struct Running {
     Tape* tape;
     std::uint32_t node;
-    std::vector<Operand> overwritten;  // inputs, as they were
-    const std::byte* first_bad;        // in one of them
+    std::vector<Origin::Operand> overwritten;  // inputs, as they were
+    const std::byte* first_bad;                // in one of them
   };
 
   void end_forward(Tape& tape, std::uint32_t node);

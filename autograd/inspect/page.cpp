@@ -1,7 +1,10 @@
 #include "autograd/inspect/page.h"
 
+#include <cstdio>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "autograd/atomic_file.h"
 #include "autograd/inspect/page_files.h"
 
 namespace unroll::inspect {
@@ -21,9 +24,22 @@ std::string embedded(const nlohmann::json& json) {
   return out;
 }
 
+// Five digits, which is more than a figure shows, in a third of the room.
+void shorten(nlohmann::json& j) {
+  if (j.is_number_float()) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.5g", j.get<double>());
+    j = std::strtod(text, nullptr);
+  } else if (j.is_structured()) {
+    for (nlohmann::json& inner : j) shorten(inner);
+  }
+}
+
 }  // namespace
 
-std::string page_of(const nlohmann::json& report) {
+std::string page_of(nlohmann::json report) {
+  shorten(report);
+  if (const auto graph = report.find("graph"); graph != report.end()) graph->erase("links");
   std::string out;
   std::string_view rest = detail::kPageHtml;
   const auto until = [&](std::string_view mark) {
@@ -38,6 +54,10 @@ std::string page_of(const nlohmann::json& report) {
   until("{scripts}");
   for (const std::string_view script : detail::kPageScripts) out += script;
   return out += rest;
+}
+
+void write_page(const std::string& path, nlohmann::json report, autograd::Where where) {
+  autograd::replace_file(path, page_of(std::move(report)), where);
 }
 
 }  // namespace unroll::inspect

@@ -4,10 +4,15 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "autograd/error.h"
+
 namespace unroll::inspect {
 
 /// The page of a report as inspect/report.h makes it. No string in it, be it a file's name or a module's, can
-/// become markup; bytes that are no UTF-8 are shown as such.
-std::string page_of(const nlohmann::json& report);
+/// become markup; bytes that are no UTF-8 are shown as such. Numbers have five digits there, more than is
+/// seen.
+std::string page_of(nlohmann::json report);
+/// Replaces the file at `path` by it, whole or not at all; throws Error if that cannot be.
+void write_page(const std::string& path, nlohmann::json report, autograd::Where where = {});
 
 }  // namespace unroll::inspect

@@ -6,6 +6,6 @@
 namespace unroll::inspect::detail {
 
 extern const std::string_view kPageHtml, kPageCss;
-extern const std::array<std::string_view, 7> kPageScripts;  // in the order in which they are read
+extern const std::array<std::string_view, 8> kPageScripts;  // in the order in which they are read
 
 }  // namespace unroll::inspect::detail

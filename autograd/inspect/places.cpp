@@ -6,6 +6,18 @@
 
 namespace unroll::inspect {
 
+std::vector<std::string> modules_around(const std::string& path) {
+  std::vector<std::string> modules;
+  for (std::size_t begin = 0; begin < path.size();) {
+    std::size_t end = std::min(path.find('.', begin), path.size());
+    if (end + 1 < path.size() && path.find_first_not_of("0123456789", end + 1) != end + 1)  // "layers.0"
+      end = std::min(path.find('.', end + 1), path.size());
+    modules.push_back(path.substr(0, end));
+    begin = end + 1;
+  }
+  return modules;
+}
+
 // A name may have gone, and another have come in its place: the text decides.
 std::uint32_t Places::find(const autograd::Tape& tape, const autograd::Node& node) {
   static const std::string outside;
@@ -28,7 +40,7 @@ std::uint32_t Places::find(const autograd::Tape& tape, const autograd::Node& nod
 
 std::uint32_t Places::named(const std::string& op, const std::string& module) {
   const auto known =
-      std::ranges::find_if(places_, [&](const Place& p) { return p.op == op && p.module == module; });
+      std::ranges::find_if(places_, [&](const ModuleOp& p) { return p.op == op && p.module == module; });
   const auto place = static_cast<std::uint32_t>(known - places_.begin());
   if (known == places_.end()) places_.push_back({op, module});
   return place;

@@ -72,18 +72,23 @@ Work work_of(const Tape& tape, std::uint32_t index, Phase phase) {
 
 // -- Recording.
 
-Profile::Profile(Spans spans)
-    : keeps_spans_(spans), first_tick_(now()), first_time_(std::chrono::steady_clock::now()) {}
+Profile::Profile(Spans spans) : keeps_spans_(spans) { clear(); }
 
-// The nodes of a tape follow each other: one that seems to be at work still has thrown.
-void Profile::begin(Tape& tape, std::uint32_t, Phase) {
-  open_.erase(std::ranges::find(open_, &tape, &Open::tape), open_.end());
-  open_.push_back({&tape, now(), 0});
+// The places stay: the next pass is likely to have the same.
+void Profile::clear() {
+  sums_.assign(sums_.size(), {});
+  open_.clear();
+  spans_.clear();
+  first_tick_ = now();
+  first_time_ = std::chrono::steady_clock::now();
 }
+
+void Profile::begin(Tape&, std::uint32_t, Phase) { open_.push_back({now(), 0}); }
+
+void Profile::abandoned(Tape&, std::uint32_t, Phase) { open_.pop_back(); }
 
 void Profile::end(Tape& tape, std::uint32_t index, Phase phase) {
   const Ticks end = now();
-  if (open_.empty()) return;  // attached while the node was at work
   const Open span = open_.back();
   open_.pop_back();
   if (!open_.empty()) open_.back().inner += end - span.begin;
@@ -126,16 +131,15 @@ std::vector<Profile::Row> Profile::rows() const {
   return result;
 }
 
-Profile::Row total_of(std::span<const Profile::Row> rows) {
-  Profile::Row sum{};
-  for (const Profile::Row& row : rows) {
+std::map<std::string, ProfileSum> by_module(std::span<const Profile::Row> rows) {
+  return by_module<ProfileSum>(rows, [](ProfileSum& sum, const Profile::Row& row) {
     sum.count += row.count;
     sum.ns += row.ns;
     sum.work.operations += row.work.operations;
     sum.work.bytes += row.work.bytes;
-  }
-  return sum;
+  });
 }
+std::map<std::string, ProfileSum> by_module(const Profile& profile) { return by_module(profile.rows()); }
 
 std::vector<Profile::Span> Profile::spans() const {
   const double scale = nanoseconds_per_tick();
@@ -151,24 +155,26 @@ std::vector<Profile::Span> Profile::spans() const {
 
 std::string to_string(const Profile& profile, std::size_t most) {
   const std::vector<Profile::Row> rows = profile.rows();
-  const Profile::Row total = total_of(rows);
+  const double total = by_module(rows)[""].ns;
   std::string text = fmt::format("{:>6} {:>10} {:>9} {:>8} {:>8}  {:8} {:20} {}\n", "share", "ms", "count",
                                  "GF/s", "GB/s", "phase", "op", "module");
   for (std::size_t i = 0; i < std::min(most, rows.size()); ++i) {
     const Profile::Row& r = rows[i];
     const double ns = std::max(r.ns, 1.0);
     text += fmt::format("{:5.1f}% {:10.3f} {:9} {:8.2f} {:8.2f}  {:8} {:20} {}\n",
-                        100 * r.ns / std::max(total.ns, 1.0), r.ns / 1e6, r.count, r.work.operations / ns,
+                        100 * r.ns / std::max(total, 1.0), r.ns / 1e6, r.count, r.work.operations / ns,
                         r.work.bytes / ns, name_of(r.phase), r.place.op, r.place.module);
   }
   if (rows.size() > most) text += fmt::format("and {} more\n", rows.size() - most);
-  return text + fmt::format("{:6} {:10.3f} ms in all\n", "", total.ns / 1e6);
+  return text + fmt::format("{:6} {:10.3f} ms in all\n", "", total / 1e6);
 }
 
 void to_json(nlohmann::json& json, const Profile& profile) {
   const std::vector<Profile::Row> rows = profile.rows();
-  const Profile::Row total = total_of(rows);
+  std::map<std::string, ProfileSum> modules = by_module(rows);
+  const ProfileSum total = modules[""];
   json = {{"rows", nlohmann::json::array()},
+          {"modules", nlohmann::json::array()},
           {"ns", total.ns},
           {"flops", total.work.operations},
           {"bytes", total.work.bytes}};
@@ -180,6 +186,10 @@ void to_json(nlohmann::json& json, const Profile& profile) {
                             {"ns", r.ns},
                             {"flops", r.work.operations},
                             {"bytes", r.work.bytes}});
+  for (const auto& [module, sum] : modules)
+    if (!module.empty())
+      json["modules"].push_back(
+          {{"module", module}, {"ns", sum.ns}, {"flops", sum.work.operations}, {"bytes", sum.work.bytes}});
 }
 
 }  // namespace unroll::inspect

@@ -37,7 +37,7 @@ class Profile : public Observer {
   explicit Profile(Spans spans = Spans::dropped);
 
   struct Row {
-    Place place;
+    ModuleOp place;
     Phase phase;
     std::uint64_t count = 0;  // of nodes; in deferred, of weights
     double ns = 0;            // without the time of inner nodes, which have rows of their own
@@ -47,16 +47,20 @@ class Profile : public Observer {
   std::vector<Row> rows() const;
 
   struct Span {
-    const Place* place;
+    const ModuleOp* place;
     Phase phase;
     std::int32_t step;  // -1 outside of recurrences
-    double begin, end;  // ns since the profile was made
+    double begin, end;  // ns since the profile was made, or cleared
   };
   /// In the order in which they began, inner ones after the one around them; valid until more is recorded.
   std::vector<Span> spans() const;
 
+  /// Forgets all.
+  void clear();
+
   void begin(Tape& tape, std::uint32_t node, Phase phase) override;
   void end(Tape& tape, std::uint32_t node, Phase phase) override;
+  void abandoned(Tape& tape, std::uint32_t node, Phase phase) override;
 
  private:
   using Ticks = std::uint64_t;
@@ -66,8 +70,7 @@ class Profile : public Observer {
     Work work;
   };
   struct Open {
-    const Tape* tape;
-    Ticks begin, inner;
+    Ticks begin, inner;  // of inner nodes
   };
   struct Kept {
     Ticks begin, end;
@@ -86,11 +89,19 @@ class Profile : public Observer {
   std::vector<Kept> spans_;
 };
 
-/// The sum of rows, of no place.
-Profile::Row total_of(std::span<const Profile::Row> rows);
+struct ProfileSum {
+  std::uint64_t count = 0;
+  double ns = 0;
+  Work work;
+};
+/// Of each module with what is in it; "" is all.
+std::map<std::string, ProfileSum> by_module(std::span<const Profile::Row> rows);
+std::map<std::string, ProfileSum> by_module(const Profile& profile);
 /// A table of the rows, the longest first.
 std::string to_string(const Profile& profile, std::size_t most = 25);
-/// {"rows": [{"op", "module", "phase", "count", "ns", "flops", "bytes"}], "ns", "flops", "bytes"}
+/// {"rows": [{"op", "module", "phase", "count", "ns", "flops", "bytes"}],
+///  "modules": [{"module", "ns", "flops", "bytes"}],     each with what is in it
+///  "ns", "flops", "bytes"}
 void to_json(nlohmann::json& json, const Profile& profile);
 
 }  // namespace unroll::inspect

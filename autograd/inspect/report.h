@@ -13,17 +13,16 @@
 //   {"title", "dtype",
 //    "summary": {"loss", "parameters", "steps", "nodes", "values", "bytes"},
 //    "findings": [sentence],                           inspect/findings.h
-//    "graph": {"modules": [{"path", "type"}],          inspect/graph.h; one cell step is one box
-//              "kinds": [{"op", "shape", "where", "bytes", "needs_gradient"}],
-//              "boxes": [[module, [first step, last step] or null, bytes, [[node, kind, input...]]]],
-//              "edges": [[from box, to box, count]]},
+//    "note": sentence,                                 About::note
+//    "graph": {...},                                   inspect/graph.h, in full: one cell step is one box
 //    "flow": [{...}],                                  inspect/flow.h
 //    "parameters": [{"path", "shape", "norm", "gradient_norm", "largest", "zeros"}],
 //    "profile": {...}, "memory": {...},                inspect/profile.h, inspect/memory.h
 //    "origin": {...},                                  inspect/origin.h
 //    "history": {...}}                                 inspect/history.h
 //
-// Numbers that are not finite are null.
+// "bytes" are those in use at the peak where memory was watched, otherwise those that the tape holds. Numbers
+// that are not finite are null.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -48,10 +47,12 @@ using autograd::Where;
 struct About {
   std::string title = "One pass";
   std::optional<double> loss = {};  // otherwise what the last node computed, if that is one number
-  std::vector<NamedParameter> parameters = {};  // with their paths in a model; otherwise those on the tape
-  const Gradients* gradients = nullptr;         // of the parameters
-  const History* history = nullptr;             // of the run that the pass is of
-  const Origin* origin = nullptr;               // of what is not finite; a Recorder finds it itself
+  // With their paths in a model; otherwise those that the tape read, under the module that did.
+  std::vector<NamedParameter> parameters = {};
+  const Gradients* gradients = nullptr;  // of the parameters
+  const History* history = nullptr;      // of the run that the pass is of
+  const Origin* origin = nullptr;        // of what is not finite; a Recorder finds it itself
+  std::string note = {};                 // about the numbers, such as what part of a batch they are of
 };
 
 nlohmann::json report_of(const Tape& tape, const About& about = {});
@@ -62,25 +63,40 @@ void report(const Tape& tape, const std::string& path, const About& about = {}, 
 struct Watching {
   bool jacobians = false;  // at the cost of many derivatives of each step
   bool origin = false;     // of what is not finite; at the cost of a walk over all numbers
+  bool spans = false;      // the time of each node by itself, for write_trace (inspect/trace.h)
 };
 inline constexpr Watching everything{.jacobians = true, .origin = true};
 
-/// Watches one pass of a tape from its beginning on.
-class Recorder {
+/// Watches the passes of a tape, each from its beginning on, and tells of the one that runs or ran last.
+class Recorder : private Observer {
  public:
   explicit Recorder(Tape& tape, const Watching& watching = {});
-  nlohmann::json report_of(const About& about = {}) const;
+  /// Throw Error if the pass that was watched has been cleared from the tape.
+  nlohmann::json report_of(const About& about = {}, Where where = Where::here()) const;
   void report(const std::string& path, const About& about = {}, Where where = Where::here()) const;
-  /// Where the first number was born that is not finite, if it was looked for and found.
+
+  const Flow& flow() const { return flow_; }
+  const Profile& profile() const { return profile_; }
+  const Memory& memory() const { return memory_; }
+  /// Where the first number of all passes was born that is not finite, if it was looked for and found.
   const std::optional<Origin>& origin() const { return origin_.origin(); }
 
  private:
+  void begin(Tape& tape, std::uint32_t node, Phase phase) override;
+  void end(Tape& tape, std::uint32_t node, Phase phase) override;
+  void step(Tape& tape, const Step& step) override;
+  void abandoned(Tape& tape, std::uint32_t node, Phase phase) override;
+  void state(Tape& tape, std::span<const Var> fields) override;
+  void meet(const Tape& tape);
+
   Tape& tape_;
+  Watching watching_;
+  std::optional<std::uint32_t> pass_;  // of the tape, that is told of
   Flow flow_;
   OriginWatch origin_;
   Memory memory_;
   Profile profile_;  // told last when a node begins and first when it ends: it does not time the others
-  std::optional<Tape::Attachment> flow_attached_, origin_attached_, memory_attached_, profile_attached_;
+  Tape::Attachment attached_;
 };
 
 }  // namespace unroll::inspect

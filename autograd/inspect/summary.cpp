@@ -25,20 +25,21 @@ struct Sums {
     largest[lane] = a > largest[lane] ? a : largest[lane];
     zeros[lane] += a == 0 ? 1.0 : 0.0;
   }
-  Summary over(Index count) const {
-    Summary s;
-    if (count == 0) return s;
-    for (std::size_t l = 0; l < kLanes; ++l) {
-      s.norm += squares[l];
-      s.mean += absolute[l];
-      s.largest = std::max(s.largest, largest[l]);
-      s.zeros += zeros[l];
-    }
-    if (std::isnan(s.mean)) s.largest = s.mean;
-    s.norm = std::sqrt(s.norm);
-    s.mean /= static_cast<double>(count);
-    s.zeros /= static_cast<double>(count);
-    return s;
+  // Halves are put together, lane by lane: a small state is not to wait for one lane after the other.
+  Summary over(Index count) {
+    if (count == 0) return {};
+    for (std::size_t half = kLanes / 2; half > 0; half /= 2)
+      for (std::size_t l = 0; l < half; ++l) {
+        squares[l] += squares[l + half];
+        absolute[l] += absolute[l + half];
+        largest[l] = std::max(largest[l], largest[l + half]);
+        zeros[l] += zeros[l + half];
+      }
+    const auto n = static_cast<double>(count);
+    return {.norm = std::sqrt(squares[0]),
+            .mean = absolute[0] / n,
+            .largest = std::isnan(absolute[0]) ? absolute[0] : largest[0],
+            .zeros = zeros[0] / n};
   }
 };
 

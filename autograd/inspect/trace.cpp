@@ -24,13 +24,10 @@ struct Level {
 
 std::vector<Level> levels_of(const Span& span) {
   std::vector<Level> levels{{span.phase == Phase::forward ? "forward" : "backward", "pass"}};
-  const std::string& path = span.place->module;
-  for (std::size_t begin = 0; begin < path.size();) {
-    std::size_t end = std::min(path.find('.', begin), path.size());
-    if (end + 1 < path.size() && path.find_first_not_of("0123456789", end + 1) != end + 1)  // "layers.0"
-      end = std::min(path.find('.', end + 1), path.size());
-    levels.push_back({path.substr(begin, end - begin), "module"});
-    begin = end + 1;
+  std::size_t begin = 0;
+  for (const std::string& module : modules_around(span.place->module)) {
+    levels.push_back({module.substr(begin), "module"});
+    begin = module.size() + 1;
   }
   if (span.step >= 0) levels.push_back({fmt::format("step {}", span.step), "step"});
   return levels;

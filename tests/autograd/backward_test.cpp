@@ -97,6 +97,44 @@ TEST_CASE("values whose gradient is kept, and hooks") {
   CHECK(tape.gradient(tape.rows(x, 1, 1)).values() == std::vector<double>{12});
 }
 
+TEST_CASE("a hook on the outputs of a scan whose first steps get no gradient") {
+  Generator g(1);
+  const Gru cell(3, 4, g);
+  const Layout layout = Layout::uniform(2, 5);
+  for (const Order order : {Order::forward, Order::reverse}) {
+    Tape tape;
+    Gradients gradients;
+    tape.truncate(1);
+    const Var out = scan(cell, {tape.full({10, 3}, 0.5), &layout}, order).outputs.rows;
+    const Index last = order == Order::forward ? 8 : 0;  // rows of the step that is taken last
+    std::vector<std::vector<double>> seen;
+    tape.on_gradient(out, [&](const Tensor& d) { seen.push_back(d.values()); });
+    tape.backward(sum(tape.rows(out, last, 2)), gradients);
+    std::vector<double> expected(40, 0.0);
+    std::fill_n(expected.begin() + last * 4, 8, 1.0);
+    REQUIRE(seen.size() == 1);
+    CHECK(seen[0] == expected);
+  }
+}
+
+TEST_CASE("hooks are called from the last node to the first, those of a node in the order they came in") {
+  Tape tape;
+  Gradients gradients;
+  Var x = tape.variable(Tensor({1}));
+  std::vector<int> seen;
+  auto note = [&](Var v, int number) {
+    tape.on_gradient(v, [&, number](const Tensor&) { seen.push_back(number); });
+  };
+  note(x, 0);
+  const Var y = exp(x), z = exp(y), unused = exp(y);
+  note(y, 1);
+  note(unused, 2);
+  note(z, 3);
+  note(y, 4);
+  tape.backward(z, gradients);
+  CHECK(seen == std::vector<int>{3, 1, 4, 0});
+}
+
 TEST_CASE("the gradient of a parameter is read from Gradients") {
   const Parameter table = filled("table", {4, 2}, 1);
   Tape tape;

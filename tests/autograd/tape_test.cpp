@@ -2,10 +2,14 @@
 
 #include <doctest/doctest.h>
 
-#include "ops/matmul.h"
-#include "ops/pointwise.h"
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "ops/ops.h"
 
 using namespace unroll;
+using Numbers = std::vector<double>;
 
 TEST_CASE("a value and its gradient") {
   for (DType dtype : {f32, f64}) {
@@ -54,4 +58,123 @@ TEST_CASE("tails, broadcasts and views of a pointwise op") {
       CHECK(tape.gradient(m).at(r) == doctest::Approx(sum));
     }
   }
+}
+
+TEST_CASE("pieces are joined without a node, in the order of recording or the reverse of it") {
+  for (const bool reverse : {false, true}) {
+    Tape tape(f64);
+    Gradients gradients;
+    const Var x = tape.variable(Tensor::from({3, 2}, {1, 2, 3, 4, 5, 6}));
+    std::vector<Var> pieces;
+    for (Index r = 0; r < 3; ++r) pieces.push_back(tape.rows(x, r, 1) * 2.0);
+    const Var view = tape.columns(pieces[1], 1, 1);
+    if (reverse) std::ranges::reverse(pieces);
+    const std::size_t nodes = tape.nodes().size();
+    const Var all = tape.join(pieces);
+    REQUIRE(all.defined());
+    CHECK(tape.nodes().size() == nodes);
+    CHECK(all.shape() == Shape{3, 2});
+    CHECK(all.tensor().values() == (reverse ? Numbers{10, 12, 6, 8, 2, 4} : Numbers{2, 4, 6, 8, 10, 12}));
+
+    // Pieces and their views are parts of it: gradients add up, whatever way they came.
+    for (std::size_t i = 0; i < 3; ++i)
+      CHECK(pieces[i].view<double>().data == all.view<double>().row(static_cast<Index>(i)));
+    CHECK(view.view<double>().data == all.view<double>().row(1) + 1);
+    tape.backward(sum(all * all) + sum(pieces[0]) + sum(view), gradients);
+    Numbers expected{8, 16, 24, 34, 40, 48};  // 2 (2 * 2 x), and 2 more where the view is
+    for (Index c = 0; c < 2; ++c) expected[static_cast<std::size_t>(reverse ? 4 + c : c)] += 2;
+    CHECK(tape.gradient(x).values() == expected);
+  }
+}
+
+TEST_CASE("what cannot be joined is left as it was") {
+  Tape tape;
+  const Var leaf = tape.full({1, 2}, 1), a = leaf * 1.0, b = leaf * 2.0, c = leaf * 3.0;
+  const Var wide = tape.full({1, 3}, 1) * 1.0;
+  CHECK_FALSE(tape.join({}).defined());
+  for (const std::vector<Var>& pieces : {std::vector{leaf, a},
+                                         {a, tape.rows(b, 0, 1)},
+                                         {a, c, b},
+                                         {a, a},
+                                         {a, wide},
+                                         {tape.reshape(a, {2}), b}}) {
+    CHECK_FALSE(tape.join(pieces).defined());
+    CHECK(a.tensor().values() == Numbers{1, 1});
+  }
+  CHECK(tape.join(std::vector{a, b, c}).defined());
+  CHECK_FALSE(tape.join(std::vector{a, b}).defined());  // they are views now
+}
+
+TEST_CASE("a joined value keeps its gradient where a piece was to") {
+  Tape tape;
+  Gradients gradients;
+  const Var x = tape.variable(Tensor::from({1, 1}, {3})), a = x * 2.0, b = x * 5.0;
+  tape.keep_gradient(b);
+  const Var all = tape.join(std::vector{a, b});
+  tape.backward(sum(all * all), gradients);
+  CHECK(tape.gradient(b).values() == Numbers{30});
+  CHECK(tape.gradient(all).values() == Numbers{12, 30});
+}
+
+TEST_CASE("a leaf knows the line that made it, and whose numbers it has") {
+  Tape tape;
+  const Parameter p("p", {2});
+  auto leaf = [&](Var v) { return tape.leaf(tape.root(v.index())); };
+  const int line = __LINE__ + 1;
+  const Var constant = tape.constant(Tensor({2}));
+  const Var zeros = tape.zeros({2});
+  const Var variable = tape.variable(Tensor({2}));
+  const Var snapshot = tape.snapshot(zeros);
+  const Var stopped = tape.stop_gradient(snapshot);
+  int i = 0;
+  for (const Var v : {constant, zeros, variable, snapshot, stopped}) {
+    REQUIRE(leaf(v));
+    CHECK(std::string(leaf(v)->where.file).ends_with("tape_test.cpp"));
+    CHECK(leaf(v)->where.line == line + i++);
+  }
+  CHECK(leaf(constant)->of == autograd::kNone);
+  CHECK(leaf(snapshot)->of == zeros.index());
+  CHECK(leaf(stopped)->of == snapshot.index());
+  CHECK(leaf(tape.parameter(p))->where.line == 0);
+  CHECK(leaf(exp(zeros)) == nullptr);
+  CHECK(leaf(tape.rows(constant, 0, 1))->where.line == line);
+}
+
+TEST_CASE("a snapshot stays when the numbers change, and no gradient flows through it") {
+  Tape tape;
+  std::vector<float> numbers{1, 2, 3, 4};
+  const Var x = tape.borrow(reinterpret_cast<std::byte*>(numbers.data()), {2, 1}, 2);
+  const Var copy = tape.snapshot(x);
+  numbers = {5, 6, 7, 8};
+  CHECK(x.tensor().values() == Numbers{5, 7});
+  CHECK(copy.tensor().values() == Numbers{1, 3});
+  Gradients gradients;
+  const Var v = tape.variable(Tensor::from({1}, {2}));
+  tape.backward(sum(v * tape.snapshot(v)), gradients);
+  CHECK(tape.gradient(v).values() == Numbers{2});
+}
+
+TEST_CASE("each recurrence of a pass has a number of its own; steps belong to it") {
+  Tape tape;
+  CHECK(tape.recurrence() == autograd::kNone);
+  CHECK(tape.time_step() == -1);
+  const std::uint32_t first = tape.new_recurrence(), second = tape.new_recurrence();
+  CHECK(first != second);
+  {
+    const auto outer = tape.at_step(first, 7);
+    {
+      const auto inner = tape.at_step(second, 0);
+      CHECK(tape.recurrence() == second);
+      CHECK(tape.time_step() == 0);
+    }
+    CHECK(tape.recurrence() == first);
+    (void)exp(tape.zeros({1}));
+  }
+  (void)exp(tape.zeros({1}));
+  CHECK(tape.nodes()[0].recurrence == first);
+  CHECK(tape.nodes()[0].step == 7);
+  CHECK(tape.nodes()[1].recurrence == autograd::kNone);
+  CHECK(tape.nodes()[1].step == -1);
+  tape.clear();
+  CHECK(tape.new_recurrence() == first);
 }

@@ -1,5 +1,6 @@
-// What watching costs: a training step of one LSTM layer alone, and with each observer attached, in turn.
-// Prints the median time of a step, and how much longer the watched ones take.
+// What watching costs: a training step of one LSTM layer on a tape that nobody ever watched, on one that is
+// not watched now, and on one with each observer, in turn. Prints the median time of a step, and how much
+// longer the others take.
 //
 //   inspect_bench [seconds a size]
 #include <fmt/format.h>
@@ -8,12 +9,11 @@
 #include <array>
 #include <chrono>
 #include <cstdlib>
+#include <iterator>
 #include <optional>
 #include <vector>
 
-#include "autograd/inspect/flow.h"
-#include "autograd/inspect/memory.h"
-#include "autograd/inspect/profile.h"
+#include "autograd/inspect/inspect.h"
 #include "nn/nn.h"
 #include "ops/reduce.h"
 
@@ -29,48 +29,56 @@ double median(std::vector<double> x) {
   return x[x.size() / 2];
 }
 
+constexpr const char* kColumns[] = {"ms", "off", "profile", "memory", "flow", "origin", "recorder"};
+
 void compare(Index hidden, Index batch, Index steps, double seconds) {
   Generator random(1);
   Lstm lstm(hidden, hidden, random);
   Optimiser optimiser(parameters(lstm), Sgd{.learning_rate = 1e-6});
   const Layout layout = Layout::uniform(batch, steps);
-  Tape tape;
+  Tape untouched, tape;
   Gradients gradients;
-  auto step = [&] {
-    const Var rows = scan(lstm, {tape.full({batch * steps, hidden}, 0.5), &layout}).outputs.rows;
-    tape.backward(ops::sum(rows), gradients);
+  auto step = [&](Tape& on) {
+    const Var rows = scan(lstm, {on.full({batch * steps, hidden}, 0.5), &layout}).outputs.rows;
+    on.backward(ops::sum(rows), gradients);
     optimiser.step(gradients);
     gradients.clear();
-    tape.clear();
+    on.clear();
   };
   inspect::Profile profile;
   inspect::Memory memory;
-  inspect::Flow states({.gate_elements = 0}), states_and_gates;
-  const std::array<Observer*, 5> watchers{nullptr, &profile, &memory, &states, &states_and_gates};
-  std::array<std::vector<double>, watchers.size()> times;
+  inspect::Flow flow;
+  inspect::OriginWatch origin;
+  constexpr std::size_t kWays = std::size(kColumns);
+  std::array<std::vector<double>, kWays> times;
   const auto start = Clock::now();
   for (int round = 0; round < 5 || seconds_since(start) < seconds; ++round)
-    for (std::size_t which = 0; which < times.size(); ++which) {
+    for (std::size_t way = 0; way < kWays; ++way) {
       std::optional<Tape::Attachment> attached;
-      states.clear();
-      states_and_gates.clear();
-      if (watchers[which]) attached.emplace(tape, *watchers[which]);
+      std::optional<inspect::Recorder> recorder;
+      flow.clear();
+      if (Observer* const watchers[] = {nullptr, nullptr, &profile, &memory, &flow, &origin, nullptr};
+          watchers[way])
+        attached.emplace(tape, *watchers[way]);
+      if (way == kWays - 1) recorder.emplace(tape);
       const auto begin = Clock::now();
-      step();
-      if (round > 1) times[which].push_back(seconds_since(begin));  // the first take their memory
+      step(way == 0 ? untouched : tape);
+      if (round > 1) times[way].push_back(seconds_since(begin));  // the first take their memory
     }
   const double plain = median(times[0]);
-  auto more = [&](std::size_t which) { return 100 * (median(times[which]) / plain - 1); };
-  fmt::print("{:6} {:6} {:6} {:10.3f} {:+9.1f}% {:+9.1f}% {:+9.1f}% {:+9.1f}%\n", hidden, batch, steps,
-             1e3 * plain, more(1), more(2), more(3), more(4));
+  fmt::print("{:6} {:6} {:6} {:10.3f}", hidden, batch, steps, 1e3 * plain);
+  for (std::size_t way = 1; way < kWays; ++way)
+    fmt::print(" {:+9.1f}%", 100 * (median(times[way]) / plain - 1));
+  fmt::print("\n");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   const double seconds = argc > 1 ? std::atof(argv[1]) : 4;
-  fmt::print("{:>6} {:>6} {:>6} {:>10} {:>10} {:>10} {:>10} {:>10}\n", "hidden", "batch", "steps", "ms",
-             "profile", "memory", "flow", "and gates");
+  fmt::print("{:>6} {:>6} {:>6}", "hidden", "batch", "steps");
+  for (const char* column : kColumns) fmt::print(" {:>10}", column);
+  fmt::print("\n");
   for (const auto& [hidden, batch, steps] : {std::array<Index, 3>{32, 1, 50},
                                              {64, 8, 64},
                                              {128, 1, 64},

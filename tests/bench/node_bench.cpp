@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "autograd/tape.h"
+#include "autograd/op.h"
 
 using namespace unroll;
 

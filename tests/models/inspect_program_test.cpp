@@ -1,10 +1,11 @@
 // unroll inspect and --inspect, on a model of each kind.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
-#include <filesystem>
-#include <nlohmann/json.hpp>
+#include <algorithm>
 
 #include "tests/models/run_program.h"
+#include "tests/page_data.h"
 
 namespace unroll::models {
 
@@ -29,12 +30,7 @@ json inspected(const TemporaryFolder& folder, const std::string& train, const st
   return json::parse(looked.out);
 }
 
-// The data of a page.
-json report_on(const std::string& page) {
-  const std::string text = read_file(page), begin = "id=\"data\">";
-  const std::size_t from = text.find(begin) + begin.size();
-  return json::parse(text.substr(from, text.find("</script>", from) - from));
-}
+json report_on(const std::string& page) { return tests::data_of(read_file(page)); }
 
 std::string lines(int count, const std::string& odd, const std::string& even) {
   std::string text;
@@ -60,9 +56,23 @@ TEST_CASE("unroll inspect: a classifier") {
       run_program(folder, "inspect " + model + " --data " + data + " --report " + folder.file("report.html"));
   CHECK(words.code == 0);
   CHECK(words.out.find("4 time steps") != std::string::npos);
-  CHECK(words.out.find(report["findings"][0].get<std::string>()) == std::string::npos);  // another batch size
+  const json same = json::parse(run_program(folder, "inspect " + model + " --data " + data +
+                                                        " --json --report " + folder.file("report.html"))
+                                    .out);
+  CHECK(words.out.find(same["findings"][0].get<std::string>()) != std::string::npos);
+  CHECK(words.out.find(fmt::format("loss {:.4f};", same["summary"]["loss"].get<double>())) !=
+        std::string::npos);
 
   const std::string inspect = "inspect " + model + " --data " + data + " --report ";
+  const std::string forms = inspect + folder.file("report.html") + " --batch 8 ";
+  const std::string listing = run_program(folder, forms + "--listing").out;
+  CHECK(listing.starts_with("node  op"));
+  CHECK(std::ranges::count(listing, '\n') == report["summary"]["nodes"].get<int>() + 1);
+  CHECK(run_program(folder, forms + "--dot").out.starts_with("digraph tape {"));
+  const json trace = json::parse(run_program(folder, forms + "--trace").out);
+  CHECK(trace.size() > report["summary"]["nodes"].get<std::size_t>());
+  CHECK(trace[0]["ph"] == "X");
+  check_complaint(run_program(folder, forms + "--dot --json"), 2, {"--dot", "--json"});
   check_complaint(run_program(folder, inspect + folder.file("report.html") + " --number 4"), 1,
                   {"[inspect] batch 4 came; the data have 3 of this size"});
   check_complaint(run_program(folder, inspect + data), 2, {"is there and holds something else"});
@@ -138,6 +148,9 @@ TEST_CASE("--inspect keeps the history of a run, and says where it became infini
   const json origin = report_on(page)["origin"];
   REQUIRE(origin.is_object());
   CHECK(infinite.err.find(origin["op"].get<std::string>() + " made ") != std::string::npos);
+  CHECK(report_on(page)["flow"].size() > 0);
+  CHECK(report_on(page)["profile"]["rows"].size() > 0);
+  CHECK(report_on(page)["memory"]["peak_bytes"].get<double>() > 0);
 }
 
 }  // namespace unroll::models

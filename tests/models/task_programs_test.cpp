@@ -359,6 +359,9 @@ TEST_CASE("an option that can have no effect is refused before any data are read
   refused("tag train --train x --schedule plateau:1:0.5",
           "--schedule came with a plateau and nothing to validate on");
   refused("classify train --data x --except y", "--except came with a file; needed a folder");
+  refused("forecast train --data x --targets y --dropout 0.1 --variational",
+          "--variational came with --layers 1; needed more layers");
+  refused("demo adding --dropout 0.1", "--dropout came with --layers 1; needed more layers");
   refused("classify train --data x --dropout 0 --variational",
           "--variational came with --dropout 0; needed a --dropout above 0");
   refused("classify train --data x --vectors y --embed 3", "--embed came with --vectors; needed one of them");

@@ -174,3 +174,22 @@ TEST_CASE("a cell of the user's own shows up by its name, also where it is compu
   tape.backward(sum(stack({steps(tape, layout, 3), &layout}).outputs.rows), gradients);
   CHECK(inner.seen == std::set<std::string>{"Stack.layers.0.cell"});
 }
+
+TEST_CASE("names that do not come again are forgotten; what is open, and what is around it, is not") {
+  Tape tape;
+  const auto around = tape.scope("run");
+  std::string path;
+  for (int i = 0; i < 1000; ++i) {
+    tape.clear();
+    {
+      const auto batch = tape.scope("batch " + std::to_string(i));
+      const auto part = tape.scope("part");
+      path = tape.scope_path(tape.current_scope());
+    }
+    const auto same = tape.scope("same");
+    CHECK(tape.scope_path(tape.current_scope()) == "run.same");
+  }
+  CHECK(path == "run.batch 999.part");
+  CHECK(tape.scope_path(tape.current_scope()) == "run");
+  CHECK(tape.scopes().size() < 60);
+}

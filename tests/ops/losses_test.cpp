@@ -9,6 +9,7 @@
 #include "ops/matmul.h"
 #include "ops/random.h"
 #include "ops/reduce.h"
+#include "ops/segment.h"
 #include "ops/softmax.h"
 
 using namespace unroll;
@@ -124,4 +125,29 @@ TEST_CASE("the fused loss over several chunks of rows in f32 is that of f64 and 
     check_close(fused.w, plain.w, tolerance);
     check_close(fused.b, plain.b, tolerance);
   }
+}
+
+TEST_CASE("without gradients, the fused loss and the maximum over time keep none") {
+  const Index hidden = 8, classes = 1000, steps = 100;
+  const Parameter weight("weight", {hidden, classes}), rows("rows", {4 * steps, hidden});
+  const std::vector<int> labels(4, 3);
+  const Layout layout = Layout::uniform(4, steps);
+  std::size_t taken[2];
+  for (const bool silent : {false, true}) {
+    Tape tape;
+    const Var x = tape.full({4, hidden}, 0.1), all = tape.parameter(rows);
+    auto run = [&] {
+      (void)linear_cross_entropy(x, weight, labels);
+      (void)segment_max(all, layout);
+    };
+    if (silent) {
+      const auto off = tape.no_gradient();
+      run();
+    } else {
+      run();
+    }
+    taken[silent] = tape.usage().arena;
+  }
+  const std::size_t gradient = hidden * classes * sizeof(float), places = 4 * hidden * sizeof(int);
+  CHECK(taken[false] - taken[true] >= gradient + places);
 }

@@ -27,7 +27,7 @@
 #include <string>
 #include <vector>
 
-#include "autograd/tape.h"
+#include "autograd/op.h"
 
 namespace unroll::tests {
 

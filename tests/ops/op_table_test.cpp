@@ -17,7 +17,7 @@ namespace {
 // clang its file. Tests and programs have ops of their own, which are not the table's business.
 bool of_library(std::string_view type) {
   if (type.find("tests/") != type.npos || type.find("unroll::tests::") != type.npos) return false;
-  const std::size_t start = type.find("O = ") + 4;
+  const std::size_t start = type.find("T = ") + 4;
   std::string_view op = type.substr(start);
   const std::string_view wrapper = "unroll::ops::Pointwise<";
   if (op.starts_with(wrapper)) op.remove_prefix(wrapper.size());

@@ -5,8 +5,8 @@
 
 function graphView() {
   const { modules } = data.graph;
-  const boxes = data.graph.boxes.map(([module, steps, size, nodes], id) => ({ id, module, steps, bytes: size, nodes }));
-  const edges = data.graph.edges.map(([from, to]) => ({ from, to }));
+  const { edges } = data.graph;
+  const boxes = data.graph.boxes.map((box, id) => ({ id, ...box }));
   const lanes = lanesOf(boxes);
   const laneOf = new Map(lanes.flatMap((lane, i) => lane.boxes.map((b) => [b.id, i])));
   const into = new Map();
@@ -163,7 +163,7 @@ function graphView() {
   };
   const opsOf = (box) => {
     const counts = new Map();
-    for (const [, kind] of box.nodes) {
+    for (const { kind } of box.nodes) {
       const { op } = data.graph.kinds[kind];
       counts.set(op, (counts.get(op) ?? 0) + 1);
     }
@@ -243,16 +243,15 @@ function lanesOf(boxes) {
   const lanes = [];
   const newest = new Map();
   for (const box of boxes) {
-    const name = `${box.module} ${Boolean(box.steps)}`;
+    const name = `${box.module} ${box.recurrence}`;
     let lane = newest.get(name);
-    const again = lane && (box.steps ? lane.taken.has(box.steps[0]) : lanes[lanes.length - 1] !== lane && lanes.length < most);
+    const again = lane && !box.steps && lanes[lanes.length - 1] !== lane && lanes.length < most;
     if (!lane || again) {
-      lane = { module: box.module, stepped: Boolean(box.steps), boxes: [], taken: new Set() };
+      lane = { module: box.module, stepped: Boolean(box.steps), boxes: [] };
       lanes.push(lane);
       newest.set(name, lane);
     }
     lane.boxes.push(box);
-    if (box.steps) lane.taken.add(box.steps[0]);
   }
   for (const lane of lanes) if (lane.stepped) lane.boxes.sort((a, b) => a.steps[0] - b.steps[0]);
   return lanes;
@@ -272,16 +271,19 @@ function between(boxes, first, last) {
   return list;
 }
 
+const someOf = (inputs, most = 8) =>
+  inputs.length <= most ? inputs.join(", ") : `${inputs.slice(0, most).join(", ")}, and ${grouped(inputs.length - most)} more`;
+
 function nodesTable(nodes) {
   const most = 100;
-  const rows = nodes.slice(0, most).map(([number, kind, ...inputs]) => {
+  const rows = nodes.slice(0, most).map(({ node, kind, inputs }) => {
     const { op, shape, where, bytes: size, needs_gradient } = data.graph.kinds[kind];
     const cell = (name, text, numeric) => element("td", { "data-name": name, class: numeric ? "number" : null }, text);
     return element(
       "tr", {},
-      cell("op", [element("code", {}, op), element("span", { class: "quiet" }, ` %${number}`)]),
+      cell("op", [element("code", {}, op), element("span", { class: "quiet" }, ` %${node}`)]),
       cell("shape", element("code", {}, shape)),
-      cell("inputs", element("code", {}, inputs.join(", "))),
+      cell("inputs", element("code", {}, someOf(inputs))),
       cell("bytes", size === 0 ? "in place" : bytes(size), true),
       cell("gradient", needs_gradient ? "yes" : "no"),
       cell("source", element("code", {}, where || "–")),

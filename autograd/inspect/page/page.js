@@ -16,7 +16,7 @@ function section(id, title, lead, ...content) {
 function facts() {
   const { summary } = data;
   const fact = (key, word, text, exact) =>
-    summary[key] === undefined || summary[key] === null
+    summary[key] === undefined
       ? null
       : element("div", {}, element("dt", {}, word), element("dd", { "data-fact": key, title: exact ?? String(summary[key]) }, text));
   return element("dl", { class: "facts" },
@@ -38,7 +38,7 @@ function origin() {
   const code = (text) => (text ? element("code", {}, text) : null);
   const title = o.source
     ? `${o.source} brought the first ${o.number}`
-    : `${o.op} made the first ${o.number}, ${o.phase}, out of finite numbers`;
+    : `${o.op} made the first ${o.number}, ${o.phase}, out of ${o.out_of}`;
   const ranges = o.operands.map(({ name, shape, low, high, bad }) =>
     element("div", {}, `${name} `, code(shape), isNumber(low) && isNumber(high) && low <= high ? ` from ${short(low)} to ${short(high)}` : "",
       bad > 0 ? `, ${plural(bad, "element")} not finite` : ""));
@@ -70,23 +70,23 @@ function build() {
   if (data.flow?.length) {
     view.step = lastStep();
     sections.push(section("flow", "Through time",
-      "How the gradient of the loss gets back to each step. All figures share the step under the cursor; the arrow keys move it.",
+      "How the gradient of the loss gets back to each step. All figures share the step under the cursor; the arrow keys move it. Norms are over all elements; gates are looked at in a sample of so many.",
       toolbar(), heatMap(), gradientCurves(),
       data.flow.some((s) => s.jacobian) ? jacobians() : null,
       data.flow.some((s) => s.gates?.length) ? gateBands() : null));
   }
   if (data.parameters?.length)
-    sections.push(section("parameters", "Parameters", "Euclidean norms; click a head to sort.", parametersTable()));
+    sections.push(section("parameters", "Parameters", ["Euclidean norms; click a head to sort.", data.note].filter(Boolean).join(" "),
+      parametersTable()));
   if (data.history?.steps?.length > 1)
     sections.push(section("history", "Training so far", null, historyFigures()));
   if (data.profile?.rows?.length)
-    sections.push(section("cost", "Time and memory", null, costTable(), data.memory ? memoryFigures() : null));
+    sections.push(section("cost", "Time and memory", null, costTable(), moduleTable(), data.memory ? memoryFigures() : null));
   for (const s of sections) {
     main.append(s);
     document.getElementById("contents").append(element("a", { href: `#${s.id}` }, s.querySelector("h2").textContent));
   }
-  main.append(element("footer", {}, (data.notes ?? []).map((n) => element("p", {}, n)),
-    element("p", {}, `Written by unroll. Numbers were computed in ${data.dtype}; this file needs no network.`)));
+  main.append(element("footer", {}, element("p", {}, `Written by unroll. Numbers were computed in ${data.dtype}; this file needs no network.`)));
   document.documentElement.dataset.ready = Math.round(performance.now());
 }
 

@@ -2,9 +2,8 @@
 // Parameters, training history, time and memory.
 
 // A table that is sorted by a click on the head of a column; columns: {name, key, text, number}.
-function sortedTable({ caption, columns, rows, by, pick }) {
+function sortedTable({ columns, rows, by }) {
   let order = { column: columns.find((c) => c.name === by) ?? columns[0], down: true };
-  let picked = null;
   const body = element("tbody", {});
   const heads = columns.map((column) =>
     element(
@@ -25,22 +24,19 @@ function sortedTable({ caption, columns, rows, by, pick }) {
     });
     heads.forEach((head, i) =>
       head.setAttribute("aria-sort", columns[i] !== column ? "none" : down ? "descending" : "ascending"));
-    body.replaceChildren(...list.map((row) => {
-      const line = element("tr", { class: row === picked ? "picked" : null },
-        columns.map((c) => element("td", { class: c.wide ? "wide" : c.number ? "number" : null,
-          "data-name": c.name }, c.text(row))));
-      if (pick) line.addEventListener("click", () => {
-        picked = row;
-        pick(row);
-        fill();
-      });
-      return line;
-    }));
+    body.replaceChildren(...list.map((row) =>
+      element("tr", {}, columns.map((c) =>
+        element("td", { class: c.wide ? "wide" : c.number ? "number" : null, "data-name": c.name }, c.text(row))))));
   }
   fill();
   return element("div", { class: "scroll" },
-    element("table", { class: "stack sorted" }, caption ? element("caption", {}, caption) : null,
-      element("thead", {}, element("tr", {}, heads)), body));
+    element("table", { class: "stack sorted" }, element("thead", {}, element("tr", {}, heads)), body));
+}
+
+function meter(share, title) {
+  const bar = element("i", { class: "a" });
+  bar.style.width = `${100 * share}%`;
+  return element("div", { class: "bar", title }, bar);
 }
 
 function parametersTable() {
@@ -49,12 +45,9 @@ function parametersTable() {
   const largest = Math.max(...logs);
   const decades = Math.max(2, Math.ceil(largest - Math.min(...logs)));
   const updates = rows.some((p) => isNumber(p.ratio));
-  const meter = (p) => {
-    const width = p.gradient_norm > 0 ? Math.max(2, 100 * (1 - (largest - Math.log10(p.gradient_norm)) / decades)) : 0;
-    const bar = element("i", { class: "a" });
-    bar.style.width = `${width}%`;
-    return element("div", { class: "bar", title: `the gradient's norm on a logarithmic scale of ${decades} decades` }, bar);
-  };
+  const onLogScale = (p) => meter(
+    p.gradient_norm > 0 ? Math.max(0.02, 1 - (largest - Math.log10(p.gradient_norm)) / decades) : 0,
+    `the gradient's norm on a logarithmic scale of ${decades} decades`);
   return sortedTable({
     rows,
     by: "gradient",
@@ -63,7 +56,7 @@ function parametersTable() {
       { name: "shape", key: (p) => shaped(p.shape), text: (p) => element("code", {}, shaped(p.shape)) },
       { name: "norm", key: (p) => p.norm, text: (p) => short(p.norm), number: true },
       { name: "gradient", key: (p) => p.gradient_norm, text: (p) => (p.gradient_norm === undefined ? "–" : short(p.gradient_norm)), number: true },
-      { name: "log scale", key: (p) => p.gradient_norm, text: meter, wide: true, number: true },
+      { name: "log scale", key: (p) => p.gradient_norm, text: onLogScale, wide: true, number: true },
       { name: "largest", key: (p) => p.largest, text: (p) => (p.largest === undefined ? "–" : short(p.largest)), number: true },
       { name: "zeros", key: (p) => p.zeros, text: (p) => (p.zeros === undefined ? "–" : percent(p.zeros)), number: true },
       updates
@@ -73,53 +66,32 @@ function parametersTable() {
   });
 }
 
-// A figure with one horizontal axis of its own, read with the pointer or the arrow keys.
-function plainFigure({ title, aside, xs, height, draw, read, xName }) {
-  const readout = element("output", { class: "readout" });
-  const plot = element("div", { class: "plot", tabindex: 0, role: "slider", "aria-label": title });
-  const figure = element("figure", {}, element("figcaption", {}, element("h3", {}, title), aside ?? null, readout), plot);
-  let at = xs.length - 1;
-  let x = null;
-  let cursor = null;
-  const redraw = keepDrawn(plot, (width) => {
-    const left = isNarrow(width) ? 62 : 72;
-    const right = width - 10;
-    const size = height;
-    x = linearScale(xs[0], xs[xs.length - 1], left, right);
-    const svg = drawing("svg", { width, height: size, "aria-hidden": "true" });
-    plot.replaceChildren(svg);
-    draw(svg, x, left, right, size - 28, width);
-    if (xName) svg.append(drawing("text", { x: right, y: size - 5, "text-anchor": "end" }, xName));
-    else svg.append(...horizontalAxis(x, size - 28, left, right, isNarrow(width) ? 4 : 10, "step"));
-    cursor = drawing("line", { class: "cursor", y1: 4, y2: size - 28 });
-    svg.append(cursor);
-    update();
+// A figure with a horizontal axis of its own, over the numbers `xs`.
+function plainFigure({ xs, xName, height, draw, ...rest }) {
+  let position = xs.length - 1;
+  const made = cursorFigure({
+    last: () => xs.length - 1,
+    at: () => position,
+    go: (to) => {
+      position = to;
+      made.update();
+    },
+    height: () => height,
+    scaleOf: (width) => {
+      const x = linearScale(xs[0], xs[xs.length - 1], isNarrow(width) ? 62 : 72, width - 10);
+      x.place = (i) => x(xs[i]);
+      x.nearest = (at) => xs.reduce((best, v, i) => (Math.abs(x(v) - at) < Math.abs(x(xs[best]) - at) ? i : best), 0);
+      return x;
+    },
+    draw: (svg, x, width) => {
+      const [left, right] = [x(xs[0]), x(xs[xs.length - 1])];
+      draw(svg, x, left, right, height - 28, width);
+      if (xName) svg.append(drawing("text", { x: right, y: height - 5, "text-anchor": "end" }, xName));
+      else svg.append(...horizontalAxis(x, height - 28, left, right, isNarrow(width) ? 4 : 10, "step"));
+    },
+    ...rest,
   });
-  function update() {
-    if (!x) return;
-    cursor.setAttribute("x1", Math.round(x(xs[at])));
-    cursor.setAttribute("x2", Math.round(x(xs[at])));
-    readout.replaceChildren(...read(at));
-    plot.setAttribute("aria-valuenow", at);
-    plot.setAttribute("aria-valuemin", 0);
-    plot.setAttribute("aria-valuemax", xs.length - 1);
-    plot.setAttribute("aria-valuetext", readout.textContent);
-  }
-  const move = (to) => {
-    at = Math.min(xs.length - 1, Math.max(0, to));
-    update();
-  };
-  const nearest = (position) => xs.reduce((best, v, i) => (Math.abs(x(v) - position) < Math.abs(x(xs[best]) - position) ? i : best), 0);
-  plot.addEventListener("pointermove", (event) => move(nearest(event.offsetX)));
-  plot.addEventListener("pointerdown", (event) => move(nearest(event.offsetX)));
-  plot.addEventListener("keydown", (event) => {
-    const far = Math.max(2, Math.round(xs.length / 10));
-    const by = { ArrowLeft: -1, ArrowRight: 1, PageDown: -far, PageUp: far, Home: -Infinity, End: Infinity }[event.key];
-    if (by === undefined) return;
-    event.preventDefault();
-    move(at + by);
-  });
-  return { figure, redraw };
+  return made;
 }
 
 function historyFigures() {
@@ -225,6 +197,28 @@ function costTable() {
     rows.length > most ? element("p", { class: "quiet small" }, `and ${plural(rows.length - most, "shorter row")}`) : null);
 }
 
+// What each module takes of time, arithmetic and memory, with all that is in it.
+function moduleTable() {
+  const alive = new Map((data.memory?.modules ?? []).map((m) => [m.module, m.bytes]));
+  const rows = data.profile.modules ?? [];
+  if (rows.length < 2) return null;
+  const total = Math.max(1, data.profile.ns);
+  return element("figure", {},
+    element("figcaption", {}, element("h3", {}, "By module, with what is in it")),
+    sortedTable({
+      rows, by: "time",
+      columns: [
+        { name: "module", key: (m) => m.module, text: (m) => element("code", {}, m.module) },
+        { name: "time", key: (m) => m.ns, text: (m) => duration(m.ns), number: true },
+        { name: "share", key: (m) => m.ns, text: (m) => percent(m.ns / total), number: true },
+        { name: "of all", key: (m) => m.ns, wide: true, number: true, text: (m) => meter(m.ns / total) },
+        { name: "operations", key: (m) => m.flops, text: (m) => (m.flops ? operations(m.flops) : "–"), number: true },
+        { name: "bytes moved", key: (m) => m.bytes, text: (m) => bytes(m.bytes), number: true },
+        alive.size ? { name: "alive at the peak", key: (m) => alive.get(m.module) ?? 0, text: (m) => bytes(alive.get(m.module) ?? 0), number: true } : null,
+      ].filter(Boolean),
+    }));
+}
+
 function memoryFigures() {
   const { timeline, peak_bytes, alive, at } = data.memory;
   const figures = [];
@@ -272,13 +266,9 @@ function memoryFigures() {
           { name: "what", key: (a) => a.kind, text: (a) => a.kind },
           { name: "module", key: (a) => a.module, text: (a) => element("code", {}, a.module || "–") },
           { name: "steps", key: (a) => a.steps?.[0] ?? -1, text: (a) => (a.steps ? stepsWords(a.steps) : "–"), number: true },
-          { name: "nodes", key: (a) => a.nodes, text: (a) => grouped(a.nodes), number: true },
+          { name: "nodes", key: (a) => a.nodes.length, text: (a) => nodesWords(a.nodes), number: true },
           { name: "bytes", key: (a) => a.bytes, text: (a) => bytes(a.bytes), number: true },
-          { name: "size", key: (a) => a.bytes, wide: true, number: true, text: (a) => {
-            const bar = element("i", { class: "a" });
-            bar.style.width = `${(100 * a.bytes) / largest}%`;
-            return element("div", { class: "bar" }, bar);
-          } },
+          { name: "size", key: (a) => a.bytes, wide: true, number: true, text: (a) => meter(a.bytes / largest) },
         ],
       }),
       rest > 0 ? element("p", { class: "quiet small" }, `and ${plural(alive.length - most, "smaller row")}, ${bytes(rest)} together`) : null));
@@ -286,6 +276,10 @@ function memoryFigures() {
   return figures;
 }
 
+// Numbers on the tape: the first and the last of them, and how many there are.
+const nodesWords = (nodes) =>
+  nodes.length === 0 ? "–" : nodes.length === 1 ? `%${nodes[0]}`
+    : `${grouped(nodes.length)}: %${nodes[0]} to %${nodes[nodes.length - 1]}`;
 const stepsWords = ([first, last]) => (first === last ? grouped(first) : `${grouped(first)}–${grouped(last)}`);
 const placeWords = (at) =>
   [at.phase, at.op, at.module ? `in ${at.module}` : "", isNumber(at.step) && at.step >= 0 ? `step ${at.step}` : ""].filter(Boolean).join(" ");

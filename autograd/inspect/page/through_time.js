@@ -15,9 +15,20 @@ const lastStep = () => Math.max(0, ...data.flow.map((s) => s.steps[s.steps.lengt
 // The layer of a series: its path without the direction.
 const layerOf = (series) => series.path.replace(/\.?(forward|reverse)$/, "") || series.path;
 
+// One scan of a module; which of several of that path it is, from 0 on.
+const scansOf = (path) => [...new Set(data.flow.filter((s) => s.path === path).map((s) => s.recurrence))];
+const scanOf = (series) => scansOf(series.path).indexOf(series.recurrence);
+const addressOf = (series) =>
+  ({ layer: layerOf(series), direction: series.direction, scan: scanOf(series), field: series.field });
+const scanName = (scan) => `scan ${scan + 1}`;
+
 function nameOf(series) {
-  const fields = data.flow.filter((s) => s.path === series.path).length;
-  return fields > 1 ? `${series.path}, ${fieldName(series.field)}` : series.path;
+  const fields = data.flow.filter((s) => s.recurrence === series.recurrence).length;
+  return [
+    series.path,
+    scansOf(series.path).length > 1 && scanName(scanOf(series)),
+    fields > 1 && fieldName(series.field),
+  ].filter(Boolean).join(", ");
 }
 const fieldName = (field) => (field === 0 ? "output" : `memory${field > 1 ? ` ${field}` : ""}`);
 
@@ -33,64 +44,28 @@ function placeOf(series, step) {
   return series.steps[low] === step ? low : -1;
 }
 
-// A figure over time: draw(svg, x, width) fills it, read(step) says what the cursor sees.
-function timeFigure({ title, aside, height, draw, read, move, role }) {
-  const readout = element("output", { class: "readout" });
-  const plot = element("div", { class: "plot", tabindex: 0, role: role ?? "slider", "aria-label": title });
-  const figure = element(
-    "figure",
-    {},
-    element("figcaption", {}, element("h3", {}, title), aside ?? null, readout),
-    plot,
-  );
-  let x = null;
-  let cursor = null;
-  const redraw = keepDrawn(plot, (width) => {
-    const left = gutterOf(width);
-    const right = width - 10;
-    const steps = lastStep() + 1;
-    const size = height(width);
-    x = (step) => left + ((step + 0.5) / steps) * (right - left);
-    x.step = (position) => Math.min(steps - 1, Math.max(0, Math.floor(((position - left) / (right - left)) * steps)));
-    x.left = left;
-    x.right = right;
-    x.width = (right - left) / steps;
-    x.ticks = (most) => linearScale(0, Math.max(1, steps - 1), 0, 1).ticks(most).filter((t) => t < steps && Number.isInteger(t));
-    const svg = drawing("svg", { width, height: size, "aria-hidden": "true" });
-    plot.replaceChildren(svg);
-    draw(svg, x, width, size);
-    cursor = drawing("line", { class: "cursor", y1: 0, y2: size - 24 });
-    svg.append(cursor);
-    update();
+// A figure over time steps.
+function timeFigure(options) {
+  const { figure, redraw, update } = cursorFigure({
+    last: lastStep,
+    at: () => view.step,
+    go: (step) => look({ step }),
+    scaleOf: (width) => {
+      const left = gutterOf(width);
+      const right = width - 10;
+      const steps = lastStep() + 1;
+      const x = (step) => left + ((step + 0.5) / steps) * (right - left);
+      x.place = x;
+      x.nearest = (at) => Math.min(steps - 1, Math.max(0, Math.floor(((at - left) / (right - left)) * steps)));
+      x.left = left;
+      x.right = right;
+      x.width = (right - left) / steps;
+      x.ticks = (most) => linearScale(0, Math.max(1, steps - 1), 0, 1).ticks(most).filter((t) => t < steps && Number.isInteger(t));
+      return x;
+    },
+    ...options,
   });
-  function update() {
-    if (!x) return;
-    cursor.setAttribute("x1", Math.round(x(view.step)));
-    cursor.setAttribute("x2", Math.round(x(view.step)));
-    const words = read(view.step);
-    readout.replaceChildren(...words);
-    plot.setAttribute("aria-valuenow", view.step);
-    plot.setAttribute("aria-valuemin", 0);
-    plot.setAttribute("aria-valuemax", lastStep());
-    plot.setAttribute("aria-valuetext", readout.textContent);
-  }
   view.watchers.push((change) => ("series" in change ? redraw() : update()));
-  plot.addEventListener("pointermove", (event) => {
-    if (event.pointerType !== "touch" || event.buttons) look({ step: x.step(event.offsetX) });
-  });
-  plot.addEventListener("pointerdown", (event) => {
-    look({ step: x.step(event.offsetX) });
-    move?.(0, event.offsetY);
-  });
-  plot.addEventListener("keydown", (event) => {
-    const far = Math.max(2, Math.round(lastStep() / 10));
-    const by = { ArrowLeft: -1, ArrowRight: 1, PageDown: -far, PageUp: far, Home: -Infinity, End: Infinity }[event.key];
-    const rows = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-    if (by !== undefined) look({ step: Math.min(lastStep(), Math.max(0, view.step + by)) });
-    else if (rows !== undefined && move) move(rows);
-    else return;
-    event.preventDefault();
-  });
   return { figure, redraw };
 }
 
@@ -139,6 +114,7 @@ function heatMap() {
       const ink = canvas.getContext("2d");
       let blank = false;
       let broken = false;
+      const [wash, paper, alarm] = ["--wash", "--paper", "--alarm"].map(inkOf);
       const pixels = (position) => Math.round((position - x.left) * density);
       rows.forEach((series, row) => {
         const top = Math.round((row * geometry.pitch + head) * density);
@@ -148,10 +124,10 @@ function heatMap() {
           const value = series.norm[i];
           if (value === 0) blank = true;
           if (!isNumber(value)) broken = true;
-          ink.fillStyle = isNumber(value)
-            ? value > 0 ? colours[Math.round(Math.max(0, scale(value)))] : inkOf("--wash")
-            : inkOf("--alarm");
-          ink.fillRect(from, top, to - from, Math.round(tall * density));
+          const cell = [from, top, to - from, Math.round(tall * density)];
+          if (!isNumber(value)) return hatch(ink, cell, paper, alarm, density);
+          ink.fillStyle = value > 0 ? colours[Math.round(Math.max(0, scale(value)))] : wash;
+          ink.fillRect(...cell);
         });
         const y = row * geometry.pitch + (narrow ? 13 : tall / 2 + 4);
         svg.append(
@@ -174,6 +150,26 @@ function heatMap() {
   return figure;
 }
 
+// Stripes, which are told from every colour of quantity without seeing colours. They go on from cell to cell.
+function hatch(ink, [left, top, width, height], paper, alarm, density) {
+  const pitch = 6 * density;
+  ink.save();
+  ink.beginPath();
+  ink.rect(left, top, width, height);
+  ink.clip();
+  ink.fillStyle = paper;
+  ink.fillRect(left, top, width, height);
+  ink.strokeStyle = alarm;
+  ink.lineWidth = pitch / 2;
+  ink.beginPath();
+  for (let x = left - height - ((left - height) % pitch) - pitch; x < left + width; x += pitch) {
+    ink.moveTo(x, top + height);
+    ink.lineTo(x + height, top);
+  }
+  ink.stroke();
+  ink.restore();
+}
+
 function drawLegend(place, scale, colours, blank, broken) {
   const canvas = element("canvas", { width: 128, height: 10 });
   canvas.style.cssText = "width:128px;height:10px";
@@ -183,14 +179,10 @@ function drawLegend(place, scale, colours, blank, broken) {
     ink.fillRect(i, 0, 1, 10);
   }
   const ends = scale.ticks(1000).filter((t) => t > 0);
-  const swatch = (name, word) => {
-    const key = element("i", { class: "key" });
-    key.style.background = `var(${name})`;
-    return element("span", {}, key, word);
-  };
+  const swatch = (kind, word) => element("span", {}, element("i", { class: `key ${kind}` }), word);
   place.replaceChildren(
     scale.text(ends[0]), canvas, scale.text(ends[ends.length - 1]),
-    blank ? swatch("--wash", "exactly 0") : "", broken ? swatch("--alarm", "not finite") : "",
+    blank ? swatch("blank", "exactly 0") : "", broken ? swatch("broken", "not finite") : "",
   );
 }
 
@@ -279,7 +271,7 @@ function jacobians() {
 }
 
 const jacobianOf = (series) =>
-  data.flow.find((s) => s.path === series.path && s.direction === series.direction && s.jacobian)?.jacobian;
+  data.flow.find((s) => s.recurrence === series.recurrence && s.jacobian)?.jacobian;
 
 function verdictOn({ measure, vanishes_after, explodes_after }) {
   const how = `Measured is the ${measure}, of the whole state.`;
@@ -300,7 +292,7 @@ function key(kind, word) {
 // -- How many units of a gate are stuck at an end of its range.
 
 const gatesOfSeries = (series) =>
-  data.flow.find((s) => s.path === series.path && s.direction === series.direction && s.gates?.length)?.gates ?? [];
+  data.flow.find((s) => s.recurrence === series.recurrence && s.gates?.length)?.gates ?? [];
 
 function gateBands() {
   const band = 46;
@@ -316,10 +308,12 @@ function gateBands() {
       swatch("low", "near the lower end")),
     height: (width) => Math.max(1, Math.min(most, gatesOf().length)) * (band + (isNarrow(width) ? 26 : 10)) + 28,
     read: (step) =>
-      atStep(step, ...gatesOf().flatMap((gate) => {
-        const place = placeOf({ steps: stepsOf(gate) }, step);
-        return place < 0 ? [] : [", ", gate.name, " ", element("b", {}, percent(gate.low[place])), " / ",
-          element("b", {}, percent(gate.high[place]))];
+      atStep(step, ...gatesOf().flatMap((gate, i) => {
+        const seen = lastSeen(gate, step);
+        if (seen < 0) return [];
+        const sample = `${seen < step ? `, seen at step ${seen}` : ""}, ${plural(gate.count[seen], "element")}: `;
+        return [i === 0 ? sample : ", ", gate.name, " ", element("b", {}, percent(gate.low[seen])), " / ",
+          element("b", {}, percent(gate.high[seen]))];
       })),
     draw: (svg, x, width, size) => {
       const narrow = isNarrow(width);
@@ -328,7 +322,10 @@ function gateBands() {
       gates.forEach((gate, i) => {
         const top = i * (band + (narrow ? 26 : 10)) + (narrow ? 18 : 0);
         const steps = stepsOf(gate);
-        const mean = (list) => list.reduce((sum, v) => sum + (v ?? 0), 0) / Math.max(1, list.length);
+        const mean = (list) => {
+          const known = list.filter(isNumber);
+          return known.reduce((sum, v) => sum + v, 0) / Math.max(1, known.length);
+        };
         const words = `${percent(mean(gate.low))} low, ${percent(mean(gate.high))} high`;
         svg.append(drawing("rect", { class: "middle", x: x.left, y: top, width: x.right - x.left, height: band }));
         svg.append(drawing("path", { class: "low", d: steppedArea(steps, gate.low, x, top + band, -band) }));
@@ -347,13 +344,23 @@ function gateBands() {
   return figure;
 }
 
-// The area between a base line and shares of `height` from it, one stair a step.
+// The step up to this one at which a gate was looked at last; small nets are sampled.
+function lastSeen(gate, step) {
+  let seen = Math.min(step, gate.low.length - 1);
+  while (seen >= 0 && !isNumber(gate.low[seen])) --seen;
+  return seen;
+}
+
+// The area between a base line and shares of `height` from it, one stair a step; the last share holds where
+// there is none.
 function steppedArea(steps, shares, x, base, height) {
   let path = "";
+  let share = 0;
   steps.forEach((step, i) => {
+    share = shares[i] ?? share;
     const left = x(step) - x.width / 2;
     const right = x(steps[i + 1] ?? step + 1) - x.width / 2;
-    const tip = (base + height * (shares[i] ?? 0)).toFixed(1);
+    const tip = (base + height * share).toFixed(1);
     path += `${i === 0 ? `M${left.toFixed(1)} ${base}` : ""}L${left.toFixed(1)} ${tip}L${right.toFixed(1)} ${tip}`;
     if (i + 1 === steps.length) path += `L${right.toFixed(1)} ${base}Z`;
   });
@@ -366,10 +373,10 @@ function toolbar() {
   const bar = element("div", { class: "toolbar", role: "group", "aria-label": "What the figures show" });
   const layers = [...new Set(data.flow.map(layerOf))];
   const choose = (wanted) => {
-    const now = data.flow[view.series];
-    const target = { layer: layerOf(now), direction: now.direction, field: now.field, ...wanted };
-    const score = (s) =>
-      4 * (layerOf(s) === target.layer) + 2 * (s.direction === target.direction) + (s.field === target.field);
+    const target = { ...addressOf(data.flow[view.series]), ...wanted };
+    const points = { layer: 8, direction: 4, scan: 2, field: 1 };
+    const score = (s) => Object.entries(addressOf(s)).reduce(
+      (sum, [key, value]) => sum + (value === target[key] ? (key in wanted ? 16 : points[key]) : 0), 0);
     const best = data.flow.reduce((a, s, i) => (score(s) > score(data.flow[a]) ? i : a), 0);
     look({ series: best });
   };
@@ -389,6 +396,7 @@ function toolbar() {
   const fill = () => {
     const now = data.flow[view.series];
     const peers = data.flow.filter((s) => layerOf(s) === layerOf(now));
+    const scans = [...new Set(peers.map(scanOf))].map((scan) => [scan, scanName(scan)]);
     const directions = [...new Set(peers.map((s) => s.direction))].map((d) => [d, d]);
     const fields = [...new Set(peers.filter((s) => s.direction === now.direction).map((s) => s.field))].map((f) => [f, fieldName(f)]);
     const layer = element("select", { "aria-label": "Layer", onchange: () => choose({ layer: layer.value }) },
@@ -398,6 +406,7 @@ function toolbar() {
     const again = focused && [focused.name, focused.value, focused.getAttribute("aria-label")];
     bar.replaceChildren(...[
       element("span", { class: "choice" }, element("span", {}, "Layer"), layer),
+      segments("Scan", "scan", scans, scanOf(now), (scan) => choose({ scan })),
       segments("Direction", "direction", directions, now.direction, (direction) => choose({ direction })),
       segments("State", "field", fields, now.field, (field) => choose({ field })),
       element("span", { class: "choice" }, element("span", {}, "Step"), step),

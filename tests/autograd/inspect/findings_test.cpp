@@ -9,8 +9,9 @@ using nlohmann::json;
 using Sentences = std::vector<std::string>;
 
 namespace {
-json series(const std::string& path, const std::string& direction, std::vector<double> norm) {
-  return {{"path", path}, {"direction", direction}, {"field", 0}, {"norm", norm}};
+json series(const std::string& path, const std::string& direction, std::vector<double> norm,
+            std::uint32_t recurrence = 0) {
+  return {{"recurrence", recurrence}, {"path", path}, {"direction", direction}, {"field", 0}, {"norm", norm}};
 }
 }  // namespace
 
@@ -25,6 +26,32 @@ TEST_CASE("gradients through time: the largest change, in the direction of the w
         Sentences{"The gradient of the recurrence is 1 at step 0 and 5e+03 at step 2: it explodes."});
   CHECK(inspect::findings({{"flow", {series("a", "forward", {0.2, 0.4})}}}) ==
         Sentences{"The gradient of a is 0.4 at step 1 and 0.2 at step 0."});
+}
+
+TEST_CASE("of two scans of one path, the one that is meant") {
+  json mild = series("a", "forward", {0.5, 1.0}, 3), steep = series("a", "forward", {1e-6, 1.0}, 7);
+  mild["jacobian"] = {{"vanishes_after", 90}};
+  steep["jacobian"] = {{"vanishes_after", 2}};
+  CHECK(inspect::findings({{"flow", {mild, steep}}}) ==
+        Sentences{"The gradient of a, scan 2 is 1 at step 1 and 1e-06 at step 0: it vanishes.",
+                  "The product of the Jacobians of a, scan 2 vanishes after 2 steps."});
+}
+
+TEST_CASE("a gradient that overflows on its way back explodes") {
+  json overflows = series("a", "forward", {0, 1e30, 1});
+  overflows["norm"][0] = nullptr;
+  CHECK(inspect::findings({{"flow", {series("b", "forward", {1e-6, 1}), overflows}}}) ==
+        Sentences{"The gradient of a is 1 at step 2 and not finite at step 0: it explodes."});
+}
+
+TEST_CASE("a gate that a step does not have is averaged over the others") {
+  json cell = series("a", "forward", {1});
+  cell["gates"] = {{{"name", "slow"}, {"low", {nullptr, 0.8}}, {"high", {nullptr, 0.1}}},
+                   {{"name", "never"}, {"low", {nullptr}}, {"high", {nullptr}}}};
+  CHECK(
+      inspect::findings({{"flow", {cell}}}) ==
+      Sentences{"Gate slow of a is saturated: 80 % of its units near the lower end, 10 % near the upper one, "
+                "averaged over the steps."});
 }
 
 TEST_CASE("what is not finite, zero, saturated or clipped") {

@@ -4,10 +4,12 @@
 
 #include <cmath>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "autograd/inspect/flow.h"
 #include "nn/nn.h"
+#include "ops/denormals.h"
 #include "ops/pointwise.h"
 #include "tests/nn/minimal_gated_unit.h"
 #include "tests/nn/random_numbers.h"
@@ -127,19 +129,24 @@ TEST_CASE("shares are those of the numbers that the gates give") {
     }
 }
 
-TEST_CASE("a relu is at its end where it is 0") {
+TEST_CASE("a relu is at its end where it is 0, as in training where denormals are flushed") {
   Generator generator(1);
   const Elman cell(3, 50, generator, ops::relu);
   const Layout layout = Layout::uniform(2, 1);
-  Tape tape;
-  Flow flow;
-  const auto attached = tape.attach(flow);
-  const Var h = scan(cell, {tape.constant(tests::random_tensor({2, 3}, 2)), &layout}).outputs.rows;
-  int zeros = 0;
-  for (const double x : h.tensor().values()) zeros += x == 0;
-  const Gate& gate = flow.recurrences()[0].gates.at(0);
-  CHECK(gate.low[0] == zeros / 100.0);
-  CHECK(gate.high[0] == 0);
+  for (const bool flush : {false, true}) {
+    std::optional<FlushDenormals> flushed;
+    if (flush) flushed.emplace();
+    Tape tape;
+    Flow flow({.gate_elements = 100});
+    const auto attached = tape.attach(flow);
+    const Var h = scan(cell, {tape.constant(tests::random_tensor({2, 3}, 2)), &layout}).outputs.rows;
+    int zeros = 0;
+    for (const double x : h.tensor().values()) zeros += x == 0;
+    CHECK(zeros > 0);
+    const Gate& gate = flow.recurrences()[0].gates.at(0);
+    CHECK(gate.low[0] == zeros / 100.0);
+    CHECK(gate.high[0] == 0);
+  }
 }
 
 TEST_CASE("a sample of the elements is near all of them") {
@@ -157,4 +164,25 @@ TEST_CASE("a sample of the elements is near all of them") {
       differs = differs || some[g].low[t] != p;
     }
   CHECK(differs);  // it is a sample
+}
+
+TEST_CASE(
+    "unless it is said otherwise, the sample is small where a step does little, and it is said how small") {
+  Generator generator(1);
+  const Layout layout = Layout::uniform(1, 40);
+  const auto counts = [&](const auto& cell, const Layout& of) {
+    Tape tape;
+    Flow flow;
+    const auto attached = tape.attach(flow);
+    (void)scan(cell, {tape.constant(tests::random_tensor({of.rows(), 3}, 2)), &of});
+    const Gate& gate = flow.recurrences().at(0).gates.at(0);
+    for (std::size_t t = 0; t < gate.low.size(); ++t) CHECK((gate.count[t] == 0) == std::isnan(gate.low[t]));
+    return gate.count;
+  };
+  const auto small = counts(Gru(3, 32, generator), layout);
+  CHECK(small.at(0) == 32);
+  CHECK(std::ranges::count(small, 32) == 6);  // the first two steps and every eighth, all elements of them
+  const auto large = counts(Gru(3, 128, generator), Layout::uniform(32, 6));
+  CHECK(std::ranges::count(large, 0) == 0);
+  CHECK(large.at(4) == 256);
 }

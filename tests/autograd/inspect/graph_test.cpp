@@ -3,8 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -135,7 +135,6 @@ TEST_CASE("one cell, two recurrences; and a loop by hand") {
   Tape tape;
   Var x = scan(cell, {scan(cell, {tape.full({10, 4}, 0.5), &layout}).outputs.rows, &layout}).outputs.rows;
   const std::size_t before = graph_of(tape).boxes.size();
-  std::set<Steps> steps;
   const Graph twice = graph_of(tape);
   for (const Graph::Box& box : twice.boxes)
     if (box.steps) CHECK(box.count <= 5);
@@ -146,6 +145,24 @@ TEST_CASE("one cell, two recurrences; and a loop by hand") {
   check_complete(graph, tape);
   CHECK(graph.boxes.size() <= before + 4);
   CHECK(std::ranges::any_of(graph.edges, [](const Graph::Edge& e) { return e.count >= 99; }));
+}
+
+TEST_CASE("one cell in both orders, and two scans of one step each, are two recurrences") {
+  Generator g(1);
+  const Gru cell(4, 4, g);
+  for (const Index steps : {5, 1}) {
+    const Layout layout = Layout::uniform(2, steps);
+    Tape tape;
+    const Var x = scan(cell, {tape.full({2 * steps, 4}, 0.5), &layout}, Order::reverse).outputs.rows;
+    (void)scan(cell, {x, &layout}, Order::forward);
+    const Graph graph = graph_of(tape);
+    check_complete(graph, tape);
+    std::map<std::uint32_t, std::size_t> counts;
+    for (const Graph::Box& box : graph.boxes)
+      if (box.steps) counts[box.recurrence] += box.count;
+    REQUIRE(counts.size() == 2);
+    for (const auto& [recurrence, count] : counts) CHECK(count == static_cast<std::size_t>(steps));
+  }
 }
 
 TEST_CASE("names are safe in DOT and JSON") {

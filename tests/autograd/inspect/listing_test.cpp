@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <sstream>
 #include <string>
 
@@ -36,16 +37,16 @@ TEST_CASE("a tape is listed line by line") {
   std::string expected = R"(
 node  op        shape   inputs                        module      step  bytes  gradient  line
    0  matmul    [4, 8]  a constant, 'weight', 'bias'  cell.input     -    128  yes       minimal_gated_unit.h:18
-   1  sigmoid   [2, 4]  %0                            cell           0     32  yes       minimal_gated_unit.h:21 from listing_test.cpp:SCAN
+   1  sigmoid   [2, 4]  %0[0:2, 0:4]                  cell           0     32  yes       minimal_gated_unit.h:21 from listing_test.cpp:SCAN
    2  multiply  [2, 4]  %1, a constant                cell           0     32  yes       minimal_gated_unit.h:22 from listing_test.cpp:SCAN
-   3  matmul    [2, 4]  %2, 'u_n', %0                 cell           0      0  yes       minimal_gated_unit.h:22 from listing_test.cpp:SCAN
+   3  matmul    [2, 4]  %2, 'u_n', %0[0:2, 4:8]       cell           0      0  yes       minimal_gated_unit.h:22 from listing_test.cpp:SCAN
    4  mgu       [2, 4]  %1, %3, a constant            cell           0     32  yes       minimal_gated_unit.h:23 from listing_test.cpp:SCAN
-   5  matmul    [2, 4]  %4, 'u_f', %0                 cell           1      0  yes       minimal_gated_unit.h:21 from listing_test.cpp:SCAN
+   5  matmul    [2, 4]  %4, 'u_f', %0[2:4, 0:4]       cell           1      0  yes       minimal_gated_unit.h:21 from listing_test.cpp:SCAN
    6  sigmoid   [2, 4]  %5                            cell           1     32  yes       minimal_gated_unit.h:21 from listing_test.cpp:SCAN
    7  multiply  [2, 4]  %6, %4                        cell           1     32  yes       minimal_gated_unit.h:22 from listing_test.cpp:SCAN
-   8  matmul    [2, 4]  %7, 'u_n', %0                 cell           1      0  yes       minimal_gated_unit.h:22 from listing_test.cpp:SCAN
+   8  matmul    [2, 4]  %7, 'u_n', %0[2:4, 4:8]       cell           1      0  yes       minimal_gated_unit.h:22 from listing_test.cpp:SCAN
    9  mgu       [2, 4]  %6, %8, %4                    cell           1     32  yes       minimal_gated_unit.h:23 from listing_test.cpp:SCAN
-  10  matmul    [1, 2]  %9, 'weight', 'bias'          head           -      8  yes       listing_test.cpp:LINE
+  10  matmul    [1, 2]  %9[0:1], 'weight', 'bias'     head           -      8  yes       listing_test.cpp:LINE
   11  exp       [1, 2]  %10                                          -      8  yes       listing_test.cpp:LINE
 )";
   for (const auto& [word, number] : {std::pair("LINE", line), std::pair("SCAN", scanned)})
@@ -104,10 +105,40 @@ TEST_CASE("inputs have the names of what made them") {
   }
   const Listing all(tape);
   CHECK(all[0].inputs == std::vector<std::string>{"a variable"});
-  CHECK(all[1].inputs == std::vector<std::string>{"%0.1", "'w'"});
+  CHECK(all[1].inputs == std::vector<std::string>{"%0.1[0:2]", "'w'"});
   CHECK(all[1].wants_gradient);
-  CHECK(all[2].inputs == std::vector<std::string>{"%1", "%0"});
+  CHECK(all[2].inputs == std::vector<std::string>{"%1", "%0[1:3]"});
   CHECK_FALSE(all[2].wants_gradient);
   CHECK(all[0].shape_text() == "[3, 2] [3, 2]");
   CHECK(all[0].where.starts_with("listing_test.cpp:"));
+}
+
+TEST_CASE("parts of a value are told apart: rows, columns, both") {
+  Tape tape;
+  const Var x = exp(tape.variable(Tensor({6, 8})));
+  const Var cube = exp(tape.variable(Tensor({3, 2, 4})));
+  std::array<Var, 2> halves;
+  tape.split(x, halves);
+  (void)(halves[0] * halves[1]);
+  (void)exp(tape.rows(halves[1], 2, 3));
+  (void)exp(tape.reshape(x, Shape{48}));
+  (void)exp(tape.rows(cube, 1, 2));
+  (void)exp(tape.columns(exp(tape.full({5}, 1)), 1, 3));
+  const Listing all(tape);
+  CHECK(all[2].inputs == std::vector<std::string>{"%0[:, 0:4]", "%0[:, 4:8]"});
+  CHECK(all[3].inputs == std::vector<std::string>{"%0[2:5, 4:8]"});
+  CHECK(all[4].inputs == std::vector<std::string>{"%0"});
+  CHECK(all[5].inputs == std::vector<std::string>{"%1[1:3]"});
+  CHECK(all[7].inputs == std::vector<std::string>{"%6[1:4]"});
+}
+
+TEST_CASE("a listing is read while its pass is on the tape") {
+  Tape tape;
+  (void)exp(tape.full({2}, 1));
+  const Listing all(tape);
+  (void)exp(tape.full({2}, 1));
+  CHECK(all.size() == 1);
+  CHECK(all[0].op == "exp");
+  tape.clear();
+  CHECK_THROWS_WITH_AS(all[0], doctest::Contains("[listing] a tape came that was cleared"), Error);
 }

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -72,7 +73,9 @@ TEST_CASE("scratch and packed weights are told apart") {
   CHECK(peak.at.bytes <= tape.memory());
   for (const Memory::Row& row : peak.alive)
     if (row.place.op == "lstm" && row.kind == Memory::Kind::values) {
-      CHECK(row.nodes == 4);
+      REQUIRE(row.nodes.size() == 4);
+      for (const std::uint32_t node : row.nodes)
+        CHECK(tape.nodes()[node].table->name(tape.nodes()[node].op) == std::string("lstm"));
       CHECK(row.first_step == 0);
       CHECK(row.last_step == 3);
     }
@@ -116,6 +119,26 @@ TEST_CASE("the largest of several passes is kept") {
   CHECK(peak.place.module == "1000");
   CHECK(peak.at.bytes >= 2 * 1000 * 16 * 4);
   CHECK(sum_of(peak) == peak.at.bytes);
+}
+
+TEST_CASE("what is alive is added up by module, with what is in it") {
+  Generator random(1);
+  const Stack<Unidirectional<Gru>> net{{{Gru(3, 8, random)}, {Gru(8, 8, random)}}};
+  const Layout layout = Layout::uniform(2, 5);
+  Tape tape;
+  Memory memory;
+  const auto attached = tape.attach(memory);
+  {
+    const auto scope = enter(tape, net, "net");
+    (void)net({tape.full({10, 3}, 0.5), &layout});
+  }
+  const nlohmann::json json = memory;
+  std::map<std::string, std::size_t> bytes, of_rows;
+  for (const auto& sum : json["modules"]) bytes[sum["module"]] = sum["bytes"];
+  for (const auto& row : json["alive"]) of_rows[row["module"]] += row["bytes"].get<std::size_t>();
+  CHECK(bytes["net"] == bytes["net.layers.0"] + bytes["net.layers.1"] + of_rows["net"]);
+  CHECK(bytes["net.layers.0"] == bytes["net.layers.0.cell"] + of_rows["net.layers.0"]);
+  CHECK(bytes["net"] == sum_of(memory.peak()));
 }
 
 TEST_CASE("memory as JSON and as text") {

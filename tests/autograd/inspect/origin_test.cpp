@@ -1,6 +1,7 @@
 #include "autograd/inspect/origin.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <cmath>
 #include <limits>
@@ -204,7 +205,7 @@ TEST_CASE("what is planted is found: 120 of 120") {
       CHECK(origin->element[1] == plant.column);
       CHECK(origin->count == 1);
     }
-    for (const inspect::Operand& o : origin->operands) CHECK(o.range.bad == 0);
+    for (const Origin::Operand& o : origin->operands) CHECK(o.range.bad == 0);
     found += origin->source.empty() && origin->op == op_of(plant.fault) && origin->step == plant.step &&
              origin->module == path;
   }
@@ -222,19 +223,21 @@ TEST_CASE("a bad row of the input, and a bad parameter, are told from what an op
         Tensor xs({layout.rows(), 3});
         const Index row = layout.row(1, 3);
         xs.set(row * 3 + 2, kNan);
+        const int line = __LINE__ + 4;
         auto pass = [&] {
           tape.clear();
           Gradients gradients;
+          const Var rows = tape.constant(xs);
           if (silent) {
             const auto off = tape.no_gradient();
-            (void)net({tape.constant(xs), &layout});
+            (void)net({rows, &layout});
           } else {
-            tape.backward(sum(net({tape.constant(xs), &layout}).outputs.rows), gradients);
+            tape.backward(sum(net({rows, &layout}).outputs.rows), gradients);
           }
         };
         auto origin = find_origin(tape, pass);
         REQUIRE(origin);
-        CHECK(origin->source == "a constant");
+        CHECK(origin->source == fmt::format("a constant (origin_test.cpp:{})", line));
         CHECK(origin->shape == Shape{layout.rows(), 3});
         CHECK(origin->element[0] == row);
         CHECK(origin->element[1] == 2);
@@ -251,6 +254,29 @@ TEST_CASE("a bad row of the input, and a bad parameter, are told from what an op
         CHECK(origin->step == (order == Order::forward ? 0 : 4));
         CHECK(origin->module == "Unidirectional.cell");
       }
+}
+
+TEST_CASE("a bad first state is blamed on where it came from, with gradients and without") {
+  Generator g(1);
+  const Gru cell(3, 4, g);
+  Parameter h0("h0", {2, 4});
+  h0.value().set(5, kNan);
+  const Layout layout = Layout::uniform(2, 3);
+  for (const bool silent : {false, true}) {
+    Tape tape;
+    const auto origin = find_origin(tape, [&] {
+      auto run = [&] {
+        (void)scan(cell, {tape.full({6, 3}, 0.5), &layout}, Order::forward, tape.parameter(h0));
+      };
+      if (!silent) return run();
+      const auto off = tape.no_gradient();
+      run();
+    });
+    REQUIRE(origin);
+    CHECK(origin->source == "parameter 'h0'");
+    CHECK(origin->element[0] == 1);
+    CHECK(origin->element[1] == 1);
+  }
 }
 
 TEST_CASE("what an origin says") {
@@ -273,14 +299,17 @@ TEST_CASE("what an origin says") {
   CHECK(json["text"] == origin->describe());
 
   tape.clear();
+  const int leaf_line = __LINE__ + 3;
   const auto leaf = find_origin(tape, [&] {
     const auto scope = tape.scope("part");
     (void)exp(tape.rows(tape.variable(row_of({3, 1}, {0, 4, kNan})), 1, 2));
   });
   REQUIRE(leaf);
-  CHECK(leaf->describe().starts_with(
-      "nan came with a variable [3, 1]: 1 element, first [2, 0]; first used by exp, forward of part "
-      "(origin_test.cpp:"));
+  CHECK(leaf->describe() ==
+        fmt::format(
+            "nan came with a variable (origin_test.cpp:{0}) [3, 1]: 1 element, first [2, 0]; first used "
+            "by exp, forward of part (origin_test.cpp:{0})",
+            leaf_line));
 }
 
 TEST_CASE("sums overflow too: in place, and of gradients") {
@@ -357,6 +386,25 @@ TEST_CASE("infinities on purpose can be allowed") {
   REQUIRE(origin);
   CHECK(std::isnan(origin->number));
   CHECK(origin->operands[0].range.low == doctest::Approx(-0.5));
+  CHECK(origin->describe().find("log made nan out of finite numbers") == 0);
+}
+
+TEST_CASE("what is said of a NaN is true: infinities may be among what it was made of, its sign is chance") {
+  Tape tape;
+  const auto infinite = find_origin(
+      tape,
+      [&] {
+        const Var mask = log(tape.constant({1, 2}, std::vector<float>{1, 0}));
+        (void)(mask - mask);
+      },
+      inspect::Bad::nan);
+  REQUIRE(infinite);
+  CHECK(infinite->describe().find("subtract made nan out of numbers that are no NaN, forward") == 0);
+  CHECK(nlohmann::json(*infinite)["out_of"] == "numbers that are no NaN");
+  const auto zeros = find_origin(tape, [&] { (void)(tape.full({1}, 0) / tape.full({1}, 0)); });
+  REQUIRE(zeros);
+  CHECK(zeros->describe().find("divide made nan out of finite numbers, forward") == 0);
+  CHECK(nlohmann::json(*zeros)["number"] == "nan");
 }
 
 TEST_CASE("a watch that comes late blames what was recorded before") {

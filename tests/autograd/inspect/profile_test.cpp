@@ -129,7 +129,7 @@ TEST_CASE("a profile of a recurrence: counts, products over all rows, time") {
   CHECK(deferred.work.operations == 2 * (input + recurrent));
   CHECK(row_of(profile, "matmul", Phase::forward).work.operations == 2 * (input + recurrent));
 
-  const Profile::Row total = total_of(profile.rows());
+  const inspect::ProfileSum total = by_module(profile).at("");
   CHECK(total.ns > 0);
   CHECK(total.ns < elapsed);
   for (const Profile::Row& row : profile.rows()) CHECK(row.ns >= 0);
@@ -152,7 +152,7 @@ TEST_CASE("time of recomputed segments is counted once, in the rows of their nod
     outermost += s.end - s.begin;
     end = s.end;
   }
-  CHECK(total_of(profile.rows()).ns == doctest::Approx(outermost).epsilon(1e-3));
+  CHECK(by_module(profile).at("").ns == doctest::Approx(outermost).epsilon(1e-3));
   const Profile::Row around = row_of(profile, "recompute", Phase::backward);
   CHECK(around.count == 3);
   CHECK(around.work.operations == 0);
@@ -202,7 +202,7 @@ TEST_CASE("a node that throws is left out") {
   REQUIRE(profile.rows().size() == 1);
   CHECK(profile.rows()[0].place.op == "works");
   tape.record(Named{"works"}, {x}, Where::here());
-  CHECK(total_of(profile.rows()).count == 2);
+  CHECK(by_module(profile).at("").count == 2);
   CHECK(profile.spans().size() == 2);
 }
 

@@ -4,16 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "models/text.h"
 #include "nn/gradients.h"
 #include "nn/nn.h"
+#include "tests/models/temporary_folder.h"
 #include "tests/nn/minimal_gated_unit.h"
 
 using namespace unroll;
@@ -78,13 +77,81 @@ TEST_CASE("a recorder adds the gradients, of states and of parameters") {
   CHECK(report["parameters"][0]["path"] == "net.cell.weight_ih");
 }
 
+TEST_CASE("the numbers of a report are those of the pass, in full") {
+  Pass pass;
+  inspect::Recorder recorder(pass.tape);
+  const double loss = pass.run().item();
+  const json report = recorder.report_of({.gradients = &pass.gradients});
+  CHECK(report["summary"]["loss"] == loss);
+  const auto& fields = recorder.flow().recurrences().at(0).fields;
+  for (std::size_t t = 0; t < 5; ++t) {
+    CHECK(report["flow"][0]["norm"][t] == fields[0].gradient[t].norm);
+    CHECK(report["flow"][1]["state_norm"][t] == fields[1].state[t].norm);
+  }
+}
+
+TEST_CASE("a recorder tells of one pass: the last, and only while that is on the tape") {
+  Pass pass;
+  inspect::Recorder recorder(pass.tape);
+  CHECK(recorder.report_of()["flow"].empty());
+  pass.run();
+  const json first = recorder.report_of();
+  pass.tape.clear();
+  CHECK_THROWS_WITH_AS(recorder.report_of(), doctest::Contains("[inspect] a tape came that was cleared"),
+                       Error);
+  pass.run();
+  const json second = recorder.report_of();
+  CHECK(second["flow"] == first["flow"]);
+  CHECK(second["memory"] == first["memory"]);
+  REQUIRE(second["profile"]["rows"].size() == first["profile"]["rows"].size());
+  double first_count = 0, second_count = 0;
+  for (const json& row : first["profile"]["rows"]) first_count += near(row["count"]);
+  for (const json& row : second["profile"]["rows"]) second_count += near(row["count"]);
+  CHECK(second_count == first_count);
+}
+
+TEST_CASE("the memory of a pass is that at its peak, whatever watching takes") {
+  std::size_t bytes[2];
+  for (const bool jacobians : {false, true}) {
+    Pass pass;
+    inspect::Recorder recorder(pass.tape, {.jacobians = jacobians});
+    pass.run();
+    const json report = recorder.report_of();
+    bytes[jacobians] = report["summary"]["bytes"];
+    CHECK(report["summary"]["bytes"] == report["memory"]["peak_bytes"]);
+  }
+  CHECK(bytes[0] == bytes[1]);
+}
+
+TEST_CASE("without a list of parameters, they go by the modules that read them") {
+  Generator random(1);
+  Stack<Unidirectional<Lstm>> net;
+  net.layers.push_back({Lstm(3, 4, random)});
+  net.layers.push_back({Lstm(4, 4, random)});
+  const Layout layout = Layout::uniform(2, 3);
+  Tape tape;
+  Gradients gradients;
+  {
+    const auto scope = enter(tape, net, "");
+    tape.backward(sum(net({tape.full({6, 3}, 0.5), &layout}).outputs.rows), gradients);
+  }
+  std::vector<std::string> told, listed;
+  const json report = inspect::report_of(tape);
+  for (const json& p : report["parameters"]) told.push_back(p["path"]);
+  for (const NamedParameter& p : parameters(net)) listed.push_back(p.path);
+  std::ranges::sort(told);
+  std::ranges::sort(listed);
+  REQUIRE(told.size() == listed.size());
+  for (std::size_t i = 0; i < told.size(); ++i) CHECK(told[i] == listed[i]);
+}
+
 TEST_CASE("a page replaces a file as a whole, or says why not") {
   Pass pass;
   pass.run();
-  const std::string path = (std::filesystem::temp_directory_path() / "report.html").string();
+  const models::TemporaryFolder folder;
+  const std::string path = folder.file("report.html");
   inspect::report(pass.tape, path);
-  std::ifstream file(path);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const std::string text = models::read_file(path);
   CHECK(text.starts_with("<!doctype html>"));
   CHECK(text.find("\"title\":\"One pass\"") != std::string::npos);
   CHECK_THROWS_AS(inspect::report(pass.tape, "/no/such/folder/report.html"), Error);
@@ -105,11 +172,11 @@ TEST_CASE(
   std::vector<int> steps;
   std::set<std::string> ops, lines;
   for (const json& box : graph["boxes"]) {
-    if (box[1].is_null()) continue;
-    CHECK(graph["modules"][box[0].get<std::size_t>()]["type"] == "MinimalGatedUnit");
-    steps.push_back(box[1][0]);
-    for (const json& node : box[3]) {
-      const json& kind = graph["kinds"][node[1].get<std::size_t>()];
+    if (box["steps"].is_null()) continue;
+    CHECK(graph["modules"][box["module"].get<std::size_t>()]["type"] == "MinimalGatedUnit");
+    steps.push_back(box["steps"][0]);
+    for (const json& node : box["nodes"]) {
+      const json& kind = graph["kinds"][node["kind"].get<std::size_t>()];
       ops.insert(kind["op"].get<std::string>());
       lines.insert(kind["where"].get<std::string>());
     }
