@@ -78,7 +78,7 @@ struct Range {
   }
 };
 
-// Round numbers, about `count` of them, that cover the range; `least` lies between two of them.
+// Round numbers, about `count` of them, at least `least` apart, that cover the range.
 std::vector<double> ticks(Range range, int count, double least = 0) {
   const double raw = (range.high - range.low) / count;
   const double power = std::pow(10.0, std::floor(std::log10(raw)));

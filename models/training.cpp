@@ -73,6 +73,7 @@ class Run {
   void begin_epoch();
   void step();
   void end_epoch();
+  void go_on();
   bool goes_on() const { return epoch_ <= options_.epochs && !record_.stopped_early; }
   // Ends the run, between two batches.
   [[noreturn]] void stop(int signal) const;
@@ -285,20 +286,13 @@ std::string Run::describe(const Epoch& epoch) const {
   return line + "  " + clock_time(epoch.seconds);
 }
 
-TrainingRecord Run::run() {
-  if (options_.resume && options_.out.empty())
-    fail("resume", "--resume came without --out; needed the file to go on from");
-  const bool unfinished = !options_.resume || load();
-  progress_.emplace(task_.units * options_.epochs, settings_, (epoch_ - 1) * task_.units + sums_.tally.units);
-  if (epoch_ > 1 || batch_ > 0)
-    progress_->note(
-        fmt::format("going on in epoch {} after {} batches, from {}", epoch_, batch_, options_.out));
-  if (!unfinished) progress_->note(fmt::format("{} is of a run that has ended", options_.out));
-  start_ = saved_ = Clock::now();
+void Run::go_on() {
   const Interruption interruption;
-  while (unfinished && goes_on()) {
+  while (goes_on()) {
     begin_epoch();
-    for (step(); batch_ < batches_; step()) {
+    while (batch_ < batches_) {
+      step();
+      if (batch_ == batches_) break;
       const int signal = interruption.signal();
       if (signal != 0 ||
           std::chrono::duration<double>(Clock::now() - saved_).count() >= options_.checkpoint_every)
@@ -312,6 +306,19 @@ TrainingRecord Run::run() {
     plot();
     if (interruption.signal() != 0) stop(interruption.signal());
   }
+}
+
+TrainingRecord Run::run() {
+  if (options_.resume && options_.out.empty())
+    fail("resume", "--resume came without --out; needed the file to go on from");
+  const bool unfinished = !options_.resume || load();
+  progress_.emplace(task_.units * options_.epochs, settings_, (epoch_ - 1) * task_.units + sums_.tally.units);
+  if (epoch_ > 1 || batch_ > 0)
+    progress_->note(
+        fmt::format("going on in epoch {} after {} batches, from {}", epoch_, batch_, options_.out));
+  if (!unfinished) progress_->note(fmt::format("{} is of a run that has ended", options_.out));
+  start_ = saved_ = Clock::now();
+  if (unfinished) go_on();
   for (std::size_t i = 0; i < best_.size(); ++i) task_.parameters[i].parameter->value() = best_[i];
   if (unfinished) save(true);
   if (plot()) progress_->note(fmt::format("{} shows the learning curves", options_.plot));
