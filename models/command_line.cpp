@@ -99,11 +99,12 @@ void Usage::refuse(const std::string& message) const {
 }
 
 void Usage::expect_different_outputs() const {
-  std::map<std::filesystem::path, std::string> options;
+  namespace fs = std::filesystem;
+  std::map<fs::path, std::string> options;
   std::error_code unknown;
   const auto given = [](const CLI::Option* o) { return o->get_type_name() == kOutput && o->count() > 0; };
   for (const CLI::Option* o : app_.get_options(given)) {
-    const auto path = std::filesystem::weakly_canonical(o->as<std::string>(), unknown);
+    const auto path = fs::weakly_canonical(fs::absolute(o->as<std::string>()), unknown);
     const auto [other, is_first] = options.emplace(path, o->get_name());
     if (!is_first)
       refuse(fmt::format("{} and {} came with the same file '{}'; needed one for each", other->second,

@@ -117,11 +117,12 @@ NumberTable read_number_table(const std::string& path, const std::vector<std::st
         const std::string& cell = cells[positions[i]];
         const auto value = finite_number<double>(cell);
         if (!value)
-          reject(
-              kOp, csv.place(),
-              fmt::format("{} in the column {}", cell.empty() ? "an empty cell" : in_quotes(cell),
-                          in_quotes(table.columns[i])),
-              wanted.empty() ? "a finite number, or --inputs with the columns to read" : "a finite number");
+          reject(kOp, csv.place(),
+                 fmt::format("{} in the column {}", cell.empty() ? "an empty cell" : in_quotes(cell),
+                             in_quotes(table.columns[i])),
+                 wanted.empty() && positions.size() > 1
+                     ? "a finite number, or --inputs with the columns to read"
+                     : "a finite number");
         row.push_back(*value);
       }
     });

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cmath>
 #include <csignal>
 #include <filesystem>
@@ -98,6 +99,18 @@ std::string message_of(auto&& f) {
   }
   return "";
 }
+
+// What SIGINT and SIGTERM do while this lives; doctest has handlers of its own for them.
+struct Signals {
+  std::array<int, 2> which = {SIGINT, SIGTERM};
+  std::array<void (*)(int), 2> before;
+  explicit Signals(void (*handler)(int)) {
+    for (std::size_t i = 0; i < 2; ++i) before[i] = std::signal(which[i], handler);
+  }
+  ~Signals() {
+    for (std::size_t i = 0; i < 2; ++i) std::signal(which[i], before[i]);
+  }
+};
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
@@ -218,6 +231,7 @@ TEST_CASE("training: asked to stop, it ends the batch, and goes on with the same
   TrainingOptions options{.epochs = 4, .lr = 0.02, .out = folder.file("whole")};
   LineTask whole;
   train_line(whole, options);
+  const Signals usual(SIG_DFL);
   options.out = folder.file("stopped");
   options.resume = true;
   for (const auto& [batch, signal, place] : {std::tuple(Index{6}, SIGINT, "in epoch 1 after batch 7 of 10"),
@@ -248,6 +262,7 @@ TEST_CASE("training: asked to stop, it ends the batch, and goes on with the same
 TEST_CASE("training: asked twice, the process ends; a signal that somebody handles is theirs") {
   const pid_t child = fork();
   if (child == 0) {
+    const Signals usual(SIG_DFL);
     LineTask task;
     task.before_batch = [](Index) { ::raise(SIGINT), ::raise(SIGTERM); };
     train_line(task, {});
@@ -258,11 +273,10 @@ TEST_CASE("training: asked twice, the process ends; a signal that somebody handl
   CHECK(WIFSIGNALED(status));
   CHECK(WTERMSIG(status) == SIGTERM);
 
-  const auto before = std::signal(SIGINT, SIG_IGN);
+  const Signals ignored(SIG_IGN);
   LineTask task;
   task.before_batch = [](Index) { ::raise(SIGINT); };
   CHECK(train_line(task, {.epochs = 2}).epochs.size() == 2);
-  std::signal(SIGINT, before);
 }
 
 // The child is killed, not ended: nothing in it runs after that.
