@@ -78,12 +78,12 @@ struct Range {
   }
 };
 
-// Round numbers, about `count` of them, that cover the range.
-std::vector<double> ticks(Range range, int count) {
+// Round numbers, about `count` of them, at least `least` apart, that cover the range.
+std::vector<double> ticks(Range range, int count, double least = 0) {
   const double raw = (range.high - range.low) / count;
   const double power = std::pow(10.0, std::floor(std::log10(raw)));
   const double ratio = raw / power;
-  const double step = power * (ratio < 1.5 ? 1 : ratio < 3.5 ? 2 : ratio < 7.5 ? 5 : 10);
+  const double step = std::max(power * (ratio < 1.5 ? 1 : ratio < 3.5 ? 2 : ratio < 7.5 ? 5 : 10), least);
   std::vector<double> at;
   for (double i = std::ceil(range.low / step - 1e-9); i * step <= range.high + 1e-9 * step; ++i)
     at.push_back(i * step);
@@ -114,6 +114,7 @@ class Panel {
       for (std::size_t i = 0; i < std::min(s.x.size(), s.y.size()); ++i)
         if (drawn(s, i)) {
           xs_.add(s.x[i]);
+          whole_x_ = whole_x_ && s.x[i] == std::floor(s.x[i]);
           ys_.add(scaled(s.y[i]));
         }
     if (xs_.empty()) autograd::fail("chart", "no number to draw came; needed at least one");
@@ -149,9 +150,10 @@ class Panel {
   static double width() { return kPanelWidth - kLeft - kRight; }
   static double height() { return kPanelHeight; }
 
-  std::string y_text(double tick) const {
+  // `powers`: of ten, on a logarithmic axis.
+  std::string y_text(double tick, bool powers) const {
     if (chart_.log_y) {
-      if (tick >= -3 && tick <= 4) return in_short(std::pow(10.0, tick));
+      if (!powers) return in_short(std::pow(10.0, tick));
       return fmt::format("10<tspan dy=\"-5\" font-size=\"9\">{}</tspan>", static_cast<int>(tick));
     }
     return chart_.percent_y ? in_short(100 * tick) + " %" : in_short(tick);
@@ -159,13 +161,15 @@ class Panel {
 
   void draw_axes(std::string& out) const {
     const double right = left_ + width(), bottom = kTop + height();
-    for (double tick : chart_.log_y ? log_ticks(ys_, 7) : ticks(ys_, 6)) {
+    const auto at = chart_.log_y ? log_ticks(ys_, 7) : ticks(ys_, 6);
+    const bool powers = std::ranges::any_of(at, [](double tick) { return tick < -3 || tick > 4; });
+    for (double tick : at) {
       out += fmt::format("<line class=\"grid\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>\n",
                          left_, right, py(tick), py(tick));
       out += fmt::format("<text class=\"soft\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n",
-                         left_ - 8, py(tick) + 4, y_text(tick));
+                         left_ - 8, py(tick) + 4, y_text(tick, powers));
     }
-    for (double tick : ticks(xs_, 6))
+    for (double tick : ticks(xs_, 6, whole_x_ ? 1 : 0))
       out += fmt::format("<text class=\"soft\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n",
                          px(tick), bottom + 20, in_short(tick));
     out += fmt::format("<text class=\"soft\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n",
@@ -228,6 +232,7 @@ class Panel {
   const Chart& chart_;
   double left_;
   Range xs_, ys_;
+  bool whole_x_ = true;  // all of them are whole numbers, as epochs are
 };
 
 }  // namespace

@@ -54,29 +54,46 @@ json data_of(const Given& given) {
   return {{"units", given.units}, {"digest", fmt::format("{:016x}", given.digest)}};
 }
 
+// What was asked for, by the words of the command line; what was learned from data is none of it.
+json settings_of(const json& options, const Configuration& configuration) {
+  json settings = options;
+  const json all = models::to_json(configuration);
+  for (const auto& [name, value] : all.items())
+    if (!value.is_array()) settings[name] = value;
+  return settings;
+}
+
 // "--split [0.8,0.2]", or "no --split"
-std::string option(const json& options, const std::string& name) {
-  return options.contains(name) ? fmt::format("--{} {}", name, options[name].dump()) : "no --" + name;
+std::string option(const json& settings, const std::string& name) {
+  if (!settings.contains(name)) return "no --" + name;
+  const json& value = settings[name];
+  return fmt::format("--{} {}", name, value.is_string() ? value.get<std::string>() : value.dump());
 }
 
 void expect_same(const SavedModel& file, const json& training, const Given& given) {
-  const json &saved = training.at("options"), wanted = to_json(given.options);
+  const auto reject = [&](const std::string& run, const std::string& came) {
+    file.reject(fmt::format("is of a run {}, and --resume came with {}; needed the same", run, came));
+  };
+  const json saved = settings_of(training.at("options"), file.card().configuration),
+             wanted = settings_of(to_json(given.options), given.card.configuration);
   json either = saved;
   either.update(wanted);
   for (const auto& [name, unused] : either.items())
     if (option(saved, name) != option(wanted, name))
-      file.reject(fmt::format("is of a run with {}, and --resume came with {}; needed the same",
-                              option(saved, name), option(wanted, name)));
-  const nn::Metadata metadata = to_metadata(given.card);
-  for (const auto& [name, text] : metadata) {
-    const auto it = file.metadata().find(name);
-    if (it == file.metadata().end() || it->second != text)
-      file.reject(fmt::format("is of a run with another '{}': {:.60}...; needed {:.60}...", name,
-                              it == file.metadata().end() ? "none" : it->second, text));
+      reject("with " + option(saved, name), option(wanted, name));
+  for (const auto& [name, list] : given.card.lists) {
+    const auto it = file.card().lists.find(name);
+    if (it == file.card().lists.end() || it->second.size() != list.size())
+      reject(fmt::format("whose list '{}' has {} entries", name,
+                         it == file.card().lists.end() ? 0 : it->second.size()),
+             fmt::format("{}", list.size()));
   }
   if (training.at("data") != data_of(given))
-    file.reject(fmt::format("is of a run on the data {}, and --resume came with {}; needed the same",
-                            training.at("data").dump(), data_of(given).dump()));
+    reject("on the data " + training.at("data").dump(), data_of(given).dump());
+  const nn::Metadata metadata = to_metadata(given.card);
+  for (const auto& [name, text] : metadata)
+    if (const auto it = file.metadata().find(name); it == file.metadata().end() || it->second != text)
+      reject(fmt::format("with another '{}'", name), "its own");
 }
 
 }  // namespace
@@ -127,8 +144,8 @@ std::optional<SavedRun> read_run(const std::string& path, const Given& given) {
                  .rest = {}};
     if (run.state.finished) return run;
     if (run.state.noise.size() != static_cast<std::size_t>(given.options.threads))
-      file.reject(fmt::format("has {} random states; needed one for each of {} threads",
-                              run.state.noise.size(), given.options.threads));
+      file.reject(fmt::format("has {} random states; needed one for each thread, {}", run.state.noise.size(),
+                              given.options.threads));
     run.rest = with_prefix(file.checkpoint(), kCheckpointPrefix);
     return run;
   } catch (const json::exception& e) {

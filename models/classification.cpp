@@ -132,11 +132,12 @@ ClassifierScore evaluate(std::span<const SavedClassifier> ensemble, const Labell
 }
 
 std::vector<Measure> measures(const ClassifierScore& score, bool many_labels) {
-  const Measure loss{.name = "loss", .value = score.loss, .shown = false};
-  Measure accuracy{
-      .name = "accuracy", .value = score.accuracy, .form = Measure::Form::percent, .larger_is_better = true};
+  const Measure loss{.name = "loss", .value = score.loss, .shown = false},
+      accuracy{.name = "accuracy",
+               .value = score.accuracy,
+               .form = Measure::Form::percent,
+               .larger_is_better = true};
   if (!many_labels) return {accuracy, loss};
-  accuracy.name = "exact match";
   return {{.name = "F1", .value = score.f1, .form = Measure::Form::percent, .larger_is_better = true},
           accuracy,
           loss};

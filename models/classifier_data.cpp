@@ -88,9 +88,7 @@ class Builder {
     if (files.is_split()) read_split();
     for (std::size_t part = 0; part < 3 && !files.is_split(); ++part)
       if (!files.of(part).empty()) read_part(files.of(part), part);
-    if (data_.labels.size() < (options_.format.many_labels ? 1 : 2))
-      autograd::fail(
-          kOp, fmt::format("training data with {} labels came; needed at least two", data_.labels.size()));
+    data_.labels.expect(options_.format.many_labels ? 1 : 2, "labels", kOp);
     if (data_.parts[0].series.empty())
       make_vocabulary();
     else

@@ -69,14 +69,13 @@ void run(Train train) {
   if (vectors) vectors->write_to(std::get<SequenceClassifier>(classifier.net).tokens->weight.value());
 
   auto count = [&](std::size_t part) { return with_commas(static_cast<Index>(data.parts[part].size())); };
-  note(
-      fmt::format("{} sequences to train on, {} to validate, {} to test; {} labels, {}, {} parameters, {} "
-                  "threads",
-                  count(0), count(1), count(2), data.labels.size(),
-                  data.is_text() ? with_commas(data.vocabulary.size()) + " different tokens"
-                                 : fmt::format("{} columns", data.scaling.columns()),
-                  with_commas(parameter_count(classifier)), train.training.threads));
-  if (train.data.unique) note(fmt::format("{} duplicates left out", with_commas(data.duplicates)));
+  note(fmt::format("{} sequences to train on, {} to validate, {} to test; {}, {}, {}, {}", count(0), count(1),
+                   count(2), counted(data.labels.size(), "label"),
+                   data.is_text() ? counted(data.vocabulary.size(), "different token")
+                                  : counted(static_cast<Index>(data.scaling.columns()), "column"),
+                   counted(parameter_count(classifier), "parameter"),
+                   counted(train.training.threads, "thread")));
+  if (train.data.unique) note(counted(data.duplicates, "duplicate") + " left out");
   note_skipped(train.bad);
 
   Workers workers(train.training.threads);

@@ -10,14 +10,18 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
+
+#include "autograd/atomic_file.h"
 
 namespace unroll::models {
 
 namespace {
 
 constexpr int kMostThreads = 256;
+constexpr const char* kOutput = "FILE";  // the type of an option whose file is written
 
 template <class N>
 CLI::Validator whole_number(Range<N> range, const std::string& shown) {
@@ -94,41 +98,48 @@ void Usage::refuse(const std::string& message) const {
   throw CLI::ValidationError(fmt::format("[{}] {}", command(), message));
 }
 
+void Usage::expect_different_outputs() const {
+  namespace fs = std::filesystem;
+  std::map<fs::path, std::string> options;
+  std::error_code unknown;
+  const auto given = [](const CLI::Option* o) { return o->get_type_name() == kOutput && o->count() > 0; };
+  for (const CLI::Option* o : app_.get_options(given)) {
+    const auto path = fs::weakly_canonical(fs::absolute(o->as<std::string>()), unknown);
+    const auto [other, is_first] = options.emplace(path, o->get_name());
+    if (!is_first)
+      refuse(fmt::format("{} and {} came with the same file '{}'; needed one for each", other->second,
+                         o->get_name(), o->as<std::string>()));
+  }
+}
+
 std::string Usage::command() const {
   const std::string parent = app_.get_parent()->get_name();
   return parent == "unroll" ? app_.get_name() : fmt::format("{} {}", parent, app_.get_name());
 }
 
-CLI::Validator output_file(std::size_t offset, const char* begins) {
-  return CLI::Validator(
-      [=](const std::string& path) {
-        namespace fs = std::filesystem;
-        std::error_code unknown;
-        const auto refuse = [&](const char* why) { return fmt::format("'{}' {}", path, why); };
-        if (path.empty()) return refuse("came; needed the name of a file");
-        if (!fs::exists(path, unknown)) {
-          const fs::path folder = fs::path(path).parent_path();
-          if (::access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) != 0)
-            return refuse("cannot be made: its folder is missing or not writable");
-          return std::string();
-        }
-        if (!fs::is_regular_file(path, unknown)) return refuse("is no regular file");
-        std::string head(offset + std::strlen(begins), 0);
-        std::ifstream file(path, std::ios::binary);
-        file.read(head.data(), static_cast<std::streamsize>(head.size()));
-        if (file.gcount() > 0 && head.substr(offset) != begins)
-          return refuse("is there and holds something else; remove it first, or give another name");
-        return std::string();
-      },
-      "");
+CLI::Option* add_output(CLI::App& app, const std::string& option, std::string& path,
+                        const Beginning& beginning, const std::string& description) {
+  const auto mistake = [beginning](const std::string& name) {
+    if (name.empty()) return std::string("'' came; needed the name of a file");
+    try {
+      const autograd::AtomicFile trial(name, Where{});
+    } catch (const Error& e) {
+      return std::string(e.what());
+    }
+    std::string head(beginning.offset + std::strlen(beginning.text), 0);
+    std::ifstream file(name, std::ios::binary);
+    file.read(head.data(), static_cast<std::streamsize>(head.size()));
+    if (file.gcount() == 0 || head.substr(beginning.offset) == beginning.text) return std::string();
+    return fmt::format("'{}' is there and holds something else; remove it first, or give another name", name);
+  };
+  return app.add_option(option, path, description)->type_name(kOutput)->check(CLI::Validator(mistake, ""));
 }
 
 void add_training(CLI::App& app, TrainingOptions& options, bool out_required) {
   add_settings(app, options);
   add_seed(app, options.seed);
   add_threads(app, options.threads);
-  CLI::Option* out =
-      app.add_option("--out", options.out, "file for the model (safetensors)")->check(output_file(8, "{"));
+  CLI::Option* out = add_output(app, "--out", options.out, kModelFile, "file for the model (safetensors)");
   if (out_required) out->required();
   app.add_flag("--resume", options.resume, "go on where a run that was cut off left --out, if it is there")
       ->needs(out);
@@ -136,11 +147,10 @@ void add_training(CLI::App& app, TrainingOptions& options, bool out_required) {
                  "seconds between checkpoints within an epoch; there is one after each")
       ->check(in_range(Range<double>{0, 1e9}))
       ->capture_default_str();
-  app.add_option("--plot", options.plot, "SVG file for the learning curves")->check(output_file(0, "<svg"));
+  add_output(app, "--plot", options.plot, kPicture, "SVG file for the learning curves");
   CLI::Option* inspect =
-      app.add_option("--inspect", options.inspect,
-                     "HTML file for what becomes of gradients, gates, time and memory, and the run so far")
-          ->check(output_file(0, "<!doctype html>"))
+      add_output(app, "--inspect", options.inspect, kPage,
+                 "HTML file for what becomes of gradients, gates, time and memory, and the run so far")
           ->take_last();  // quickstart.sh gives one before those of its user
   app.add_option("--inspect-every", options.inspect_every, "batches after which it is written anew")
       ->check(in_range(Range<Index>{1, 1 << 30}))

@@ -31,9 +31,18 @@ CLI::Validator any_seed();
 CLI::Validator accepted_by(Text text);
 /// One of several words.
 CLI::Validator one_of(std::vector<std::string> words);
-/// A file that can be written: new, or a regular one that begins like a file of its kind, as `begins` at byte
-/// `offset`. So nobody loses a text to a slip of the hand, nor trains for an hour in vain.
-CLI::Validator output_file(std::size_t offset, const char* begins);
+
+/// How files of a kind begin: with `text` at byte `offset`.
+struct Beginning {
+  std::size_t offset;
+  const char* text;
+};
+inline constexpr Beginning kModelFile{8, "{"}, kPicture{0, "<svg"}, kPage{0, "<!doctype html>"};
+/// An option for a file that will be written: a new one, or one of its kind, in a folder that lets it be; no
+/// two of a program may be the same. So nobody loses a text to a slip of the hand, nor trains for an hour in
+/// vain.
+CLI::Option* add_output(CLI::App& app, const std::string& option, std::string& path,
+                        const Beginning& beginning, const std::string& description);
 
 /// An option that takes one of these words; `value` is an enumeration or an optional of one.
 template <class T, class List>
@@ -88,6 +97,8 @@ class Usage {
   void operator()(std::initializer_list<const char*> options, bool effect, const std::string& with,
                   const std::string& needed) const;
   [[noreturn]] void refuse(const std::string& message) const;
+  /// Where two options of add_output() name one file.
+  void expect_different_outputs() const;
   /// "lm train"
   std::string command() const;
 
@@ -109,7 +120,9 @@ Command<Options> add_command(CLI::App& parent, const char* name, const char* des
   auto options = std::make_shared<Options>(defaults);
   app.callback([options, &app] {
     if (!app.get_subcommands().empty()) return;
-    if constexpr (requires { options->conditions(Usage(app)); }) options->conditions(Usage(app));
+    const Usage usage(app);
+    usage.expect_different_outputs();
+    if constexpr (requires { options->conditions(usage); }) options->conditions(usage);
     run(*options);
   });
   return {app, *options};

@@ -18,6 +18,9 @@ Csv::Csv(const std::string& path) : lines_(kOp, path) {
   if (!next()) lines_.reject_file("an empty file came", "a header with the names of the columns");
   parse();
   header_ = std::exchange(fields_, {});
+  if (header_.size() == 1 && header_[0] == lines_.bytes() &&
+      header_[0].find_first_of(";\t") != header_[0].npos)
+    lines_.reject(fmt::format("one column {}", in_quotes(header_[0])), "',' between columns");
   for (std::size_t i = 0; i < header_.size(); ++i) {
     if (header_[i].empty())
       lines_.reject(fmt::format("no name of column {}", i + 1), "a name for each column");
@@ -117,7 +120,9 @@ NumberTable read_number_table(const std::string& path, const std::vector<std::st
           reject(kOp, csv.place(),
                  fmt::format("{} in the column {}", cell.empty() ? "an empty cell" : in_quotes(cell),
                              in_quotes(table.columns[i])),
-                 "a finite number");
+                 wanted.empty() && positions.size() > 1
+                     ? "a finite number, or --inputs with the columns to read"
+                     : "a finite number");
         row.push_back(*value);
       }
     });

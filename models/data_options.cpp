@@ -79,7 +79,7 @@ void note(const std::string& line) { tell(stderr, line + '\n'); }
 
 void note_skipped(const BadRows& bad) {
   if (bad.skipped() > 0)
-    note(fmt::format("{} bad rows were skipped; the first: {}", with_commas(bad.skipped()), bad.first()));
+    note(fmt::format("{} skipped; the first: {}", counted(bad.skipped(), "bad row"), bad.first()));
 }
 
 std::optional<WordVectors> read_pretrained(const std::string& path, const Vocabulary& vocabulary,

@@ -7,6 +7,8 @@
 #include <numeric>
 
 #include "autograd/error.h"
+#include "models/lines.h"
+#include "models/progress.h"
 
 namespace unroll::models {
 
@@ -26,9 +28,10 @@ void check(const DataFiles& files, const char* op) {
   const bool positive = std::ranges::all_of(files.split, [](double s) { return s > 0; });
   if (files.is_split() &&
       (files.split.size() < 2 || files.split.size() > 3 || !positive || sum > 1 + kNothing))
-    fail(op, fmt::format("{} shares that add up to {} came with --split; needed two or three, above 0 and of "
-                         "at most 1 in all",
-                         files.split.size(), sum));
+    fail(op,
+         fmt::format("{} of {} in all came with --split; needed two or three, above 0 and of at most 1 in "
+                     "all",
+                     counted(static_cast<Index>(files.split.size()), "share"), sum));
 }
 
 std::array<Index, 3> split_counts(const DataFiles& files, Index rows, const char* what, const char* op) {
@@ -42,8 +45,8 @@ std::array<Index, 3> split_counts(const DataFiles& files, Index rows, const char
   counts[0] = sum > 1 - kNothing ? rest : std::min(share(0), rest);
   for (std::size_t i = 0; i < files.split.size(); ++i)
     if (counts[i] < 1)
-      fail(op, fmt::format("{} has {} {}, none of them for {}; needed some for each part", files.all, rows,
-                           what, kPartNames[i]));
+      fail(op, fmt::format("{} has {} {}, none of them for {}; needed some for each part",
+                           name_of_input(files.all), rows, what, kPartNames[i]));
   return counts;
 }
 

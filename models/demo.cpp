@@ -104,10 +104,10 @@ void run(const Demo& demo) {
 
   note(fmt::format(
       "{} definitions of WordNet to train on, {} to validate, {} to test; {} different words, "
-      "{} classes, {} parameters, {} threads",
+      "{} classes, {}, {}",
       with_commas(static_cast<Index>(training.size())), with_commas(static_cast<Index>(validation.size())),
       with_commas(static_cast<Index>(test.size())), with_commas(vocabulary.size()), kNounClasses,
-      with_commas(parameter_count(saved)), demo.training.threads));
+      counted(parameter_count(saved), "parameter"), counted(demo.training.threads, "thread")));
   Workers workers(demo.training.threads);
   ClassificationTask task(saved, training, validation, demo.training);
   const TrainingRecord record = train(task, demo.training, workers);

@@ -48,8 +48,8 @@ void run(const Demo<Problem>& demo) {
   Generator generator(demo.training.seed);
   Problem problem(demo.length, demo.net, generator);
   if (demo.chrono > 0) problem.net.remember(demo.chrono, generator);
-  note(fmt::format("{} of {} steps, {} parameters; guessing: {} {:.6f}", Problem::kind, demo.length,
-                   with_commas(parameter_count(problem)), Problem::measure, guess(problem)));
+  note(fmt::format("{} of {}, {}; guessing: {} {:.6f}", Problem::kind, counted(demo.length, "step"),
+                   counted(parameter_count(problem), "parameter"), Problem::measure, guess(problem)));
   Workers workers(demo.training.threads);
   GeneratedTask<Problem> task(problem, demo.net, demo.training, {.batches = demo.batches});
   TrainingOptions training = demo.training;

@@ -5,6 +5,7 @@
 
 #include "models/chart.h"
 #include "models/command_line.h"
+#include "models/data_options.h"
 #include "models/programs.h"
 #include "models/recall.h"
 #include "nn/initialise.h"
@@ -32,7 +33,7 @@ void add_shown(CLI::App& app, Shown& shown) {
       ->capture_default_str();
   add_seed(app, shown.seed);
   add_threads(app, shown.threads);
-  app.add_option("--plot", shown.plot, "SVG file for the picture")->check(output_file(0, "<svg"));
+  add_output(app, "--plot", shown.plot, kPicture, "SVG file for the picture");
   add_json(app, shown.json);
 }
 
@@ -56,6 +57,12 @@ Curve by_step(const std::string& name, const std::vector<double>& norms, int col
   Curve s{.name = name, .x = {}, .y = norms, .colour = colour, .dashed = dashed, .points = false};
   for (std::size_t t = 0; t < norms.size(); ++t) s.x.push_back(static_cast<double>(t + 1));
   return s;
+}
+
+void write_picture(const std::string& path, const std::string& title, const std::string& subtitle,
+                   const std::vector<Chart>& charts) {
+  write_svg(path, title, subtitle, charts);
+  note(path + " shows it");
 }
 
 // -- Vanishing.
@@ -96,14 +103,24 @@ Outcome outcome_of(const char* name, Index length, const Vanishing& demo) {
 
 constexpr const char* kNames[] = {"elman", "gru", "lstm"};
 
-std::vector<Outcome> outcomes(const Vanishing& demo) {
+// Calls see(outcome) as soon as there is one.
+template <class See>
+std::vector<Outcome> outcomes(const Vanishing& demo, See see) {
   std::vector<Outcome> all;
+  auto add = [&](Outcome outcome) { see(all.emplace_back(std::move(outcome))); };
   for (const Index length : demo.lengths) {
-    all.push_back(outcome_of<nn::Elman>(kNames[0], length, demo));
-    all.push_back(outcome_of<nn::Gru>(kNames[1], length, demo));
-    all.push_back(outcome_of<nn::Lstm>(kNames[2], length, demo));
+    add(outcome_of<nn::Elman>(kNames[0], length, demo));
+    add(outcome_of<nn::Gru>(kNames[1], length, demo));
+    add(outcome_of<nn::Lstm>(kNames[2], length, demo));
   }
   return all;
+}
+
+constexpr double kLeastDrawn = 1e-9;
+void cut_off(Chart& chart) {
+  for (const Curve& curve : chart.series)
+    for (const double y : curve.y)
+      if (y > 0 && y < kLeastDrawn) chart.y_low = kLeastDrawn;
 }
 
 void plot(const Vanishing& demo, const std::vector<Outcome>& all) {
@@ -121,9 +138,8 @@ void plot(const Vanishing& demo, const std::vector<Outcome>& all) {
   for (const Outcome& o : all)
     if (o.length == longest && !o.bound.empty())
       before.series.push_back(by_step("elman's bound", o.bound, 5, true));
-  before.y_low = 1e-9;
   Chart after = norms("after training", &Outcome::after);
-  after.y_low = 1e-9;
+  cut_off(before), cut_off(after);
   Chart learned{.title = "who recalls the bit",
                 .x_label = "steps to remember",
                 .y_label = "accuracy",
@@ -139,9 +155,18 @@ void plot(const Vanishing& demo, const std::vector<Outcome>& all) {
       }
     learned.series.push_back(s);
   }
-  write_svg(demo.shown.plot, "Gradients vanish on their way back",
-            fmt::format("A bit is to be recalled after T steps of noise. Left and middle: T = {}.", longest),
-            {before, after, learned});
+  write_picture(
+      demo.shown.plot, "Gradients vanish on their way back",
+      fmt::format("A bit is to be recalled after T steps of noise. Left and middle: T = {}.", longest),
+      {before, after, learned});
+}
+
+void print_row(const Outcome& o) {
+  fmt::print("{:>6}  {:<6} {:>24.1e} {:>14} {:>24.1e}  {:>6.1f} %\n", o.length, o.cell,
+             o.before.front() / o.before.back(),
+             o.bound.empty() ? "" : fmt::format("{:.1e}", o.bound.front() / o.bound.back()),
+             o.after.front() / o.after.back(), 100 * o.accuracy);
+  std::fflush(stdout);  // the next one takes a while
 }
 
 constexpr Index kRows = 9;  // of norms, evenly spaced in time
@@ -163,9 +188,15 @@ void print_norms(const std::vector<Outcome>& all) {
 }
 
 void run(const Vanishing& demo) {
-  const std::vector<Outcome> all = outcomes(demo);
+  const bool in_words = !demo.shown.json;
+  if (in_words)
+    fmt::print("{:>6}  {:<6} {:>24} {:>14} {:>24}  {:>8}\n", "steps", "cell", "|dL/dh(1)| / |dL/dh(T)|",
+               "bound", "the same after training", "accuracy");
+  const std::vector<Outcome> all = outcomes(demo, [&](const Outcome& o) {
+    if (in_words) print_row(o);
+  });
   if (!demo.shown.plot.empty()) plot(demo, all);
-  if (demo.shown.json) {
+  if (!in_words) {
     nlohmann::json json = {{"matrix_norm", demo.norm}, {"runs", nlohmann::json::array()}};
     for (const Outcome& o : all)
       json["runs"].push_back({{"cell", o.cell},
@@ -177,13 +208,6 @@ void run(const Vanishing& demo) {
     fmt::print("{}\n", json.dump());
     return;
   }
-  fmt::print("{:>6}  {:<6} {:>24} {:>14} {:>24}  {:>8}\n", "steps", "cell", "|dL/dh(1)| / |dL/dh(T)|",
-             "bound", "the same after training", "accuracy");
-  for (const Outcome& o : all)
-    fmt::print("{:>6}  {:<6} {:>24.1e} {:>14} {:>24.1e}  {:>6.1f} %\n", o.length, o.cell,
-               o.before.front() / o.before.back(),
-               o.bound.empty() ? "" : fmt::format("{:.1e}", o.bound.front() / o.bound.back()),
-               o.after.front() / o.after.back(), 100 * o.accuracy);
   print_norms(all);
 }
 
@@ -244,11 +268,12 @@ void plot(const Exploding& demo, const std::vector<double>& before, const std::v
     gradient.series.push_back(by_step(name, c.norms, c.clip > 0 ? 2 : 1));
     loss.series.push_back(by_step(name, c.losses, c.clip > 0 ? 2 : 1));
   }
-  write_svg(demo.shown.plot, "Gradients explode on their way back",
-            fmt::format("A bit is to be recalled after {} steps; the recurrent matrix has a spectral radius "
-                        "of {}. Guessing: 0.693 nats.",
-                        demo.length, demo.radius),
-            {norms, gradient, loss});
+  write_picture(
+      demo.shown.plot, "Gradients explode on their way back",
+      fmt::format("A bit is to be recalled after {} steps; the recurrent matrix has a spectral radius "
+                  "of {}. Guessing: 0.693 nats.",
+                  demo.length, demo.radius),
+      {norms, gradient, loss});
 }
 
 void run(const Exploding& demo) {

@@ -44,10 +44,10 @@ void run(Train train) {
         static_cast<Index>(window_starts(table, train.model.window, train.model.horizon).size()));
   };
   note(fmt::format(
-      "{} windows to train on, {} to validate, {} to test; {} columns in, {} out, {} steps ahead, "
-      "{} parameters, {} threads",
-      windows(0), windows(1), windows(2), train.model.inputs.size(), train.model.targets.size(),
-      train.model.horizon, with_commas(parameter_count(forecaster)), train.training.threads));
+      "{} windows to train on, {} to validate, {} to test; {} in, {} out, {} ahead, {}, {}", windows(0),
+      windows(1), windows(2), counted(static_cast<Index>(train.model.inputs.size()), "column"),
+      train.model.targets.size(), counted(train.model.horizon, "step"),
+      counted(parameter_count(forecaster), "parameter"), counted(train.training.threads, "thread")));
   note_skipped(train.bad);
 
   Workers workers(train.training.threads);

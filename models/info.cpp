@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "models/checkpoint.h"
 #include "models/command_line.h"
@@ -11,6 +13,8 @@
 namespace unroll::models {
 
 namespace {
+
+constexpr std::size_t kShown = 6;  // entries of a list
 
 struct Info {
   std::string model;
@@ -39,47 +43,65 @@ nlohmann::json described(const SavedModel& file) {
   return json;
 }
 
-void print(const nlohmann::json& json, const std::string& path) {
+using Rows = std::vector<std::pair<std::string, std::string>>;
+
+void print(const char* title, const Rows& rows) {
+  std::size_t width = 0;
+  for (const auto& [name, unused] : rows) width = std::max(width, name.size());
+  fmt::print("\n{}\n", title);
+  for (const auto& [name, value] : rows) fmt::print("  {:<{}}  {}\n", name, width, value);
+}
+
+Rows rows_of(const nlohmann::json& object) {
+  Rows rows;
+  for (const auto& [name, value] : object.items()) rows.emplace_back(name, value.dump());
+  return rows;
+}
+
+// "26 entries: "Dutch", "Irish", ..."
+std::string in_short(const std::vector<std::string>& list) {
+  const std::size_t shown = std::min(list.size(), kShown);
+  std::string text = fmt::format("{} entries", with_commas(static_cast<Index>(list.size())));
+  for (std::size_t i = 0; i < shown; ++i) text += (i == 0 ? ": " : ", ") + nlohmann::json(list[i]).dump();
+  return text + (shown < list.size() ? ", ..." : "");
+}
+
+void print(const SavedModel& file, const nlohmann::json& json, const std::string& path) {
   fmt::print("{}: {}, {} parameters\n", path, json["kind"].get<std::string>(),
              with_commas(json["parameters"].get<Index>()));
-  fmt::print("\nconfiguration\n");
-  for (const auto& [name, value] : json["configuration"].items())
-    fmt::print("  {:<16}{}\n", name, value.dump());
-  for (const auto& [name, size] : json["lists"].items())
-    fmt::print("  {:<16}{} entries\n", name, with_commas(size.get<Index>()));
+  Rows configuration = rows_of(json["configuration"]);
+  for (const auto& [name, list] : file.card().lists) configuration.emplace_back(name, in_short(list));
+  print("configuration", configuration);
   if (json.contains("training")) {
     const nlohmann::json& training = json["training"];
-    fmt::print("\ntraining\n");
     const TrainingRecord record = record_from(training);
-    for (const auto& [name, value] : training["options"].items())
-      fmt::print("  {:<16}{}\n", name, value.dump());
-    fmt::print("  {:<16}{}\n", "epochs done", record.epochs.size());
-    fmt::print("  {:<16}{}\n", "best epoch", record.best_epoch);
+    Rows rows = rows_of(training["options"]);
+    rows.emplace_back("epochs done", std::to_string(record.epochs.size()));
+    rows.emplace_back("best epoch", std::to_string(record.best_epoch));
     if (record.best_epoch > 0)
       for (const Measure& m : record.best().validation)
-        fmt::print("  {:<16}{}\n", "best " + m.name, nlohmann::json(m.value).dump());
-    fmt::print("  {:<16}{}\n", "state",
-               !training["finished"].get<bool>() ? "cut off; --resume goes on from here"
-               : record.stopped_early            ? "ended early"
-                                                 : "ended");
+        rows.emplace_back("best " + m.name, nlohmann::json(m.value).dump());
+    rows.emplace_back("state", !training["finished"].get<bool>() ? "cut off; --resume goes on from here"
+                               : record.stopped_early            ? "ended early"
+                                                                 : "ended");
+    print("training", rows);
   }
-  std::size_t width = 0;
+  Rows parameters;
   for (const nlohmann::json& t : json["tensors"])
-    width = std::max(width, t["name"].get<std::string>().size());
-  fmt::print("\nparameters\n");
-  for (const nlohmann::json& t : json["tensors"])
-    fmt::print("  {:<{}}  {} {:<16}{:>12}\n", t["name"].get<std::string>(), width,
-               t["dtype"].get<std::string>(),
-               fmt::format("[{}]", fmt::join(t["shape"].get<std::vector<Index>>(), ", ")),
-               with_commas(t["count"].get<Index>()));
+    parameters.emplace_back(
+        t["name"], fmt::format("{} {:<16}{:>12}", t["dtype"].get<std::string>(),
+                               fmt::format("[{}]", fmt::join(t["shape"].get<std::vector<Index>>(), ", ")),
+                               with_commas(t["count"].get<Index>())));
+  print("parameters", parameters);
 }
 
 void run(const Info& info) {
-  const nlohmann::json json = described(SavedModel(info.model));
+  const SavedModel file(info.model);
+  const nlohmann::json json = described(file);
   if (info.json)
     fmt::print("{}\n", json.dump());
   else
-    print(json, info.model);
+    print(file, json, info.model);
 }
 
 }  // namespace
@@ -88,7 +110,7 @@ void add_info(CLI::App& program) {
   auto [app, info] = add_command<Info>(program, "info",
                                        "What is in a model file: configuration, vocabularies, how it was "
                                        "trained, parameters with their shapes.");
-  app.add_option("model", info.model, "file that `unroll` wrote")->required();
+  app.add_option("MODEL", info.model, "file that `unroll` wrote")->required();
   add_json(app, info.json);
 }
 

@@ -30,6 +30,7 @@ using autograd::fail;
 constexpr Index kTextWindow = 64;  // time steps, where --bptt is 0
 
 struct Inspect {
+  const CLI::App* app = nullptr;
   std::string model, data, report = "report.html";
   TrainingOptions training{.batch = 16};
   Index number = 0;
@@ -107,30 +108,37 @@ nlohmann::json inspect_note_model(Inspect& inspect) {
   return look_into(NoteTask(saved, rolls.test, {}, inspect.training), inspect);
 }
 
-constexpr std::pair<const char*, nlohmann::json (*)(Inspect&)> kKinds[] = {
-    {kClassifier, inspect_classifier},
-    {kTagger, inspect_tagger},
-    {kForecaster, inspect_forecaster},
-    {kLanguageModel, inspect_language_model},
-    {kNoteModel, inspect_note_model}};
+struct Kind {
+  const char* name;
+  nlohmann::json (*look)(Inspect&);
+  std::initializer_list<const char*> useless;  // options
+};
+const Kind kKinds[] = {{kClassifier, inspect_classifier, {"column"}},
+                       {kTagger, inspect_tagger, {"except"}},
+                       {kForecaster, inspect_forecaster, {"column", "except", "format"}},
+                       {kLanguageModel, inspect_language_model, {"column", "except", "format"}},
+                       {kNoteModel, inspect_note_model, {"column", "except", "format", "skip-bad"}}};
 
 nlohmann::json report_on(Inspect& inspect) {
   const SavedModel file(inspect.model);
   std::vector<const char*> known;
-  for (const auto& [kind, look] : kKinds) {
-    if (file.card().kind == kind) return look(inspect);
-    known.push_back(kind);
+  for (const Kind& kind : kKinds) {
+    known.push_back(kind.name);
+    if (file.card().kind != kind.name) continue;
+    Usage{*inspect.app}(kind.useless, false, fmt::format("a {}", kind.name), "a model that has a use for it");
+    return kind.look(inspect);
   }
-  file.reject(fmt::format("holds a {}; needed one of: {}", file.card().kind, fmt::join(known, ", ")));
+  file.reject(fmt::format("holds a model of the kind {}; needed one of: {}", nn::in_quotes(file.card().kind),
+                          fmt::join(known, ", ")));
 }
 
 void print(const nlohmann::json& report, const Inspect& inspect) {
   const nlohmann::json& summary = report["summary"];
   const auto number = [&](const char* key) { return with_commas(summary[key].get<Index>()); };
-  fmt::print("{}\nloss {:.4f}; {} parameters, {} time steps, {} nodes, {} bytes\n\n",
+  fmt::print("{}\nloss {:.4f}; {} parameters, {} time steps, {} nodes, {:.1f} MB\n\n",
              report["title"].get<std::string>(),
              summary["loss"].is_number() ? summary["loss"].get<double>() : std::nan(""), number("parameters"),
-             number("steps"), number("nodes"), number("bytes"));
+             number("steps"), number("nodes"), 1e-6 * summary["bytes"].get<double>());
   for (const nlohmann::json& line : report["findings"]) fmt::print("{}\n", line.get<std::string>());
   fmt::print("\n{} shows the rest\n", inspect.report);
 }
@@ -153,12 +161,11 @@ void add_inspect(CLI::App& program) {
   auto [app, inspect] = add_command<Inspect>(
       program, "inspect",
       "Look into a model: what becomes of gradients, gates, time and memory in one batch, as an HTML page.");
-  app.add_option("model", inspect.model, "file that `unroll` wrote")->required();
+  inspect.app = &app;
+  app.add_option("MODEL", inspect.model, "file that `unroll` wrote")->required();
   app.add_option("--data", inspect.data, "what it reads: texts, series, sentences or a table, as in training")
       ->required();
-  app.add_option("--report", inspect.report, "HTML file to write")
-      ->check(output_file(0, "<!doctype html>"))
-      ->capture_default_str();
+  add_output(app, "--report", inspect.report, kPage, "HTML file to write")->capture_default_str();
   app.add_option("--batch", inspect.training.batch, "sequences that are learned from at once")
       ->check(in_range(Range<Index>{1, 1 << 20}))
       ->capture_default_str();

@@ -126,9 +126,9 @@ void Inspection::after_update(Workers& workers) {
   recorder_.reset();
 }
 
-void Inspection::failed(const inspect::Recorder& recorder, Workers& workers) {
+bool Inspection::failed(const inspect::Recorder& recorder, Workers& workers) {
   clipped_.clear();
-  write(recorder.report_of(about(step_, workers)));
+  return write(recorder.report_of(about(step_, workers)));
 }
 
 void Inspection::finish() {

@@ -61,7 +61,10 @@ void read_file_of_rows(const std::string& path, const LabelledFormat& format, Ba
     const std::size_t end = line.find(tsv ? '\t' : ' ');
     if (end == std::string_view::npos)
       lines.reject(in_quotes(line), tsv ? "a label, a TAB and a text" : "a label, a blank and a text");
-    return {lines.place(), split_labels(lines, line.substr(0, end), format.many_labels),
+    const std::string_view labels = line.substr(0, end);
+    if (labels.find('\t') != labels.npos)
+      lines.reject(fmt::format("a TAB in the label {}", in_quotes(labels)), "none there, or --format tsv");
+    return {lines.place(), split_labels(lines, labels, format.many_labels),
             std::string(line.substr(end + 1))};
   });
   if (count == 0) lines.reject_file("an empty file came", "a label and a text on each line");
@@ -85,6 +88,12 @@ std::vector<std::filesystem::path> files_of(const std::string& folder, std::vect
                                     "at least two labels",
                                     folder, files.size()));
   std::ranges::sort(files);
+  for (const auto& file : files)
+    if (file.extension() != files[0].extension())
+      autograd::fail(kOp, fmt::format("{}: files {} and {} came; needed names that end alike, each a label "
+                                      "(--except names files that are none)",
+                                      folder, in_quotes(files[0].filename().string()),
+                                      in_quotes(file.filename().string())));
   return files;
 }
 

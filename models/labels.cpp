@@ -18,6 +18,12 @@ int LabelSet::add(std::string_view label) {
   return size() - 1;
 }
 
+void LabelSet::expect(int least, const char* what, const char* op) const {
+  if (size() < least)
+    autograd::fail(
+        op, fmt::format("training data with {} different {} came; needed at least {}", size(), what, least));
+}
+
 int LabelSet::id(std::string_view label, const Place& place) const {
   const auto it = ids_.find(label);
   if (it == ids_.end())

@@ -20,6 +20,8 @@ class LabelSet {
   int add(std::string_view label);
   /// Throws Error, naming the place, for a label that is not here.
   int id(std::string_view label, const Place& place) const;
+  /// Throws Error if there is nothing to learn: fewer than `least`, which are "labels" or "tags".
+  void expect(int least, const char* what, const char* op) const;
 
   int size() const { return static_cast<int>(names_.size()); }
   const std::string& name(int id) const { return names_.at(static_cast<std::size_t>(id)); }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "models/chart.h"
+#include "models/progress.h"
 
 namespace unroll::models {
 
@@ -42,7 +43,7 @@ void plot_learning_curves(const std::string& path, const TrainingRecord& record)
     chart_named(charts, measures[i].name, measures[i].form == Measure::Form::percent)
         .series.push_back(
             series(record, "validation", 1, [&](const Epoch& e) { return e.validation[i].value; }));
-  std::string subtitle = fmt::format("{} epochs", record.epochs.size());
+  std::string subtitle = counted(static_cast<Index>(record.epochs.size()), "epoch");
   if (!measures.empty())
     subtitle += fmt::format("; best on the validation part: epoch {}, {}", record.best_epoch,
                             in_words(record.best().validation));

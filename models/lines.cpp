@@ -22,11 +22,11 @@ void check_utf8(std::string_view line, const Place& place) {
   if (!mistake.empty()) fail("utf-8", fmt::format("{}:{}: {}", place.file, place.line, mistake));
 }
 
-Lines::Lines(std::string op, std::string path) : op_(std::move(op)), path_(std::move(path)), in_(&std::cin) {
-  if (path_ == "-") {
-    path_ = "standard input";
-    return;
-  }
+std::string name_of_input(const std::string& path) { return path == "-" ? "standard input" : path; }
+
+Lines::Lines(std::string op, std::string path)
+    : op_(std::move(op)), path_(name_of_input(path)), in_(&std::cin) {
+  if (path == "-") return;
   std::error_code ignored;
   if (std::filesystem::is_directory(path_, ignored)) reject_file("a folder came", "a file");
   errno = 0;

@@ -27,6 +27,9 @@ struct Place {
 void check_utf8(std::string_view line, const Place& place);
 using autograd::in_quotes;
 
+/// What messages call an input: a file's path; "-" is standard input.
+std::string name_of_input(const std::string& path);
+
 /// Lines end with LF or CR LF; a byte order mark before the first one is taken off.
 class Lines {
  public:

@@ -66,7 +66,7 @@ void train_text(Train& train) {
     fail("lm train", fmt::format("{} {} to train on and {} to validate came from {}; needed more than the {} "
                                  "streams of a batch, and at least 2",
                                  corpus.training().size(), units_of(level), corpus.validation().size(),
-                                 train.files.of(0), train.training.batch));
+                                 name_of_input(train.files.of(0)), train.training.batch));
   const auto vectors = read_pretrained(train.vectors, vocabulary, train.bad, train.model.net);
   Generator generator(train.training.seed);
   SavedLanguageModel saved{train.model, vocabulary, LanguageModel(vocabulary.size(), train.model, generator)};
@@ -77,10 +77,10 @@ void train_text(Train& train) {
 
   const std::array<std::span<const int>, 3> parts = {corpus.training(), corpus.validation(), corpus.test()};
   auto count = [&](std::size_t part) { return with_commas(static_cast<Index>(parts[part].size())); };
-  note(fmt::format(
-      "{} {} to train on, {} to validate, {} to test; {} different ones, {} parameters, {} threads", count(0),
-      units_of(level), count(1), count(2), with_commas(vocabulary.size()),
-      with_commas(parameter_count(saved.model)), train.training.threads));
+  note(fmt::format("{} {} to train on, {} to validate, {} to test; {} different ones, {}, {}", count(0),
+                   units_of(level), count(1), count(2), with_commas(vocabulary.size()),
+                   counted(parameter_count(saved.model), "parameter"),
+                   counted(train.training.threads, "thread")));
   note_skipped(train.bad);
   Workers workers(train.training.threads);
   LanguageTask task(saved, corpus.training(), corpus.validation(), train.training, train.task);
@@ -145,6 +145,10 @@ struct Sample {
   Sampling sampling;
   std::uint64_t seed = 1;
   bool json = false;
+
+  void conditions(const Usage& usage) const {
+    usage({"top", "seed"}, sampling.temperature > 0, "--temperature 0", "a temperature above 0");
+  }
 };
 
 void run(const Sample& sample) {
@@ -157,6 +161,10 @@ void run(const Sample& sample) {
   const std::string prompt = sample.prompt.value_or("\n");
   Generator generator(sample.seed);
   const std::string text = continue_text(saved, prompt, sample.sampling, generator);
+  const auto ids = token_ids(prompt, saved.options.tokens, saved.vocabulary);
+  if (const auto unknown = std::ranges::count(ids, Vocabulary::kUnknown); unknown > 0)
+    note(fmt::format("{} of the {} {} of the prompt are unknown to the model", unknown, ids.size(),
+                     units_of(saved.options.tokens.level)));
   if (sample.json)
     fmt::print("{}\n", nlohmann::json{{"prompt", prompt}, {"text", text}}.dump());
   else

@@ -18,9 +18,10 @@ void train_notes(const NoteTraining& options) {
                                            rolls.test.size()));
   Generator generator(options.training.seed);
   SavedNoteModel saved{options.net, NoteModel(options.net, generator)};
-  note(fmt::format("{} pieces to train on, {} to validate, {} to test; {} parameters, {} threads",
-                   rolls.training.size(), rolls.validation.size(), rolls.test.size(),
-                   with_commas(parameter_count(saved.model)), options.training.threads));
+  note(fmt::format("{} to train on, {} to validate, {} to test; {}, {}",
+                   counted(static_cast<Index>(rolls.training.size()), "piece"), rolls.validation.size(),
+                   rolls.test.size(), counted(parameter_count(saved.model), "parameter"),
+                   counted(options.training.threads, "thread")));
   Workers workers(options.training.threads);
   NoteTask task(saved, rolls.training, rolls.validation, options.training);
   const TrainingRecord record = train(task, options.training, workers);

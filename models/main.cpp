@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "autograd/message.h"
+#include "models/interruption.h"
 #include "models/programs.h"
 #include "models/progress.h"
 #include "ops/instruction_set.h"
@@ -61,6 +62,8 @@ int run_program(int argc, char** argv) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
     const std::string unknown = unknown_subcommand(app, {argv + 1, argv + argc});
     return complain(fmt::format("{} (see --help)", unknown.empty() ? e.what() : unknown).c_str(), 2);
+  } catch (const Interrupted& e) {
+    return complain(e.what(), 128 + e.signal());  // as shells say it
   } catch (const std::bad_alloc&) {
     return complain("not enough memory; needed a smaller net, batch or number of steps", 1);
   } catch (const std::exception& e) {

@@ -1,5 +1,8 @@
 // What every net here is made of.
 #pragma once
+#include <fmt/format.h>
+
+#include "models/progress.h"
 #include "models/settings.h"
 #include "nn/pooling.h"
 
@@ -15,6 +18,8 @@ inline constexpr Word<nn::Pool> kPools[] = {{"last", nn::Pool::last},
 
 /// Extents beyond this come from a slip of the hand, or from a damaged file.
 inline constexpr Index kLargestExtent = 16384;
+/// Bytes.
+double memory_of_machine();
 
 struct NetOptions {
   CellKind cell = CellKind::gru;
@@ -28,6 +33,8 @@ struct NetOptions {
 
   /// As the two say.
   nn::Dropout dropping() const { return {dropout, variational}; }
+  /// How many the layers have to read states with; those that read what comes from outside are left out.
+  Index weights() const;
 
   template <class F>
   void settings(F&& each) {
@@ -43,6 +50,11 @@ struct NetOptions {
   template <class F>
   void conditions(F&& effect) const {
     effect({"variational"}, dropout > 0, "--dropout 0", "a --dropout above 0");
+    const double bytes = 2 * sizeof(float) * static_cast<double>(weights()), memory = memory_of_machine();
+    effect({"hidden", "layers"}, bytes <= memory,
+           fmt::format("a net of {} weights, {:.0f} GB with their gradients", with_commas(weights()),
+                       1e-9 * bytes),
+           fmt::format("one for the {:.0f} GB of this machine", 1e-9 * memory));
   }
 };
 

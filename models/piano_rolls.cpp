@@ -54,7 +54,8 @@ PianoRolls read_piano_rolls(const std::string& path) {
   try {
     object = json::parse(read_file(path));
   } catch (const json::exception& e) {
-    fail("notes", fmt::format("{}: {}; needed JSON", path, e.what()));
+    const std::string_view what = e.what();  // "[json.exception.parse_error.101] parse error at line 1 ..."
+    fail("notes", fmt::format("{}: {}; needed JSON", path, what.substr(what.find(' ') + 1)));
   }
   if (!object.is_object()) reject(path, object, "an object with 'train', 'valid' and 'test'");
   return {pieces_of(object, "train", path), pieces_of(object, "valid", path),

@@ -22,6 +22,10 @@ std::string with_commas(Index n) {
   return result;
 }
 
+std::string counted(Index n, std::string_view thing) {
+  return fmt::format("{} {}{}", with_commas(n), thing, n == 1 ? "" : "s");
+}
+
 std::string clock_time(double seconds) {
   const auto s = static_cast<Index>(std::llround(seconds));
   return s < 3600 ? fmt::format("{}:{:02}", s / 60, s % 60)

@@ -54,6 +54,8 @@ class Progress {
 void tell(std::FILE* out, std::string_view text);
 /// "1,234,567"
 std::string with_commas(Index n);
+/// "1 thread", "1,234 threads"
+std::string counted(Index n, std::string_view thing);
 /// "0:09", "12:30", "1:02:03"
 std::string clock_time(double seconds);
 

@@ -52,14 +52,14 @@ void run(Train train) {
   if (vectors) vectors->write_to(tagger.net.words.weight.value());
 
   auto count = [&](std::size_t part) {
-    return fmt::format("{} sentences ({} words)", with_commas(static_cast<Index>(data.parts[part].size())),
-                       with_commas(data.parts[part].word_count()));
+    const TaggedData& sentences = data.parts[part];
+    if (sentences.size() == 0) return std::string("0");
+    return fmt::format("{} ({})", counted(static_cast<Index>(sentences.size()), "sentence"),
+                       counted(sentences.word_count(), "word"));
   };
-  note(
-      fmt::format("{} to train on, {} to validate, {} to test; {} tags, {} different words, {} parameters, "
-                  "{} threads",
-                  count(0), count(1), count(2), data.tags.size(), with_commas(data.vocabulary.size()),
-                  with_commas(parameter_count(tagger)), train.training.threads));
+  note(fmt::format("{} to train on, {} to validate, {} to test; {}, {}, {}, {}", count(0), count(1), count(2),
+                   counted(data.tags.size(), "tag"), counted(data.vocabulary.size(), "different word"),
+                   counted(parameter_count(tagger), "parameter"), counted(train.training.threads, "thread")));
   note_skipped(train.bad);
 
   Workers workers(train.training.threads);
@@ -105,24 +105,37 @@ void run(Predict predict) {
   const SavedTagger tagger = load_tagger(predict.model);
   Workers workers(predict.threads);
   using Sentence = std::vector<std::string>;
+  const auto answer = [&](const std::vector<Sentence>& sentences, const std::vector<Index>& lines) {
+    const TaggerScore score = evaluate(tagger, sentence_data(tagger, sentences), workers);
+    for (std::size_t i = 0; i < sentences.size(); ++i) {
+      std::vector<std::string> tags;
+      for (const int tag : score.predicted[i]) tags.push_back(tagger.tags.name(tag));
+      if (predict.json)
+        fmt::print("{}\n", nlohmann::json{{"line", lines[i]}, {"tags", tags}}.dump());
+      else
+        fmt::print("{}\n", fmt::join(tags, " "));
+    }
+  };
+  if (tagged_form_of(predict.data) == TaggedForm::conllu) {
+    Questions<Sentence>::answer(
+        [&](auto& questions) {
+          read_tagged_text(predict.data, kWordsOfConllu, predict.bad,
+                           [&](const TaggedSentence& s) { questions.add(s.place, s.words); });
+        },
+        answer);
+    return note_skipped(predict.bad);
+  }
   answer_lines(
       "tag", predict,
       [](const Lines& lines) {
-        Sentence words = tokens_of(lines.text(), {.level = Level::word});
+        const std::string_view text = lines.text();
+        if (text.find('\t') != text.npos)
+          lines.reject("a TAB", "words with blanks between them, or a file whose name ends in .conllu");
+        Sentence words = tokens_of(text, {.level = Level::word});
         if (words.empty()) lines.reject("an empty line", "words with blanks between them");
         return words;
       },
-      [&](const std::vector<Sentence>& sentences, const std::vector<Index>& lines) {
-        const TaggerScore score = evaluate(tagger, sentence_data(tagger, sentences), workers);
-        for (std::size_t i = 0; i < sentences.size(); ++i) {
-          std::vector<std::string> tags;
-          for (const int tag : score.predicted[i]) tags.push_back(tagger.tags.name(tag));
-          if (predict.json)
-            fmt::print("{}\n", nlohmann::json{{"line", lines[i]}, {"tags", tags}}.dump());
-          else
-            fmt::print("{}\n", fmt::join(tags, " "));
-        }
-      });
+      answer);
 }
 
 void add_format(CLI::App& app, Format& format) {
@@ -156,8 +169,9 @@ void add_eval(CLI::App& tag) {
 }
 
 void add_predict(CLI::App& tag) {
-  auto [app, predict] = add_command<Predict>(
-      tag, "predict", "Tag sentences, one a line, blanks between words: a line of tags for each.");
+  auto [app, predict] = add_command<Predict>(tag, "predict",
+                                             "Tag sentences, one a line, blanks between words, or those of a "
+                                             ".conllu file: a line of tags for each.");
   add_predicting(app, predict, "tag", "sentences");
 }
 

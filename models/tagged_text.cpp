@@ -173,7 +173,7 @@ int tag_column(TaggedForm form, const std::string& name) {
 void read_tagged_text(const std::string& path, const TaggedFormat& format, BadRows& bad,
                       const std::function<void(const TaggedSentence&)>& use) {
   Lines lines(kOp, path);
-  const Reader reader(path == "-" ? "standard input" : path, format);
+  const Reader reader(name_of_input(path), format);
   Block block;
   Index sentences = 0;
   auto end_block = [&] {

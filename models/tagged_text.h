@@ -30,6 +30,8 @@ struct TaggedFormat {
   TaggedForm form = TaggedForm::conllu;
   int column = 4;  // of the tag, from 1
 };
+/// Where tags are not known: the words stand for them.
+inline constexpr TaggedFormat kWordsOfConllu{TaggedForm::conllu, 2};
 /// The column of a name: CoNLL-U's "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc", or a
 /// number from 2; for "", upos, or the last column of a column file, which is 0. Throws Error for others.
 int tag_column(TaggedForm form, const std::string& name);

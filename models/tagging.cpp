@@ -36,6 +36,7 @@ class Builder {
     if (files.is_split()) read_split();
     for (std::size_t part = 0; part < 3 && !files.is_split(); ++part)
       if (!files.of(part).empty()) read_part(files.of(part), part);
+    data_.tags.expect(2, "tags", kOp);
     make_vocabularies();
     for (std::size_t part = 0; part < 3; ++part)
       for (const std::string& word : words_[part].tokens()) {

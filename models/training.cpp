@@ -12,6 +12,7 @@
 #include "autograd/inspect/report.h"
 #include "models/checkpoint.h"
 #include "models/inspection.h"
+#include "models/interruption.h"
 #include "models/learning_curves.h"
 #include "nn/gradients.h"
 
@@ -72,8 +73,12 @@ class Run {
   void begin_epoch();
   void step();
   void end_epoch();
+  void go_on();
   bool goes_on() const { return epoch_ <= options_.epochs && !record_.stopped_early; }
-  void plot();
+  // Ends the run, between two batches.
+  [[noreturn]] void stop(int signal) const;
+  // False if there is no picture.
+  bool plot();
   bool improved();
   Gradients& learn();
   // Throws Error if `value` is not finite, with the operation that made the first such number in again():
@@ -111,6 +116,7 @@ class Run {
   std::uint64_t order_before_ = 0;  // state of order_ before the epoch was arranged
   std::vector<NamedTensor> task_state_;
   Clock::time_point start_ = Clock::now(), saved_ = start_;
+  bool has_checkpoint_ = false;
   double seconds_before_ = 0;
 };
 
@@ -145,12 +151,14 @@ void Run::save(bool finished) {
   };
   append("optimiser.", optimiser), append("schedule.", schedule), append("task.", task);
   write_run(options_.out, given(), state, best, rest);
+  has_checkpoint_ = true;
 }
 
 // True if there is something left to do.
 bool Run::load() {
   const auto saved = read_run(options_.out, given());
   if (!saved) return true;
+  has_checkpoint_ = true;
   const RunState& state = saved->state;
   record_ = state.record;
   fill(saved->best);
@@ -187,15 +195,17 @@ void Run::check_finite(double value, const std::string& what, const std::functio
     recorders.emplace_back(workers_[i].tape, inspect::Watching{.origin = true});
   again();
   const bool by_batch = batch_ < batches_;  // otherwise by the validation
-  std::string origin = "every operation made finite numbers, but not their sum";
+  std::string origin = "every operation made finite numbers, but not their sum", kept;
   const auto found = std::ranges::find_if(recorders, [](const auto& r) { return r.origin().has_value(); });
   if (found != recorders.end()) {
     origin = found->origin()->describe();
-    if (inspection_ && by_batch) inspection_->failed(*found, workers_);
+    if (inspection_ && by_batch && inspection_->failed(*found, workers_))
+      kept = fmt::format("; {} shows the batch", options_.inspect);
   }
   const std::string place = by_batch ? fmt::format(", batch {} of {}", batch_ + 1, batches_) : "";
-  const std::string kept =
-      options_.out.empty() ? "" : fmt::format("; {} is as the last checkpoint left it", options_.out);
+  if (!options_.out.empty())
+    kept += has_checkpoint_ ? fmt::format("; {} is as the last checkpoint left it", options_.out)
+                            : fmt::format("; no checkpoint was written to {} before", options_.out);
   fail("training",
        fmt::format("epoch {}{}: a {} of {} came; needed a finite one; {}{}", epoch_, place, what,
                    std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value, origin, kept));
@@ -276,6 +286,28 @@ std::string Run::describe(const Epoch& epoch) const {
   return line + "  " + clock_time(epoch.seconds);
 }
 
+void Run::go_on() {
+  const Interruption interruption;
+  while (goes_on()) {
+    begin_epoch();
+    while (batch_ < batches_) {
+      step();
+      if (batch_ == batches_) break;
+      const int signal = interruption.signal();
+      if (signal != 0 ||
+          std::chrono::duration<double>(Clock::now() - saved_).count() >= options_.checkpoint_every)
+        save(false);
+      if (signal != 0) stop(signal);
+    }
+    end_epoch();
+    order_before_ = order_.state();
+    if (!goes_on()) break;
+    save(false);
+    plot();
+    if (interruption.signal() != 0) stop(interruption.signal());
+  }
+}
+
 TrainingRecord Run::run() {
   if (options_.resume && options_.out.empty())
     fail("resume", "--resume came without --out; needed the file to go on from");
@@ -286,33 +318,31 @@ TrainingRecord Run::run() {
         fmt::format("going on in epoch {} after {} batches, from {}", epoch_, batch_, options_.out));
   if (!unfinished) progress_->note(fmt::format("{} is of a run that has ended", options_.out));
   start_ = saved_ = Clock::now();
-  while (unfinished && goes_on()) {
-    begin_epoch();
-    while (batch_ < batches_) {
-      step();
-      if (batch_ < batches_ &&
-          std::chrono::duration<double>(Clock::now() - saved_).count() >= options_.checkpoint_every)
-        save(false);
-    }
-    end_epoch();
-    order_before_ = order_.state();
-    if (!goes_on()) break;
-    save(false);
-    plot();
-  }
+  if (unfinished) go_on();
   for (std::size_t i = 0; i < best_.size(); ++i) task_.parameters[i].parameter->value() = best_[i];
   if (unfinished) save(true);
-  plot();
+  if (plot()) progress_->note(fmt::format("{} shows the learning curves", options_.plot));
   if (inspection_) inspection_->finish();
   return record_;
 }
 
-void Run::plot() {
-  if (options_.plot.empty()) return;
+void Run::stop(int signal) const {
+  const std::string place = batch_ > 0
+                                ? fmt::format("in epoch {} after batch {} of {}", epoch_, batch_, batches_)
+                                : fmt::format("after epoch {}", epoch_ - 1);
+  throw Interrupted(signal, fmt::format("stopped {}; {}", place,
+                                        options_.out.empty() ? "without --out nothing of it is kept"
+                                                             : "go on with --resume"));
+}
+
+bool Run::plot() {
+  if (options_.plot.empty()) return false;
   try {
     plot_learning_curves(options_.plot, record_);
+    return true;
   } catch (const Error& e) {
     progress_->note(e.what());
+    return false;
   }
 }
 

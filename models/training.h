@@ -122,8 +122,9 @@ TrainingRecord train(const AnyTask& task, const TrainingOptions& options, Worker
 
 /// Leaves the model as validation liked it best, and as it is in `options.out` if that is given. Throws
 /// Error, and leaves the last checkpoint in place, when a loss or gradient is NaN or infinite; the message
-/// has the operation that made the first such number (inspect::Origin). A picture that cannot be written
-/// does not end a run: it is said.
+/// has the operation that made the first such number (inspect::Origin). Throws Interrupted after the batch,
+/// and after a checkpoint, in which SIGINT or SIGTERM came (models/interruption.h). A picture that cannot be
+/// written does not end a run: it is said.
 template <TrainingTask T>
 TrainingRecord train(T& task, const TrainingOptions& options, Workers& workers,
                      const Progress::Settings& progress = {}, TrainingObserver* observer = nullptr) {

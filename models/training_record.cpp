@@ -15,8 +15,9 @@ namespace {
 
 std::string in_words(const Measure& m) {
   if (m.form == Measure::Form::percent) return fmt::format("{} {:.1f} %", m.name, 100 * m.value);
-  return std::abs(m.value) < 10 ? fmt::format("{} {:.4f}", m.name, m.value)
-                                : fmt::format("{} {:.2f}", m.name, m.value);
+  const double size = std::abs(m.value);
+  if (size >= 1e6) return fmt::format("{} {:.3e}", m.name, m.value);
+  return size < 10 ? fmt::format("{} {:.4f}", m.name, m.value) : fmt::format("{} {:.2f}", m.name, m.value);
 }
 
 json forms(std::span<const Measure> measures) {

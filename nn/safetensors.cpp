@@ -131,14 +131,17 @@ template <class Bytes>
 SafeTensors read(const Bytes& bytes, std::string_view file, Where where) {
   std::uint64_t length = 0;
   if (bytes.size() < sizeof(length))
-    complain(file, fmt::format("a file of {} bytes came; needed 8 or more", bytes.size()), where);
+    complain(file,
+             fmt::format("no safetensors file: a file of {} bytes came; needed 8 or more", bytes.size()),
+             where);
   bytes.read(0, std::as_writable_bytes(std::span(&length, 1)));
   if (length > Header::kLongest || length > bytes.size() - sizeof(length))
-    complain(
-        file,
-        fmt::format("a header of {} bytes came in a file of {}; needed at most {}, and 8 less than the file",
-                    length, bytes.size(), Header::kLongest),
-        where);
+    complain(file,
+             fmt::format(
+                 "no safetensors file: a header of {} bytes came in a file of {}; needed at most {}, and 8 "
+                 "less than the file",
+                 length, bytes.size(), Header::kLongest),
+             where);
   std::string text(length, ' ');
   bytes.read(sizeof(length), std::as_writable_bytes(std::span(text)));
   const std::uint64_t data = sizeof(length) + length;

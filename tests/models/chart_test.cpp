@@ -84,6 +84,23 @@ TEST_CASE("chart: names of lines that end together do not overlap") {
   for (std::size_t i = 1; i < ys.size(); ++i) CHECK(ys[i] - ys[i - 1] >= 14.9);
 }
 
+TEST_CASE("chart: whole numbers have whole ticks; an axis has numbers or powers of ten, not both") {
+  const Curve epochs{.name = "s", .x = {1, 2}, .y = {1e-5, 1}};
+  const std::string plain = svg("t", "", {{.series = {epochs}}});
+  CHECK(count(plain, "middle\">1</text>") == 1);
+  CHECK(count(plain, "middle\">2</text>") == 1);
+  CHECK(count(plain, "middle\">1.") == 0);
+  const std::string halves = svg("t", "", {{.series = {{.name = "s", .x = {1, 2.5}, .y = {0, 1}}}}});
+  CHECK(count(halves, "middle\">1.2</text>") == 1);
+  const std::string powers = svg("t", "", {{.series = {epochs}, .log_y = true}});
+  CHECK(count(powers, ">0.001</text>") + count(powers, ">1</text>") == 1);  // that of x
+  CHECK(count(powers, "</tspan>") > 2);
+  const std::string numbers =
+      svg("t", "", {{.series = {{.name = "s", .x = {1, 2}, .y = {0.01, 1}}}, .log_y = true}});
+  CHECK(count(numbers, "</tspan>") == 0);
+  CHECK(count(numbers, ">0.01</text>") == 1);
+}
+
 TEST_CASE("chart: a file is the same picture") {
   const TemporaryFolder folder;
   const std::string path = folder.file("chart.svg");

@@ -92,10 +92,10 @@ TEST_CASE("classifier data: what is wrong is said") {
   CHECK(message(options) ==
         "[classify] train has 2 rows, none of them for validation; needed some for each part");
   options.files.split = {0.5, 0.6};
-  CHECK(message(options).find("2 shares that add up to 1.1 came with --split") != std::string::npos);
+  CHECK(message(options).find("2 shares of 1.1 in all came with --split") != std::string::npos);
   options.files = {};
   options.files.training = folder.file("one", "a\tx\na\ty\n");
-  CHECK(message(options) == "[classify] training data with 1 labels came; needed at least two");
+  CHECK(message(options) == "[classify] training data with 1 different labels came; needed at least 2");
 
   const std::string header = "@classLabel true up down\n@data\n";
   options.files.training = folder.file("train.ts", header + "1:2:up\n3:4:down\n");

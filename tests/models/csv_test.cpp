@@ -39,7 +39,14 @@ TEST_CASE("CSV: every kind of bad input is named") {
   CHECK(message("x,y\n1,2\n", {"z"}) == "[csv] a: no column 'z' came; needed one of x, y");
   CHECK(message("x,y\n1,2\n1\n") == "[csv] a:3: 1 fields came; needed 2, as many as the header has");
   CHECK(message("x,y\n1,2,3\n") == "[csv] a:2: 3 fields came; needed 2, as many as the header has");
-  CHECK(message("x,y\n1,\n") == "[csv] a:2: an empty cell in the column 'y' came; needed a finite number");
+  CHECK(message("x;y\n1;2\n") == "[csv] a:1: one column 'x;y' came; needed ',' between columns");
+  CHECK(message("\"x;y\"\n1\n") == "none");
+  CHECK(message("x,y\n1,\n", {"y"}) ==
+        "[csv] a:2: an empty cell in the column 'y' came; needed a finite number");
+  CHECK(
+      message("time,y\n2020-01,2\n") ==
+      "[csv] a:2: '2020-01' in the column 'time' came; needed a finite number, or --inputs with the columns "
+      "to read");
   for (const char* cell : {"NaN", "inf", "-inf", "1e999", "x", "1 2", "0x1", "1;2", "+-1"})
     CHECK(message(std::string("x,y\n1,") + cell + "\n").find("in the column 'y' came; needed a finite") !=
           std::string::npos);

@@ -89,6 +89,12 @@ TEST_CASE("labelled text: bad rows are named, or skipped and counted") {
               read(folder.file("a", "word\n"), {LabelledForm::spaced, false, {}});
             },
             here) == "[labelled text] a:1: 'word' came; needed a label, a blank and a text");
+  CHECK(complaint(
+            [&] {
+              read(folder.file("a", "neg\tthese words\n"), {LabelledForm::spaced, false, {}});
+            },
+            here) ==
+        "[labelled text] a:1: a TAB in the label 'neg?these' came; needed none there, or --format tsv");
 
   const Read skipped = read(folder.file("a", "a\tb\nno tab\n\xFF\tx\nc\td\n"), {LabelledForm::tsv, false, {}},
                             BadRows::Policy::skip);
@@ -113,6 +119,11 @@ TEST_CASE("labelled text: bad folders") {
   CHECK(names({}).find("of a file is not UTF-8: byte 0xFF came at column 1; needed") != std::string::npos);
   std::filesystem::remove(folder.file("\xFF.txt"));
   CHECK(names({"b.txt"}).find("a folder with 1 files") != std::string::npos);
+  folder.file("README.md", "x\n");
+  CHECK(names({}) ==
+        "[labelled text] : files 'README.md' and 'a.txt' came; needed names that end alike, each a label "
+        "(--except names files that are none)");
+  std::filesystem::remove(folder.file("README.md"));
   CHECK(names({}) == "[labelled text] /b.txt: an empty file came; needed a text on each line");
   CHECK(complaint([&] { read(folder.file("none"), {}); }, here) ==
         "[labelled text] /none: No such file or directory; needed a file that can be read");

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -78,7 +79,24 @@ TEST_CASE("program: what would replace something else, or is no number, is refus
   check_complaint(run_program(folder, lm + text), 2, {"--out", "is there and holds something else"});
   CHECK(read_file(text) == "to be or not to be\n");
   check_complaint(run_program(folder, lm + folder.path.string()), 2, {"--out", "is no regular file"});
-  check_complaint(run_program(folder, lm + "/nowhere/model"), 2, {"/nowhere/model", "cannot be made"});
+  check_complaint(run_program(folder, lm + "/nowhere/model"), 2,
+                  {"/nowhere/model: creating a temporary file beside it failed: No such file or directory"});
+  check_complaint(run_program(folder, lm + "/proc/model"), 2, {"/proc/model: creating a temporary file"});
+  if (::geteuid() != 0) {  // root may write anywhere
+    std::filesystem::create_directories(folder.path / "locked");
+    const std::string picture = folder.file("locked/plot.svg", "<svg");
+    ::chmod(folder.file("locked").c_str(), 0555);
+    check_complaint(run_program(folder, lm + folder.file("m") + " --plot " + picture), 2,
+                    {"plot.svg: creating a temporary file beside it failed: Permission denied"});
+  }
+  std::filesystem::create_symlink(folder.file("m", ""), folder.file("link"));
+  for (const std::string& outputs : std::vector<std::string>{
+           "--out m --inspect m", "--out m --plot ./m", "--out m --plot link --inspect p",
+           "--out m --inspect p --plot ../" + folder.path.filename().string() + "/p"}) {
+    INFO(outputs);
+    check_complaint(run_program(folder, "lm train --data " + text + " " + outputs, "", folder.path.string()),
+                    2, {"[lm train] --", " came with the same file '", "needed one for each"});
+  }
   check_complaint(run_program(folder, lm + folder.file("m") + " --plot " + text), 2,
                   {"--plot", "something else"});
   for (const char* option : {"--lr", "--clip", "--weight-decay", "--dropout"})
@@ -105,6 +123,8 @@ TEST_CASE("program: bad input is one line and exit code 1") {
                   {"bad.txt:2: byte 0x28"});
   check_complaint(run_program(folder, "lm train --data " + folder.file("empty.txt", "") + out), 1,
                   {"empty.txt has 0 tokens, none of them for training"});
+  check_complaint(run_program(folder, "lm train --data -" + out), 1,
+                  {"standard input has 0 tokens, none of them for training"});
   CHECK_FALSE(std::filesystem::exists(folder.file("model")));
   check_complaint(run_program(folder, "lm sample --model /nowhere/m"), 1, {"/nowhere/m"});
   check_complaint(run_program(folder, "lm sample --model " + folder.file("junk", "junk, not a model")), 1,
@@ -140,6 +160,12 @@ TEST_CASE("program: a language model is trained, measured and sampled") {
   CHECK(sampled.code == 0);
   CHECK(sampled.out == "tell me where is fancy bred,\n");
   CHECK(sampled.err.empty());
+  CHECK(run_program(folder, "lm sample --length 3 --prompt 'tell ME' --model " + model).err ==
+        "2 of the 7 characters of the prompt are unknown to the model\n");
+  check_complaint(run_program(folder, "lm sample --temperature 0 --seed 2 --model " + model), 2,
+                  {"[lm sample] --seed came with --temperature 0; needed a temperature above 0"});
+  CHECK(run_program(folder, "info " + model).out.find("\n  best bits per character  0.") !=
+        std::string::npos);
 }
 
 TEST_CASE("program: the demo learns, reports and saves") {
@@ -198,6 +224,8 @@ TEST_CASE("program: words, lines and three files; the model says what it is") {
   CHECK(in_words.out.find("tokens.weight") != std::string::npos);
   CHECK(in_words.out.find("best epoch") != std::string::npos);
   CHECK(in_words.out.find("best perplexity") != std::string::npos);
+  CHECK(in_words.out.find("13 entries: \"<unk>\", ") != std::string::npos);
+  CHECK(trained.err.find("plot.svg shows the learning curves\n") != std::string::npos);
   for (const char* damage : {"{", "{}", "[1]"})
     for (const char* json : {"", " --json"}) {
       nn::SafeTensors content = nn::read_safetensors(model);
@@ -206,7 +234,8 @@ TEST_CASE("program: words, lines and three files; the model says what it is") {
       check_complaint(run_program(folder, "info " + folder.file("damaged") + json), 1,
                       {"damaged has a training state that is not what unroll writes"});
     }
-  check_complaint(run_program(folder, "info " + text), 1, {"text"});
+  check_complaint(run_program(folder, "info " + text), 1, {"text: no safetensors file: "});
+  check_complaint(run_program(folder, "info"), 2, {"MODEL is required"});
 
   const std::string out = " --out " + folder.file("other");
   REQUIRE(run_program(folder, "lm train --level word --epochs 1 --hidden 4 --embed 4 --train " + text + out)
@@ -247,11 +276,13 @@ TEST_CASE("program: notes") {
   check_complaint(run_program(folder, "lm eval --streams 2 --model " + model + " --data " + file), 2,
                   {"[lm eval] --streams came with a note model; needed a language model"});
   check_complaint(run_program(folder, "lm sample --model " + model), 1, {"note model"});
+  check_complaint(run_program(folder, "lm eval --model " + model + " --data " + folder.file("bad", "{]")), 1,
+                  {"[notes] ", "bad: parse error at line 1, column 2"});
 }
 
 namespace {
 
-pid_t start(const std::string& arguments) {
+pid_t start(const std::string& arguments, const std::string& log = "/dev/null") {
   std::vector<std::string> words{UNROLL_PROGRAM};
   std::istringstream text(arguments);
   for (std::string word; text >> word;) words.push_back(word);
@@ -260,9 +291,9 @@ pid_t start(const std::string& arguments) {
   argv.push_back(nullptr);
   const pid_t child = fork();
   if (child == 0) {
-    const int nowhere = ::open("/dev/null", O_WRONLY);
-    ::dup2(nowhere, STDOUT_FILENO);
-    ::dup2(nowhere, STDERR_FILENO);
+    const int file = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    ::dup2(file, STDOUT_FILENO);
+    ::dup2(file, STDERR_FILENO);
     ::execv(argv[0], argv.data());
     ::_exit(127);
   }
@@ -317,6 +348,28 @@ TEST_CASE("program: killed again and again and resumed, the model file has the s
   }
 }
 
+TEST_CASE("program: asked to stop, it says how to go on") {
+  const TemporaryFolder folder;
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const std::string model = folder.file("model" + std::to_string(signal)), log = folder.file("log");
+    const pid_t child = start(
+        "lm train --epochs 100000 --hidden 8 --embed 4 --batch 4 --bptt 16 --checkpoint 0 "
+        "--data " +
+            folder.file("text", sonnet()) + " --out " + model,
+        log);
+    for (int i = 0; i < 3000 && !std::filesystem::exists(model); ++i) ::usleep(10000);
+    ::kill(child, signal);
+    const int status = status_of(child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 128 + signal);
+    const std::string said = read_file(log);
+    INFO(said);
+    CHECK(said.find("unroll: [training] stopped ") != std::string::npos);
+    CHECK(said.ends_with("; go on with --resume\n"));
+    CHECK(run_program(folder, "info " + model).out.find("cut off; --resume goes on") != std::string::npos);
+  }
+}
+
 TEST_CASE("program: the demos of memory and of gradients") {
   const TemporaryFolder folder;
   const ProgramResult vanishing = run_program(
@@ -333,7 +386,10 @@ TEST_CASE("program: the demos of memory and of gradients") {
     for (std::size_t t = 0; t < norms.size(); ++t) CHECK(norms[t] <= bound[t] * (1 + 1e-5));
   }
   CHECK(read_file(folder.file("v.svg")).find("elman") != std::string::npos);
-  const std::string words = run_program(folder, "demo vanishing --length 5,20 --epochs 1").out;
+  CHECK(vanishing.err.find("v.svg shows it\n") != std::string::npos);
+  const std::string words =
+      run_program(folder, "demo vanishing --length 5,20 --epochs 1 --plot " + folder.file("v.svg")).out;
+  CHECK(read_file(folder.file("v.svg")).find(">-9</tspan>") == std::string::npos);  // nothing is so small
   CHECK(words.find("lstm") != std::string::npos);
   const std::size_t norms = words.find("norm of dL/dh(t) before training, 20 steps");
   REQUIRE(norms != std::string::npos);
@@ -357,9 +413,13 @@ TEST_CASE("program: the demos of memory and of gradients") {
 
   const std::string small = " --json --length 8 --epochs 2 --batches 10 --hidden 8 --batch 8";
   const json adding = json::parse(
-      run_program(folder,
-                  "demo adding --json --length 8 --epochs 4 --batches 40 --hidden 8 --batch 16 --lr 0.02")
+      run_program(
+          folder,
+          "demo adding --json --length 8 --epochs 4 --batches 40 --hidden 8 --batch 16 --lr 0.02 --out " +
+              folder.file("adding"))
           .out);
+  check_complaint(run_program(folder, "inspect " + folder.file("adding") + " --data x"), 1,
+                  {"holds a model of the kind 'adding problem'; needed one of: "});
   CHECK(adding["guess"].get<double>() == doctest::Approx(1.0 / 6));
   CHECK(adding["test"]["squared_error"].get<double>() < 0.05);
   for (const char* unused : {"embed", "bidirectional", "pool"}) CHECK_FALSE(adding["model"].contains(unused));

@@ -18,6 +18,9 @@ TEST_CASE("numbers and times as people write them") {
   CHECK(with_commas(999) == "999");
   CHECK(with_commas(61234) == "61,234");
   CHECK(with_commas(-1234567) == "-1,234,567");
+  CHECK(counted(1, "thread") == "1 thread");
+  CHECK(counted(0, "word") == "0 words");
+  CHECK(counted(1234, "word") == "1,234 words");
   CHECK(clock_time(8.6) == "0:09");
   CHECK(clock_time(750) == "12:30");
   CHECK(clock_time(3723) == "1:02:03");

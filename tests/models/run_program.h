@@ -18,13 +18,14 @@ struct ProgramResult {
   std::string out, err;
 };
 
-/// Runs `unroll ARGUMENTS` in a shell; `input` is its standard input.
+/// Runs `unroll ARGUMENTS` in a shell, in the folder `where` if one is given; `input` is its standard input.
 inline ProgramResult run_program(const TemporaryFolder& folder, const std::string& arguments,
-                                 const std::string& input = "") {
+                                 const std::string& input = "", const std::string& where = ".") {
   const std::string in = folder.file("stdin", input), out = folder.file("stdout"),
                     err = folder.file("stderr");
-  const int status = std::system(
-      ("'" UNROLL_PROGRAM "' " + arguments + " <'" + in + "' >'" + out + "' 2>'" + err + "'").c_str());
+  const int status = std::system(("cd '" + where + "' && '" UNROLL_PROGRAM "' " + arguments + " <'" + in +
+                                  "' >'" + out + "' 2>'" + err + "'")
+                                     .c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(out), read_file(err)};
 }
 

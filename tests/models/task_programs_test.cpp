@@ -119,8 +119,7 @@ TEST_CASE("unroll classify: characters of a folder of names, beside 3-grams") {
   const ProgramResult skipped =
       run_program(folder, "classify predict --skip-bad --json --model " + model, "baadeelii\n\nkapitu\n");
   CHECK(skipped.code == 0);
-  CHECK(skipped.err.find("1 bad rows were skipped; the first: [classify] standard input:2:") !=
-        std::string::npos);
+  CHECK(skipped.err.find("1 bad row skipped; the first: [classify] standard input:2:") != std::string::npos);
   const json first = json::parse(skipped.out.substr(0, skipped.out.find('\n'))),
              second = json::parse(skipped.out.substr(skipped.out.find('\n')));
   CHECK(first["line"] == 1);
@@ -162,7 +161,7 @@ TEST_CASE("unroll classify: words of \"label text\" files; eval; an unseen label
   const ProgramResult skipped = run_program(folder, eval + folder.file("bad") + " --skip-bad");
   CHECK(skipped.code == 0);
   CHECK(skipped.out.find("1 sequences") != std::string::npos);
-  CHECK(skipped.err.find("1 bad rows were skipped; the first: [labels]") != std::string::npos);
+  CHECK(skipped.err.find("1 bad row skipped; the first: [labels]") != std::string::npos);
 }
 
 TEST_CASE("unroll classify: many labels, and pretrained vectors") {
@@ -185,6 +184,8 @@ TEST_CASE("unroll classify: many labels, and pretrained vectors") {
   REQUIRE(trained.code == 0);
   const json report = json::parse(trained.out);
   CHECK(report["test"]["f1"].get<double>() > 0.97);
+  CHECK(report["test"]["accuracy"].get<double>() <= report["test"]["f1"].get<double>());
+  CHECK(report["epochs"][5].contains("accuracy"));  // the same figure of the training part
   CHECK(report["vectors_found"] == 2);
   CHECK(report["model"]["embed"] == 4);
   CHECK(trained.err.find("2 of 4 words have a vector (50.0 %); 3 vectors in the file") != std::string::npos);
@@ -241,6 +242,18 @@ TEST_CASE("unroll tag: CoNLL-U by spelling and neighbours") {
   const ProgramResult predicted =
       run_program(folder, "tag predict --model " + model, "ka potamuret\nka lagu dabet\n");
   CHECK(predicted.out == "PART VERB\nADP NOUN VERB\n");
+  const std::string unknown_tags =
+      "1\tka\t_\t_\t_\t_\t_\t_\t_\t_\n2\tpotamuret\t_\t_\t_\t_\t_\t_\t_\t_\n\n# next\n"
+      "1\tlagu\t_\t_\t_\t_\t_\t_\t_\t_\n";
+  const ProgramResult conllu = run_program(
+      folder, "tag predict --json --model " + model + " --data " + folder.file("u.conllu", unknown_tags));
+  CHECK(conllu.out == "{\"line\":1,\"tags\":[\"PART\",\"VERB\"]}\n{\"line\":5,\"tags\":[\"NOUN\"]}\n");
+  check_complaint(
+      run_program(folder, "tag predict --model " + model, unknown_tags), 1,
+      {"standard input:1: a TAB came; needed words with blanks between them, or a file whose name "
+       "ends in .conllu"});
+  check_complaint(run_program(folder, "tag train --out y --train " + folder.file("one", "a X\nb X\n")), 1,
+                  {"[tag] training data with 1 different tags came; needed at least 2"});
   CHECK(run_program(folder, "tag predict --json --skip-bad --threads 2 --model " + model,
                     "ka potamuret\n\nlagu\n")
             .out == "{\"line\":1,\"tags\":[\"PART\",\"VERB\"]}\n{\"line\":3,\"tags\":[\"NOUN\"]}\n");
@@ -266,6 +279,10 @@ TEST_CASE("unroll forecast: a wave in a CSV") {
   const json report = json::parse(trained.out);
   CHECK(report["test"]["rmse"].get<double>() < 0.3);
   CHECK(report["test"]["naive_rmse"].get<double>() > 1);
+  CHECK(trained.err.find("naive") == std::string::npos);
+  check_complaint(run_program(folder, "inspect --column 3 " + model + " --data " + folder.file("wave.csv") +
+                                          " --report " + folder.file("page")),
+                  2, {"[inspect] --column came with a forecaster; needed a model that has a use for it"});
   const ProgramResult measured =
       run_program(folder, "forecast eval --json --model " + model + " --data " + folder.file("wave.csv"));
   CHECK(json::parse(measured.out)["windows"] == 391);
@@ -355,6 +372,7 @@ TEST_CASE("an option that can have no effect is refused before any data are read
   refused("lm train --data x --train y", "[lm train] --data and --train came; needed one of them");
   refused("lm train --level notes --data x --tied",
           "--tied came with --level notes; needed --level char or word");
+  refused("tag train --train x --hidden 16384 --layers 64", "--hidden came with a net of 408,");
   refused("demo copy --pool max", "--pool: came, but the last steps answer");
   check_complaint(run_program(folder, "demo adding --checkpoint 3"), 2,
                   {"[demo adding] --checkpoint came with no --out"});

@@ -6,13 +6,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cmath>
+#include <csignal>
 #include <filesystem>
 #include <functional>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "autograd/inspect/history.h"
+#include "models/interruption.h"
 #include "models/text.h"
 #include "nn/layers.h"
 #include "nn/state.h"
@@ -35,13 +39,14 @@ struct LineTask {
   std::function<void(Index)> before_batch = [](Index) {};
   Index points = 40;
   std::uint64_t data = 1;
+  ModelCard model{.kind = "line", .configuration = {{"slope", 2.0}}, .lists = {{"words", {"a", "b"}}}};
 
   LineTask() {
     Generator g(1);
     line = nn::Linear(1, 1, g);
   }
   std::vector<NamedParameter> parameters() { return nn::parameters(line); }
-  ModelCard card() const { return {.kind = "line", .configuration = {{"slope", 2.0}}, .lists = {}}; }
+  ModelCard card() const { return model; }
   const char* unit() const { return "points"; }
   Index units() const { return points; }
   std::uint64_t digest() const { return data; }
@@ -94,6 +99,18 @@ std::string message_of(auto&& f) {
   }
   return "";
 }
+
+// What SIGINT and SIGTERM do while this lives; doctest has handlers of its own for them.
+struct Signals {
+  std::array<int, 2> which = {SIGINT, SIGTERM};
+  std::array<void (*)(int), 2> before;
+  explicit Signals(void (*handler)(int)) {
+    for (std::size_t i = 0; i < 2; ++i) before[i] = std::signal(which[i], handler);
+  }
+  ~Signals() {
+    for (std::size_t i = 0; i < 2; ++i) std::signal(which[i], before[i]);
+  }
+};
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
@@ -199,6 +216,67 @@ TEST_CASE("training: a loss that is not finite stops the run by epoch and batch,
   LineTask task;
   task.given = {std::nan("")};
   CHECK(has(message_of([&] { train_line(task, {.epochs = 1}); }), "epoch 1: a validation error of nan"));
+  LineTask at_once;
+  at_once.bad = std::nan("");
+  at_once.bad_epoch = 1;
+  const std::string page = folder.file("page");
+  const std::string message =
+      message_of([&] { train_line(at_once, {.epochs = 1, .out = folder.file("model"), .inspect = page}); });
+  CHECK(has(message, "; " + page + " shows the batch; no checkpoint was written to " + folder.file("model")));
+  CHECK_FALSE(std::filesystem::exists(folder.file("model")));
+}
+
+TEST_CASE("training: asked to stop, it ends the batch, and goes on with the same bits") {
+  const TemporaryFolder folder;
+  TrainingOptions options{.epochs = 4, .lr = 0.02, .out = folder.file("whole")};
+  LineTask whole;
+  train_line(whole, options);
+  const Signals usual(SIG_DFL);
+  options.out = folder.file("stopped");
+  options.resume = true;
+  for (const auto& [batch, signal, place] : {std::tuple(Index{6}, SIGINT, "in epoch 1 after batch 7 of 10"),
+                                             {2, SIGTERM, "in epoch 2 after batch 3 of 10"},
+                                             {9, SIGINT, "after epoch 2"}}) {
+    LineTask task;
+    task.before_batch = [&, at = batch, which = signal](Index b) {
+      if (b == at) ::raise(which);
+    };
+    int came = 0;
+    try {
+      train_line(task, options);
+    } catch (const Interrupted& e) {
+      came = e.signal();
+      CHECK(std::string(e.what()) == fmt::format("[training] stopped {}; go on with --resume", place));
+    }
+    CHECK(came == signal);
+  }
+  LineTask last;
+  CHECK(train_line(last, options).epochs.size() == 4);
+  CHECK(read_file(options.out) == read_file(folder.file("whole")));
+
+  LineTask unsaved;
+  unsaved.before_batch = [](Index) { ::raise(SIGINT); };
+  CHECK(has(message_of([&] { train_line(unsaved, {}); }), "1 of 10; without --out nothing of it is kept"));
+}
+
+TEST_CASE("training: asked twice, the process ends; a signal that somebody handles is theirs") {
+  const pid_t child = fork();
+  if (child == 0) {
+    const Signals usual(SIG_DFL);
+    LineTask task;
+    task.before_batch = [](Index) { ::raise(SIGINT), ::raise(SIGTERM); };
+    train_line(task, {});
+    ::_exit(0);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFSIGNALED(status));
+  CHECK(WTERMSIG(status) == SIGTERM);
+
+  const Signals ignored(SIG_IGN);
+  LineTask task;
+  task.before_batch = [](Index) { ::raise(SIGINT); };
+  CHECK(train_line(task, {.epochs = 2}).epochs.size() == 2);
 }
 
 // The child is killed, not ended: nothing in it runs after that.
@@ -280,6 +358,16 @@ TEST_CASE("training: a checkpoint of another run is refused by what differs") {
   CHECK(has(resumed([](TrainingOptions& o) { o.others["split"] = 0.5; }),
             "is of a run with no --split, and --resume came with --split 0.5"));
   CHECK(has(resumed([](TrainingOptions&) {}, 2), "--threads 1"));
+  task.model.configuration["slope"] = 3.0;
+  CHECK(has(resumed([](TrainingOptions&) {}),
+            "is of a run with --slope 2.0, and --resume came with --slope 3.0"));
+  task.model.configuration["slope"] = 2.0;
+  task.model.lists["words"].push_back("c");
+  CHECK(has(resumed([](TrainingOptions&) {}),
+            "is of a run whose list 'words' has 2 entries, and --resume came with 3; needed the same"));
+  task.model.lists["words"].pop_back();
+  CHECK(has(resumed([](TrainingOptions& o) { o.schedule = "cosine"; }),
+            "with --schedule constant, and --resume came with --schedule cosine"));
   task.data = 2;
   CHECK(has(resumed([](TrainingOptions&) {}), "is of a run on the data {\"digest\":\"0000000000000001\""));
   task.data = 1;
@@ -351,6 +439,16 @@ TEST_CASE("training: a record comes back from its JSON") {
   const TrainingRecord record = train_line(task, {.epochs = 3, .lr = 0.02});
   const TrainingRecord again = record_from(to_json(record));
   CHECK(to_json(again) == to_json(record));
+}
+
+TEST_CASE("measures in words: no more digits than anybody reads") {
+  auto words = [](double value) {
+    const Measure m{.name = "loss", .value = value};
+    return in_words({&m, 1});
+  };
+  CHECK(words(1.23456) == "loss 1.2346");
+  CHECK(words(123456.789) == "loss 123456.79");
+  CHECK(words(152153129334145822830362624.0) == "loss 1.522e+26");
 }
 
 }  // namespace unroll::models

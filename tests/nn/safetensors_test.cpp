@@ -165,9 +165,9 @@ TEST_CASE("every rule of the format is enforced, and named") {
   const std::uint64_t huge = 100'000'001, all = ~std::uint64_t{0};
   const Case cases[] = {
       // length
-      {"", "a file of 0 bytes came; needed 8 or more"},
+      {"", "no safetensors file: a file of 0 bytes came; needed 8 or more"},
       {"1234567", "a file of 7 bytes came"},
-      {bytes_of(huge, one, k8), "a header of 100000001 bytes came"},
+      {bytes_of(huge, one, k8), "no safetensors file: a header of 100000001 bytes came"},
       {bytes_of(all, one, k8), "a header of 18446744073709551615 bytes came"},
       {bytes_of(one.size() + 9, one, k8), "needed at most 100000000, and 8 less than the file"},
       // text
@@ -358,8 +358,8 @@ TEST_CASE("files that cannot be read") {
                        Error);
   CHECK_THROWS_WITH_AS(read_safetensors(folder.path), Contains("something that is not a file came"), Error);
   put(folder.file("short"), "123");
-  CHECK_THROWS_WITH_AS(read_safetensors(folder.file("short")), Contains("short: a file of 3 bytes came"),
-                       Error);
+  CHECK_THROWS_WITH_AS(read_safetensors(folder.file("short")),
+                       Contains("short: no safetensors file: a file of 3 bytes came"), Error);
 }
 
 TEST_CASE("what cannot be written leaves the old file and no other") {
