@@ -241,6 +241,8 @@ struct Pointwise {
                            nullptr,
                            (wanted >> I & 1) != 0,
                            (fresh >> I & 1) != 0}...};
+    for (Target<T>& t : target)
+      if (!t.wanted) t.sum.step = 0;  // nowhere plus something is undefined
     detail::Staged<T> staged[N], seeds[outputs], sums[N], parts[N];
     constexpr Index lanes = Pack<T>::lanes;
     for (Index r = 0; r < rows; ++r) {

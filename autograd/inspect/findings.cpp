@@ -7,6 +7,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <optional>
 #include <set>
 
 namespace unroll::inspect {
@@ -59,22 +60,28 @@ void through_time(const json& flow, std::vector<std::string>& found) {
   const std::string end = std::isfinite(to) ? fmt::format("{:.2g}", to) : "not finite";
   std::string line = fmt::format("The gradient of {} is {:.2g} at step {} and {} at step {}",
                                  named(flow, *most), from, last, end, first);
+  json jacobian;
+  for (const json& series : flow)
+    if (series["recurrence"] == (*most)["recurrence"] && jacobian.is_null())
+      jacobian = series.value("jacobian", json());
+  const auto steps = [&](const char* key) {
+    const json after = jacobian.is_object() ? jacobian.value(key, json()) : json();
+    return after.is_number() ? std::optional(after.get<long>()) : std::nullopt;
+  };
+  const auto vanishes = steps("vanishes_after"), explodes = steps("explodes_after");
   if (to < kVanished * from)
     line += ": it vanishes";
   else if (!(to * kVanished <= from))
-    line += ": it explodes";
+    line += jacobian.is_object() && !explodes && std::isfinite(to)
+                ? ": more comes in on its way, the Jacobians do not make it grow"
+                : ": it explodes";
   found.push_back(line + ".");
-  for (const json& series : flow) {
-    const json jacobian = series.value("jacobian", json());
-    if (!jacobian.is_object() || series["recurrence"] != (*most)["recurrence"]) continue;
-    if (const json after = jacobian.value("vanishes_after", json()); after.is_number())
-      found.push_back(fmt::format("The product of the Jacobians of {} vanishes after {} steps.",
-                                  named(flow, series), after.get<long>()));
-    if (const json after = jacobian.value("explodes_after", json()); after.is_number())
-      found.push_back(fmt::format("The product of the Jacobians of {} explodes after {} steps.",
-                                  named(flow, series), after.get<long>()));
-    break;
-  }
+  if (vanishes)
+    found.push_back(fmt::format("The product of the Jacobians of {} vanishes after {} steps.",
+                                named(flow, *most), *vanishes));
+  if (explodes)
+    found.push_back(fmt::format("The product of the Jacobians of {} explodes after {} steps.",
+                                named(flow, *most), *explodes));
 }
 
 // Gates that are stuck; the one that is so the most.

@@ -37,6 +37,14 @@ TEST_CASE("of two scans of one path, the one that is meant") {
                   "The product of the Jacobians of a, scan 2 vanishes after 2 steps."});
 }
 
+TEST_CASE("a gradient that grows because the loss reads other steps too does not explode") {
+  json pooled = series("a", "forward", {0.08, 0.02, 1e-5});
+  pooled["jacobian"] = {{"vanishes_after", nullptr}, {"explodes_after", nullptr}};
+  CHECK(inspect::findings({{"flow", {pooled}}}) ==
+        Sentences{"The gradient of a is 1e-05 at step 2 and 0.08 at step 0: more comes in on its way, the "
+                  "Jacobians do not make it grow."});
+}
+
 TEST_CASE("a gradient that overflows on its way back explodes") {
   json overflows = series("a", "forward", {0, 1e30, 1});
   overflows["norm"][0] = nullptr;
