@@ -20,8 +20,8 @@ struct MinimalGatedUnit {
     auto [gate, candidate] = x.split(h.cols(), h.cols());
     unroll::Var f = sigmoid(gate.add(h, u_f));
     unroll::Var n = candidate.add(f * h, u_n);
-    return unroll::pointwise(
-        "mgu", [](auto f, auto n, auto h) { return h + f * (tanh(n) - h); }, f, n, h);
+    const auto next = [](auto f, auto n, auto h) { return h + f * (tanh(n) - h); };
+    return unroll::pointwise("mgu", next, f, n, h);
   }
   unroll::Var initial(unroll::Tape& tape, unroll::Index batch) const {
     return tape.zeros({batch, u_f.shape()[0]});

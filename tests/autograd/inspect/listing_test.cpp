@@ -40,12 +40,12 @@ node  op        shape   inputs                        module      step  bytes  g
    1  sigmoid   [2, 4]  %0[0:2, 0:4]                  cell           0     32  yes       minimal_gated_unit.h:21 from listing_test.cpp:SCAN
    2  multiply  [2, 4]  %1, a constant                cell           0     32  yes       minimal_gated_unit.h:22 from listing_test.cpp:SCAN
    3  matmul    [2, 4]  %2, 'u_n', %0[0:2, 4:8]       cell           0      0  yes       minimal_gated_unit.h:22 from listing_test.cpp:SCAN
-   4  mgu       [2, 4]  %1, %3, a constant            cell           0     32  yes       minimal_gated_unit.h:23 from listing_test.cpp:SCAN
+   4  mgu       [2, 4]  %1, %3, a constant            cell           0     32  yes       minimal_gated_unit.h:24 from listing_test.cpp:SCAN
    5  matmul    [2, 4]  %4, 'u_f', %0[2:4, 0:4]       cell           1      0  yes       minimal_gated_unit.h:21 from listing_test.cpp:SCAN
    6  sigmoid   [2, 4]  %5                            cell           1     32  yes       minimal_gated_unit.h:21 from listing_test.cpp:SCAN
    7  multiply  [2, 4]  %6, %4                        cell           1     32  yes       minimal_gated_unit.h:22 from listing_test.cpp:SCAN
    8  matmul    [2, 4]  %7, 'u_n', %0[2:4, 4:8]       cell           1      0  yes       minimal_gated_unit.h:22 from listing_test.cpp:SCAN
-   9  mgu       [2, 4]  %6, %8, %4                    cell           1     32  yes       minimal_gated_unit.h:23 from listing_test.cpp:SCAN
+   9  mgu       [2, 4]  %6, %8, %4                    cell           1     32  yes       minimal_gated_unit.h:24 from listing_test.cpp:SCAN
   10  matmul    [1, 2]  %9[0:1], 'weight', 'bias'     head           -      8  yes       listing_test.cpp:LINE
   11  exp       [1, 2]  %10                                          -      8  yes       listing_test.cpp:LINE
 )";
