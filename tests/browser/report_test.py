@@ -17,6 +17,7 @@ import time
 
 try:
     from selenium import webdriver
+    from selenium.common.exceptions import WebDriverException
     from selenium.webdriver.chrome.service import Service
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
@@ -343,6 +344,12 @@ def main():
         if not shutil.which(needed):
             print(f"skipped: there is no {needed}; Debian's packages are chromium and chromium-driver")
             sys.exit(77)
+    try:
+        with Browser(1280):
+            pass
+    except WebDriverException as error:
+        print(f"skipped: Chromium does not start here: {error.msg}")
+        sys.exit(77)
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.keep or pathlib.Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
