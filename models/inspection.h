@@ -32,8 +32,8 @@ class Inspection : public TrainingObserver {
   void before_step(std::int64_t step, Workers& workers) override;
   void before_update(const Update& update, Workers& workers) override;
   void after_update(Workers& workers) override;
-  /// A batch gave what is not finite; the recorder has seen the pass in which that was born. False if the page
-  /// could not be written.
+  /// A batch gave what is not finite; the recorder has seen the pass in which that was born. False if the
+  /// page could not be written.
   bool failed(const inspect::Recorder& recorder, Workers& workers);
   /// When the run has ended.
   void finish();
