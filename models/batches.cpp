@@ -6,6 +6,8 @@
 #include <numeric>
 #include <utility>
 
+#include "models/shuffle.h"
+
 namespace unroll::models {
 
 using autograd::fail;
@@ -24,11 +26,6 @@ std::vector<int> positions(std::size_t count) {
   std::vector<int> all(count);
   std::iota(all.begin(), all.end(), 0);
   return all;
-}
-
-template <class X>
-void shuffle(std::vector<X>& list, ops::Generator& generator) {
-  for (std::size_t i = list.size(); i > 1; --i) std::swap(list[i - 1], list[generator.below(i)]);
 }
 
 Index length_of(std::span<const int> lengths, int position) {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "autograd/dtype.h"
-#include "ops/random.h"
+#include "models/shuffle.h"
 
 namespace unroll::models {
 
@@ -39,7 +39,7 @@ std::array<Index, 3> split_counts(const DataFiles& files, Index rows, const char
 template <class Row, class Take>
 void deal(std::vector<Row> rows, const DataFiles& files, const char* op, Take take) {
   ops::Generator random(files.split_seed);
-  for (std::size_t i = rows.size(); i > 1; --i) std::swap(rows[i - 1], rows[random.below(i)]);
+  shuffle(rows, random);
   const auto counts = split_counts(files, static_cast<Index>(rows.size()), "rows", op);
   std::size_t at = 0;
   for (std::size_t part = 0; part < 3; ++part)

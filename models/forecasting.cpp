@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "models/digest.h"
+#include "models/shuffle.h"
 #include "ops/losses.h"
 
 namespace unroll::models {
@@ -173,7 +174,7 @@ std::uint64_t ForecastTask::digest() const {
 
 Index ForecastTask::begin_epoch(Generator& order) {
   shuffled_ = starts_;
-  for (std::size_t i = shuffled_.size(); i > 1; --i) std::swap(shuffled_[i - 1], shuffled_[order.below(i)]);
+  shuffle(shuffled_, order);
   return (units() + batch_ - 1) / batch_;
 }
 

@@ -66,11 +66,7 @@ SavedTagger::SavedTagger(const TaggerOptions& o, LabelSet t, Vocabulary v, Vocab
       net(vocabulary.size(), alphabet.size(), options, generator) {}
 
 std::string looked_up(std::string_view word, bool lower) {
-  std::string result(word);
-  if (lower)
-    for (char& c : result)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return result;
+  return lower ? lower_case(word) : std::string(word);
 }
 
 int SavedTagger::word_id(std::string_view word) const {

@@ -103,6 +103,12 @@ bool is_word(char c) {
 char lower(char c) { return is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c; }
 }  // namespace
 
+std::string lower_case(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) c = lower(c);
+  return result;
+}
+
 std::vector<std::string> split_words(std::string_view text) {
   std::vector<std::string> tokens;
   for (auto at = text.begin(); at != text.end();) {

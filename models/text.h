@@ -38,6 +38,9 @@ void each_code_point(std::string_view text, F&& f) {
   }
 }
 
+/// ASCII letters in lower case, others as they are, whatever the locale.
+std::string lower_case(std::string_view text);
+
 /// Words in lower case (ASCII letters only; other letters stay as they are) and punctuation marks, each a
 /// token: "It's 2 o'clock." is it ' s 2 o ' clock . in this order.
 std::vector<std::string> split_words(std::string_view text);

@@ -7,18 +7,13 @@
 #include <vector>
 
 #include "models/number.h"
+#include "models/text.h"
 
 namespace unroll::models {
 
 namespace {
 
 constexpr const char* kOp = "time series";
-
-std::string lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
-}
 
 struct Header {
   Index dimensions = 0;  // 0: the first series says it
@@ -47,7 +42,7 @@ class Reader {
 };
 
 bool Reader::truth(const std::vector<std::string>& values) const {
-  const std::string value = values.empty() ? "" : lower(values[0]);
+  const std::string value = values.empty() ? "" : lower_case(values[0]);
   if (value != "true" && value != "false")
     lines_.reject(in_quotes(lines_.bytes()), "true or false after the tag");
   return value == "true";
@@ -96,14 +91,14 @@ void Reader::read_header() {
     while (words >> word) values.push_back(word);
     if (tag.empty() || tag[0] != '@')
       lines_.reject(in_quotes(line), "a tag such as @dimensions before @data");
-    if (lower(tag) == "@data") {
+    if (lower_case(tag) == "@data") {
       if (univariate_ && header_.dimensions > 1)
         lines_.reject(fmt::format("@univariate true with @dimensions {}", header_.dimensions), "1 dimension");
       if (univariate_) header_.dimensions = 1;
       if (!equal_length_) header_.length = 0;
       return;
     }
-    read_tag(lower(tag), values);
+    read_tag(lower_case(tag), values);
   }
   lines_.reject_file("no @data came", "a .ts file, whose series follow @data");
 }

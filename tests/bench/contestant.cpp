@@ -21,42 +21,13 @@
 #include "models/text.h"
 #include "models/wordnet.h"
 #include "nn/nn.h"
+#include "tests/nn/users_lstm.h"
 
 using namespace unroll;
 using bench::Job;
 using models::share_of;
 
 namespace {
-
-// What a user would write for an LSTM.
-struct CustomLstm {
-  Linear input;
-  Parameter w;
-  struct State {
-    Var h, c;
-  };
-  CustomLstm(Index in, Index hidden, Generator& random)
-      : input(in, 4 * hidden, random), w("w", {hidden, 4 * hidden}) {
-    initialise::glorot_uniform(w, random);
-  }
-  Var project(Var xs) const { return input(xs); }
-  State step(Projected x, State s) const {
-    const auto [i, f, g, o] = split<4>(x.add(s.h, w));
-    const auto [h, c] = pointwise(
-        "user's lstm",
-        [](auto i, auto f, auto g, auto o, auto c) {
-          auto next = sigmoid(f) * c + sigmoid(i) * tanh(g);
-          return std::tuple{sigmoid(o) * tanh(next), next};
-        },
-        i, f, g, o, s.c);
-    return {h, c};
-  }
-  State initial(Tape& tape, Index batch) const {
-    const Var zero = tape.zeros({batch, w.shape()[0]});
-    return {zero, zero};
-  }
-  void members(Members& m) { m("input", input), m("w", w); }
-};
 
 Tensor noise(const Shape& shape, Generator& random) {
   Tensor x(shape);
@@ -137,7 +108,7 @@ std::optional<Job> layer(bool train, std::istream& words) {
   if (cell == "elman") return cell_job<Elman>(sizes, train);
   if (cell == "lstm") return cell_job<Lstm>(sizes, train);
   if (cell == "gru") return cell_job<Gru>(sizes, train);
-  if (cell == "custom") return cell_job<CustomLstm>(sizes, train);
+  if (cell == "custom") return cell_job<UsersLstm>(sizes, train);
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "nn/nn.h"
+#include "tests/nn/users_lstm.h"
 
 using namespace unroll;
 
@@ -14,34 +15,6 @@ constexpr std::size_t kState = kBatch * kHidden * sizeof(float);  // bytes of on
 struct Cost {
   std::size_t nodes, values, bytes;
   bool operator==(const Cost&) const = default;
-};
-
-// The same LSTM as ours, written by a user.
-struct UsersLstm {
-  Linear input;
-  Parameter w;
-  struct State {
-    Var h, c;
-  };
-  UsersLstm(Index in, Index hidden, Generator& random)
-      : input(in, 4 * hidden, random), w("w", {hidden, 4 * hidden}) {}
-  Var project(Var xs) const { return input(xs); }
-  State step(Projected x, State s) const {
-    const auto [i, f, g, o] = split<4>(x.add(s.h, w));
-    const auto [h, c] = pointwise(
-        "user's lstm",
-        [](auto i, auto f, auto g, auto o, auto c) {
-          auto next = sigmoid(f) * c + sigmoid(i) * tanh(g);
-          return std::tuple{sigmoid(o) * tanh(next), next};
-        },
-        i, f, g, o, s.c);
-    return {h, c};
-  }
-  State initial(Tape& tape, Index batch) const {
-    const Var zero = tape.zeros({batch, w.shape()[0]});
-    return {zero, zero};
-  }
-  void members(Members& m) { m("input", input), m("w", w); }
 };
 
 template <class C>
