@@ -138,6 +138,22 @@ TEST_CASE("a joined value keeps its gradient where a piece was to") {
   CHECK(tape.gradient(all).values() == Numbers{12, 30});
 }
 
+TEST_CASE("a tensor's numbers are borrowed without a copy") {
+  const Tensor numbers = Tensor::from({2, 2}, {1, 2, 3, 4});
+  Tape tape;
+  Gradients gradients;
+  const Var x = tape.borrow(numbers), y = tape.variable(numbers);
+  CHECK(x.view<float>().data == numbers.view<float>().data);
+  tape.backward(sum(x * y), gradients);
+  CHECK(tape.gradient(y).values() == numbers.values());
+  const Tensor nothing;
+  CHECK_THROWS_WITH_AS(tape.borrow(nothing), doctest::Contains("[borrow] an empty tensor came"), Error);
+  const Tensor precise({2}, f64);
+  CHECK_THROWS_WITH_AS(
+      tape.borrow(precise),
+      doctest::Contains("[borrow] a tensor of f64 came; needed f32, or a copy by constant()"), Error);
+}
+
 TEST_CASE("a leaf knows the line that made it, and whose numbers it has") {
   Tape tape;
   const Parameter p("p", {2});
