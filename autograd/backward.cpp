@@ -108,10 +108,11 @@ std::byte* Tape::gradient_memory(std::uint32_t id, bool& fresh) {
     Root& root = with_gradient(one.root);
     const std::byte* end = one.data;
     unsigned run = 0;
-    std::size_t i = first;
-    for (; i < ids.size() && (rest >> i & 1); ++i) {
+    std::byte* const gradient = root.gradient;
+    for (std::size_t i = first; i < ids.size() && (rest >> i & 1); ++i) {
       const Value& v = values_[ids[i]];
       if (v.data != end || v.root != one.root || v.stride != stride || v.shape.rows() != rows) break;
+      memory[i] = gradient + (v.data - root.data);
       end += v.shape.cols() * scalar;
       run |= 1u << i;
     }
@@ -127,7 +128,9 @@ std::byte* Tape::gradient_memory(std::uint32_t id, bool& fresh) {
       fresh |= run;
     else
       complete(root, begin, last);
-    while (i-- > first) memory[i] = root.gradient + (values_[ids[i]].data - root.data);
+    if (root.gradient != gradient) [[unlikely]]  // it has moved out
+      for (std::size_t i = first; i < ids.size() && (run >> i & 1); ++i)
+        memory[i] = root.gradient + (values_[ids[i]].data - root.data);
   }
   return fresh;
 }

@@ -375,15 +375,37 @@ bool Tape::move_in(Var piece, Var whole, Index row, Where where) {
 
 // Some node has these bytes of released numbers as an input. A second one would read numbers where the first
 // one's gradients are.
-void Tape::use(Root& root, Index begin, Index end) {
+void Tape::use_released(Root& root, Index begin, Index end) {
   if (begin >= end) return;
-  if (root.valid_begin == root.valid_end) root.valid_begin = begin, root.valid_end = begin;
+  if (root.valid_begin == root.valid_end) root.valid_begin = root.valid_end = begin;
   if (begin >= root.valid_end)
     root.valid_end = end;
   else if (end <= root.valid_begin)
     root.valid_begin = begin;
   else
     root.released = false;
+}
+
+// What the inputs of a node have of one root is one use.
+void Tape::use_released(const OpTable& table, std::span<const std::uint32_t> ids, int aliased) {
+  const Value* last = nullptr;
+  Index begin = 0, end = 0;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const Value& v = values_[ids[i]];
+    Root& root = roots_[v.root];
+    if (!root.released || static_cast<int>(i) == aliased) continue;
+    if (!table.reads_first && (table.reads_inputs >> std::min<std::size_t>(i, 31) & 1)) root.released = false;
+    if (last && last->root == v.root) {
+      begin = std::min(begin, begin_of(v));
+      end = std::max(end, end_of(v));
+    } else {
+      if (last) use_released(roots_[last->root], begin, end);
+      begin = begin_of(v);
+      end = end_of(v);
+    }
+    last = &v;
+  }
+  if (last) use_released(roots_[last->root], begin, end);
 }
 
 // What a value of about this size has left, or new memory.
@@ -402,31 +424,20 @@ std::byte* Tape::output_memory(const Shape& shape) {
   if (gradients_) fail(table->name(op), "an op came while backward runs; needed it before or after", where);
   auto* ids = static_cast<std::uint32_t*>(
       arena_.allocate_record(inputs.size() * sizeof(std::uint32_t), alignof(std::uint32_t)));
-  Root* released = nullptr;
-  Index begin = 0, end = 0;  // what this node has of it
+  bool released = false, overwritten = false;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const std::uint32_t id = ids[i] = inputs[i].index_;
     const Value& v = values_[id];
     Root& root = roots_[v.root];
+    const bool reads = static_cast<int>(i) != aliased;
+    root.read = root.read || reads;
+    released = released || (reads && root.released);
+    overwritten = overwritten || root.overwritten;
     wants = wants || v.wants_gradient;
-    if (root.overwritten) [[unlikely]]
-      reject_overwritten(table->name(op), where);
-    if (static_cast<int>(i) == aliased) continue;
-    root.read = true;
-    if (!root.released) continue;
-    if (!table->reads_first && (table->reads_inputs >> std::min<std::size_t>(i, 31) & 1))
-      root.released = false;
-    if (released == &root) {
-      begin = std::min(begin, begin_of(v));
-      end = std::max(end, end_of(v));
-    } else {
-      if (released) use(*released, begin, end);
-      released = &root;
-      begin = begin_of(v);
-      end = end_of(v);
-    }
   }
-  if (released) use(*released, begin, end);
+  if (overwritten) [[unlikely]]
+    reject_overwritten(table->name(op), where);
+  if (released) use_released(*table, {ids, inputs.size()}, aliased);
   wants = wants && records_gradients();
   if (deferred >= 0) {
     Operand& factor = operand(ids[deferred]);
@@ -464,13 +475,14 @@ std::byte* Tape::output_memory(const Shape& shape) {
   return index;
 }
 
-Form Tape::form_memory(std::uint32_t id, Form& other, std::size_t bytes) {
-  if (gradients_ && other.bytes >= bytes && !other.taken_over) {
-    std::byte* memory = std::exchange(other, {}).memory;
-    other.taken_over = true;  // once: where both are needed, each is made once more at most
-    return {memory, bytes, true};
-  }
-  return {(id < framed_ ? lasting_ : arena_).allocate(bytes), bytes, other.taken_over};
+// That of the other form in backward, but once: where both are needed, each is made once more at most.
+std::byte* Tape::form_memory(Operand& factor, int which, std::size_t bytes) {
+  const int other = 1 - which;
+  factor.form_bytes[which] = bytes;
+  if (!gradients_ || factor.took_over || !factor.forms[other] || factor.form_bytes[other] < bytes)
+    return (factor.value < framed_ ? lasting_ : arena_).allocate(bytes);
+  factor.took_over = true;
+  return std::exchange(factor.forms[other], nullptr);
 }
 
 Operand& Tape::add_operand(std::uint32_t id) {

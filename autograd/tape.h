@@ -284,12 +284,12 @@ class Tape {
   /// alone.
   template <class Make>
   const std::byte* form(std::uint32_t id, int which, std::size_t bytes, Make make) {
-    Form* forms = operand(id).forms;
-    if (!forms[which].memory) {
-      forms[which] = form_memory(id, forms[1 - which], bytes);
-      if (!dry_) make(forms[which].memory);
+    std::byte*& form = operand(id).forms[which];
+    if (!form) {
+      form = form_memory(operand(id), which, bytes);
+      if (!dry_) make(form);
     }
-    return forms[which].memory;
+    return form;
   }
   Gradients::Entry* sparse_entry(std::uint32_t id);
   /// Those of the running backward, as far as they are; nullptr outside of it.
@@ -338,9 +338,10 @@ class Tape {
     const Index elements = rows == 0 || cols == 0 ? 0 : (rows - 1) * v.stride + cols;
     return begin_of(v) + elements * static_cast<Index>(size_of(dtype_));
   }
-  Form form_memory(std::uint32_t id, Form& other, std::size_t bytes);
+  std::byte* form_memory(Operand& factor, int which, std::size_t bytes);
   std::byte* output_memory(const Shape& shape);
-  void use(Root& root, Index begin, Index end);
+  void use_released(Root& root, Index begin, Index end);
+  void use_released(const OpTable& table, std::span<const std::uint32_t> ids, int aliased);
   Root& with_gradient(std::uint32_t root);
   void move_out(Root& root);
   bool claim(Root& root, Index begin, Index end);

@@ -66,7 +66,7 @@ void choose(Product<T>& p, Tape& tape, std::uint32_t id, std::uint32_t uses, boo
   if (!kPackedPays || p.ta == Transpose::yes || (p.c.rows() > kPackedRows && bytes > kSmallMatrix)) return;
   const autograd::Operand& factor = tape.operand(id);
   const int which = p.tb == Transpose::yes;
-  const bool single = uses <= 1 && !factor.forms[which].memory;
+  const bool single = uses <= 1 && !factor.forms[which];
   p.sweep = uses % 2 == 0 ? Sweep::forth : Sweep::back;
   p.by = By::matrix;
   const std::size_t fast = p.c.rows() <= kReadingRows ? kNearMatrix : kCachedMatrix;
