@@ -38,7 +38,8 @@ class Stepper {
   template <class T>
   std::span<const T> step(std::span<const T> x, Where where = Where::here()) {
     check(x.size(), autograd::dtype_of<T>, where);
-    std::ranges::copy(x, reinterpret_cast<T*>(input_));
+    T* const in = reinterpret_cast<T*>(input_);
+    for (std::size_t i = 0; i < x.size(); ++i) in[i] = x[i];  // often one number: no call
     run();
     return {reinterpret_cast<const T*>(output_), output_size_};
   }
@@ -58,6 +59,7 @@ class Stepper {
     std::byte* to;
     const std::byte* from;
     std::size_t bytes;
+    void operator()() const;
   };
 
   // Adds what a cell, a layer or a stack carries to the state.

@@ -9,12 +9,17 @@ namespace unroll::ops {
 #ifdef __SSE2__
 namespace {
 constexpr unsigned kFlush = 0x8000 | 0x0040;  // results, operands
-}
-// Writing the register takes as long as a small product: only where it says something else.
-FlushDenormals::FlushDenormals() : before_(_mm_getcsr()) {
+// Reading the register takes as long as a small product, as it waits for what is being computed.
+thread_local int scopes = 0;  // of this thread that are alive
+}  // namespace
+
+FlushDenormals::FlushDenormals() : before_(kFlush) {
+  if (scopes++ > 0) return;
+  before_ = _mm_getcsr();
   if ((before_ & kFlush) != kFlush) _mm_setcsr(before_ | kFlush);
 }
 FlushDenormals::~FlushDenormals() {
+  --scopes;
   if ((before_ & kFlush) != kFlush) _mm_setcsr(before_);
 }
 #else
