@@ -14,12 +14,11 @@ void Stepper::check_order(Order order, Where where) const {
     autograd::fail("stepper", "a layer in reverse order came; needed forward order, step by step", where);
 }
 
-void Stepper::check(std::size_t size, DType dtype, Where where) const {
-  if (size != input_size_ || dtype != tape_->dtype())
-    autograd::fail("stepper",
-                   fmt::format("{} numbers of {} came; needed {} of {}", size, name_of(dtype), input_size_,
-                               name_of(tape_->dtype())),
-                   where);
+void Stepper::reject(std::size_t size, DType dtype, Where where) const {
+  autograd::fail("stepper",
+                 fmt::format("{} numbers of {} came; needed {} of {}", size, name_of(dtype), input_size_,
+                             name_of(tape_->dtype())),
+                 where);
 }
 
 Var Stepper::input(Index width, Where where) {
@@ -71,15 +70,7 @@ void Stepper::finish_recording(Var output, Where where) {
 void Stepper::run() {
   const FlushDenormals flush;  // a state that decays to nothing would take a hundred times as long
   step_();
-  for (const Move& move : moves_) move();
-}
-
-// A cache line at a time: the next step waits for a small state.
-void Stepper::Move::operator()() const {
-  constexpr std::size_t line = 64;
-  std::size_t done = 0;
-  for (; done + line <= bytes; done += line) std::memcpy(to + done, from + done, line);
-  if (done < bytes) std::memcpy(to + done, from + done, bytes - done);
+  for (const Move& m : moves_) std::memcpy(m.to, m.from, m.bytes);
 }
 
 void Stepper::reset() { set_state(first_); }

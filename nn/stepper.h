@@ -37,9 +37,9 @@ class Stepper {
   /// step. T is float or double.
   template <class T>
   std::span<const T> step(std::span<const T> x, Where where = Where::here()) {
-    check(x.size(), autograd::dtype_of<T>, where);
-    T* const in = reinterpret_cast<T*>(input_);
-    for (std::size_t i = 0; i < x.size(); ++i) in[i] = x[i];  // often one number: no call
+    if (x.size() != input_size_ || autograd::dtype_of<T> != tape_->dtype())
+      reject(x.size(), autograd::dtype_of<T>, where);
+    std::ranges::copy(x, reinterpret_cast<T*>(input_));
     run();
     return {reinterpret_cast<const T*>(output_), output_size_};
   }
@@ -59,7 +59,6 @@ class Stepper {
     std::byte* to;
     const std::byte* from;
     std::size_t bytes;
-    void operator()() const;
   };
 
   // Adds what a cell, a layer or a stack carries to the state.
@@ -107,7 +106,7 @@ class Stepper {
   void add_field(Var initial);
   void set_next(Field& field, Var next);
   void check_order(Order order, Where where) const;
-  void check(std::size_t size, DType dtype, Where where) const;
+  [[noreturn]] void reject(std::size_t size, DType dtype, Where where) const;
   Var input(Index width, Where where);
   void finish_recording(Var output, Where where);
   void run();

@@ -131,20 +131,6 @@ Pack<T> abs(Pack<T> x) {
 
 // What is always inlined: as calls, these would cost the caller all its registers.
 
-/// a / b within 1 ULP, for numbers whose quotient is normal. With AVX-512 a division of f32 takes longer than
-/// the hardware's estimate of 1 / b (error e < 2^-14) and one correction, which leaves an error of e^2,
-/// downwards: what is at most 1 stays so.
-template <class T>
-[[gnu::always_inline]] inline Pack<T> quotient(Pack<T> a, Pack<T> b) {
-#if defined(__AVX512F__)
-  if constexpr (std::is_same_v<T, float>) {
-    const Pack<T> inverse = typename Pack<T>::Batch(_mm512_rcp14_ps(b.v)), q = a * inverse;
-    return fma(fnma(b, q, a), inverse, q);
-  }
-#endif
-  return a / b;
-}
-
 namespace detail {
 
 // (exp(r) - 1 - r) / r^2, highest power first: Chebyshev interpolations for |r| <= ln(2)/2, which leave under
@@ -242,7 +228,7 @@ template <class T>
 [[gnu::always_inline]] inline Pack<T> sigmoid(Pack<T> x) {
   Pack<T> scale, p;
   detail::expm1_core<-1>(detail::limited(x, -detail::Expm1<T>::limit, detail::Expm1<T>::limit), scale, p);
-  return quotient(Pack<T>(1.0), fnma(scale, p, scale + Pack<T>(1.0)));
+  return Pack<T>(1.0) / fnma(scale, p, scale + Pack<T>(1.0));
 }
 /// h / (h + 1) for h = expm1(2 x) / 2, which loses nothing near 0
 template <class T>
@@ -251,7 +237,7 @@ template <class T>
   constexpr double limit = detail::Expm1<T>::tanh_limit;
   detail::expm1_core<2>(detail::limited(x, -limit, limit), scale, p);
   const Pack<T> half(0.5), h = fma(scale, p, fma(scale, half, -half));
-  return quotient(h, h + Pack<T>(1.0));
+  return h / (h + Pack<T>(1.0));
 }
 
 namespace detail {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cassert>
 #include <utility>
 
@@ -27,8 +26,8 @@ constexpr int kRows = 6, kVectors = 2;
 constexpr int kRows = 4, kVectors = 2;
 #endif
 // Eight additions and more must be under way at once to hide their latency. So one row or two take several
-// panels at a time; a panel of less than kVectors registers may be summed in several chains; and a matrix of
-// few columns has such panels only.
+// panels at a time; a panel of less than kVectors registers may be summed in several chains; and a matrix a
+// little wider than one panel has such panels only.
 constexpr int kGroup = 4;
 constexpr Index group_of(Index rows) { return std::max<Index>(1, kGroup / std::max<Index>(1, rows)); }
 constexpr int chains_of(int vectors) { return std::max(1, kVectors / vectors); }
@@ -44,12 +43,12 @@ template <class T>
 constexpr Index lanes = Pack<T>::lanes;
 template <class T>
 constexpr Index widest = kVectors* lanes<T>;
-// The width of the panels of a matrix with so many columns: one, two or kVectors registers.
+template <class T>
+constexpr Index narrow = std::min(2, kVectors) * lanes<T>;
+// The width of the panels of a matrix with so many columns.
 template <class T>
 constexpr Index panel_of(Index cols) {
-  return cols <= 2 * lanes<T>   ? lanes<T>
-         : cols <= 6 * lanes<T> ? std::min(2 * lanes<T>, widest<T>)
-                                : widest<T>;
+  return widest<T> < cols && cols < 2 * widest<T> ? narrow<T> : widest<T>;
 }
 template <class T>
 std::size_t registers(Index columns) {
@@ -67,7 +66,9 @@ void unrolled(F f) {
 
 // R rows by V registers of each of G panels; k = 0, C, 2 C ... are one chain, k = 1, C + 1 ... the next.
 // Flattened: a call would take the accumulators out of their registers.
-template <class T, int R, int V, int G, int C>
+// `Depth` is that of the tile, or 0 for any: a loop that is short now and long then is badly foreseen by the
+// processor.
+template <class T, int R, int V, int G, int C, Index Depth = 0>
 [[gnu::flatten]] void kernel(const Tile<T>& tile) {
   constexpr int W = V * G;
   constexpr Index L = lanes<T>;
@@ -78,7 +79,8 @@ template <class T, int R, int V, int G, int C>
   const T *a = tile.a, *w[G];
   unrolled<G>([&](int g) { w[g] = tile.w.data + g * tile.w.next; });
   // What is summed in chains is not read across. A constant saves the registers of a step.
-  const Index a_step = tile.a_step, a_next = C > 1 ? 1 : tile.a_next, w_step = tile.w.step;
+  const Index a_step = tile.a_step, a_next = C > 1 ? 1 : tile.a_next, w_step = tile.w.step,
+              depth = Depth > 0 ? Depth : tile.depth;
   auto add = [&](int chain) {
     Pack<T> row[W];
     unrolled<W>([&](int v) { row[v] = Pack<T>::load(w[v / V] + v % V * L); });
@@ -93,9 +95,9 @@ template <class T, int R, int V, int G, int C>
     unrolled<G>([&](int g) { w[g] += w_step; });
   };
   Index k = 0;
-  for (; k + C <= tile.depth; k += C) unrolled<C>(add);
+  for (; k + C <= depth; k += C) unrolled<C>(add);
   if constexpr (C > 1) {
-    for (; k < tile.depth; ++k) add(0);
+    for (; k < depth; ++k) add(0);
     unrolled<(C - 1) * R * W>([&](int i) { sum[i % (R * W)] = sum[i % (R * W)] + sum[i + R * W]; });
   }
   if (tile.addend && !tile.begins) unrolled<R * W>([&](int i) { sum[i] = sum[i] + addend(i); });
@@ -117,20 +119,18 @@ constexpr auto kernels = []<int... R>(std::integer_sequence<int, R...>) {
 }
 (std::make_integer_sequence<int, kRows>{});
 
-// group_kernels<R>[log2 V][G - 1] for a group of whole panels, which have one, two or kVectors registers.
-template <class T, int R>
-constexpr auto group_kernels = []<int... W>(std::integer_sequence<int, W...>) {
-  constexpr auto row = []<int V, int... G>(std::integer_sequence<int, V>, std::integer_sequence<int, G...>) {
-    return std::array<Kernel<T>, sizeof...(G)>{kernel<T, R, V, G + 1, chains_of(V)>...};
-  };
-  return std::array{
-      row(std::integer_sequence<int, 1 << W>{}, std::make_integer_sequence<int, group_of(R)>{})...};
+// group_kernels<R, V, Depth>[G - 1] for a group of whole panels.
+template <class T, int R, Index V, Index Depth>
+constexpr auto group_kernels = []<int... G>(std::integer_sequence<int, G...>) {
+  return std::array<Kernel<T>, sizeof...(G)>{kernel<T, R, V, G + 1, chains_of(V), Depth>...};
 }
-(std::make_integer_sequence<int, std::bit_width(unsigned{kVectors})>{});
+(std::make_integer_sequence<int, group_of(R)>{});
 
-template <class T, int R>
-Kernel<T> group_kernel(Index panel, Index panels) {
-  return group_kernels<T, R>[std::bit_width(registers<T>(panel)) - 1][static_cast<std::size_t>(panels - 1)];
+template <class T, int R, Index Depth = 0>
+Kernel<T> group_kernel(Index width, Index panels) {
+  const auto g = static_cast<std::size_t>(panels - 1);
+  return width == widest<T> ? group_kernels<T, R, kVectors, Depth>[g]
+                            : group_kernels<T, R, narrow<T> / lanes<T>, Depth>[g];
 }
 
 // The same where the last register of a row is partly beyond the edge of c.
@@ -313,10 +313,31 @@ Packed<T> pack(Transpose transpose, View<const T> w, T* memory) {
   return {memory, rows, cols};
 }
 
+// Parts are filled in where they lie: a copy would be read in wide pieces just after it was written.
+template <class T>
+template <class W>
+bool RowProduct<T>::set(const View<const T>& a, const W& w, const View<const T>& addend, const View<T>& c) {
+  const Index depth = a.cols(), cols = c.cols(), width = panel_of<T>(cols);
+  if (c.rows() != 1 || depth > kDepth || cols > kGroup * width || cols % lanes<T> != 0) return false;
+  count_ = 0;
+  auto add = [&](Index j, Index columns, Kernel<T> kernel) {
+    const T* const from = addend.data ? addend.data + j : nullptr;
+    new (&parts_[count_++]) Part{
+        kernel, {a.data, 0, 1, strips_of(w)(0, depth, j, columns), depth, from, 0, false, c.data + j, 0}};
+  };
+  const Index whole = cols / width * width, rest = cols - whole;
+  if (whole > 0)
+    add(0, whole,
+        depth == 1 ? group_kernel<T, 1, 1>(width, whole / width) : group_kernel<T, 1>(width, whole / width));
+  if (rest > 0) add(whole, rest, kernels<T, Sum::in_chains>[0][registers<T>(rest) - 1]);
+  return true;
+}
+
 template <class T>
 void multiply(const View<const T>& a, const Packed<T>& w, const View<const T>& addend, const View<T>& c,
               Sweep sweep) {
   assert(a.cols() == w.rows && c.cols() == w.cols && a.rows() == c.rows());
+  if (RowProduct<T> row; row.set(a, w, addend, c)) return row();
   run<Sum::in_chains>(block_of(a), panel_of<T>(w.cols), sweep, strips_of(w), addend, c);
 }
 
@@ -324,6 +345,7 @@ template <class T>
 void multiply(const View<const T>& a, const View<const T>& w, const View<const T>& addend, const View<T>& c,
               Sweep sweep) {
   assert(a.cols() == w.rows() && c.cols() == w.cols() && a.rows() == c.rows() && w.cols() % lanes<T> == 0);
+  if (RowProduct<T> row; row.set(a, w, addend, c)) return row();
   run<Sum::in_chains>(block_of(a), panel_of<T>(w.cols()), sweep, strips_of(w), addend, c);
 }
 
@@ -344,24 +366,6 @@ void multiply(Transpose ta, const View<const T>& a, Transpose tb, const View<con
         return {panels, std::min(width, round_up(columns, lanes<T>)), width * depth};
       },
       addend, c);
-}
-
-// Parts are filled in where they lie: a copy would be read in wide pieces just after it was written.
-template <class T>
-template <class W>
-bool RowProduct<T>::set(const View<const T>& a, const W& w, const View<const T>& addend, const View<T>& c) {
-  const Index depth = a.cols(), cols = c.cols(), width = panel_of<T>(cols);
-  if (c.rows() != 1 || depth > kDepth || cols > kGroup * width || cols % lanes<T> != 0) return false;
-  count_ = 0;
-  auto add = [&](Index j, Index columns, Kernel<T> kernel) {
-    const T* const from = addend.data ? addend.data + j : nullptr;
-    new (&parts_[count_++]) Part{
-        kernel, {a.data, 0, 1, strips_of(w)(0, depth, j, columns), depth, from, 0, false, c.data + j, 0}};
-  };
-  const Index whole = cols / width * width, rest = cols - whole;
-  if (whole > 0) add(0, whole, group_kernel<T, 1>(width, whole / width));
-  if (rest > 0) add(whole, rest, kernels<T, Sum::in_chains>[0][registers<T>(rest) - 1]);
-  return true;
 }
 
 template <class T>
