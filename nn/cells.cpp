@@ -7,6 +7,50 @@
 
 namespace unroll::nn {
 
+// -- Formulas
+
+namespace {
+
+constexpr auto lstm_formula = [](auto i, auto f, auto g, auto o, auto c) {
+  auto c_next = sigmoid(f, "forget") * c + sigmoid(i, "input") * tanh(g, "candidate");
+  return std::tuple{sigmoid(o, "output") * tanh(c_next, "tanh(c)"), c_next};
+};
+constexpr auto peephole_formula = [](auto i, auto f, auto g, auto o, auto c, auto p_i, auto p_f, auto p_o) {
+  auto c_next = sigmoid(f + p_f * c, "forget") * c + sigmoid(i + p_i * c, "input") * tanh(g, "candidate");
+  return std::tuple{sigmoid(o + p_o * c_next, "output") * tanh(c_next, "tanh(c)"), c_next};
+};
+constexpr auto gru_formula = [](auto x_r, auto x_z, auto x_n, auto h_r, auto h_z, auto h_n, auto b, auto h) {
+  auto n = tanh(x_n + sigmoid(x_r + h_r, "reset") * (h_n + b), "candidate");
+  return n + sigmoid(x_z + h_z, "update") * (h - n);
+};
+constexpr auto reset_formula = [](auto r, auto h) { return sigmoid(r, "reset") * h; };
+constexpr auto update_formula = [](auto z, auto n, auto h) {
+  auto candidate = tanh(n, "candidate");
+  return candidate + sigmoid(z, "update") * (h - candidate);
+};
+
+}  // namespace
+
+std::array<Var, 2> formulas::lstm(Var i, Var f, Var g, Var o, Var c, Where where) {
+  return pointwise({"lstm", where}, lstm_formula, i, f, g, o, c);
+}
+std::array<Var, 2> formulas::lstm_with_peepholes(Var i, Var f, Var g, Var o, Var c, Var p_i, Var p_f, Var p_o,
+                                                 Where where) {
+  return pointwise({"lstm", where}, peephole_formula, i, f, g, o, c, p_i, p_f, p_o);
+}
+Var formulas::gru_reset_after(Var x_r, Var x_z, Var x_n, Var h_r, Var h_z, Var h_n, Var b, Var h,
+                              Where where) {
+  return pointwise({"gru", where}, gru_formula, x_r, x_z, x_n, h_r, h_z, h_n, b, h);
+}
+Var formulas::gru_reset(Var r, Var h, Where where) {
+  return pointwise({"gru_reset", where}, reset_formula, r, h);
+}
+Var formulas::gru_update(Var z, Var n, Var h, Where where) {
+  return pointwise({"gru", where}, update_formula, z, n, h);
+}
+
+// -- Weights
+
 namespace {
 
 Parameter input_weight(Index in, Index columns, Generator& generator) {
@@ -49,9 +93,10 @@ Lstm::Lstm(Index in, Index hidden, Generator& generator, const LstmOptions& opti
 
 Lstm::State Lstm::step(Projected x, State s) const {
   const auto [i, f, g, o] = ops::split<4>(x.add(s.h, weight_hh));
-  const auto [h, c] = peephole_i ? pointwise("lstm", formulas::lstm_with_peepholes, i, f, g, o, s.c,
-                                             *peephole_i, *peephole_f, *peephole_o)
-                                 : pointwise("lstm", formulas::lstm, i, f, g, o, s.c);
+  auto peephole = [&](const std::optional<Parameter>& p) { return s.c.tape().parameter(*p); };
+  const auto [h, c] = peephole_i ? formulas::lstm_with_peepholes(i, f, g, o, s.c, peephole(peephole_i),
+                                                                 peephole(peephole_f), peephole(peephole_o))
+                                 : formulas::lstm(i, f, g, o, s.c);
   return {weight_hr ? matmul(h, *weight_hr) : h, c};
 }
 
@@ -81,15 +126,15 @@ Var Gru::step(Projected x, Var h) const {
   if (weight_hn) return step_before(std::move(x), h);
   const auto [x_r, x_z, x_n] = ops::split<3>(x);
   const auto [h_r, h_z, h_n] = ops::split<3>(matmul(h, weight_hh));
-  return pointwise("gru", formulas::gru_reset_after, x_r, x_z, x_n, h_r, h_z, h_n, *bias_hn, h);
+  return formulas::gru_reset_after(x_r, x_z, x_n, h_r, h_z, h_n, h.tape().parameter(*bias_hn), h);
 }
 
 Var Gru::step_before(Projected x, Var h) const {
   const Index hidden = weight_hn->shape()[0];
   auto [gates, candidate] = x.split(2 * hidden, hidden);
   const auto [r, z] = ops::split<2>(gates.add(h, weight_hh));
-  const Var kept = pointwise("gru_reset", formulas::gru_reset, r, h);
-  return pointwise("gru", formulas::gru_update, z, candidate.add(kept, *weight_hn), h);
+  const Var kept = formulas::gru_reset(r, h);
+  return formulas::gru_update(z, candidate.add(kept, *weight_hn), h);
 }
 
 void Gru::members(Members& m) {
