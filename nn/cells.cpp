@@ -53,8 +53,10 @@ Var formulas::gru_update(Var z, Var n, Var h, Where where) {
 
 namespace {
 
-Parameter input_weight(Index in, Index columns, Generator& generator) {
-  Parameter weight("weight_ih", {in, columns});
+Parameter input_weight(const char* cell, Index in, Index hidden, Index gates, Generator& generator,
+                       Where where) {
+  const Shape gate = detail::weight_shape(cell, in, hidden, where);
+  Parameter weight("weight_ih", gate.with(1, gates * hidden));
   initialise::glorot_uniform(weight, generator);
   return weight;
 }
@@ -70,16 +72,16 @@ Parameter recurrent_weight(const char* name, Index in, Index hidden, Index gates
 
 // -- Elman
 
-Elman::Elman(Index in, Index hidden, Generator& generator, Activation g)
-    : weight_ih(input_weight(in, hidden, generator)),
+Elman::Elman(Index in, Index hidden, Generator& generator, Activation g, Where where)
+    : weight_ih(input_weight("elman", in, hidden, 1, generator, where)),
       weight_hh(recurrent_weight("weight_hh", hidden, hidden, 1, generator)),
       bias("bias", {hidden}),
       activation(g) {}
 
 // -- LSTM
 
-Lstm::Lstm(Index in, Index hidden, Generator& generator, const LstmOptions& options)
-    : weight_ih(input_weight(in, 4 * hidden, generator)), bias("bias", {4 * hidden}) {
+Lstm::Lstm(Index in, Index hidden, Generator& generator, const LstmOptions& options, Where where)
+    : weight_ih(input_weight("lstm", in, hidden, 4, generator, where)), bias("bias", {4 * hidden}) {
   const Index recurrent = options.projection > 0 ? options.projection : hidden;
   weight_hh = recurrent_weight("weight_hh", recurrent, hidden, 4, generator);
   initialise::forget_gate_bias(gate(bias, 1, 4), options.forget_bias);
@@ -112,8 +114,8 @@ void Lstm::members(Members& m) {
 
 // -- GRU
 
-Gru::Gru(Index in, Index hidden, Generator& generator, Reset reset)
-    : weight_ih(input_weight(in, 3 * hidden, generator)),
+Gru::Gru(Index in, Index hidden, Generator& generator, Reset reset, Where where)
+    : weight_ih(input_weight("gru", in, hidden, 3, generator, where)),
       weight_hh(recurrent_weight("weight_hh", hidden, hidden, reset == Reset::after ? 3 : 2, generator)),
       bias("bias", {3 * hidden}) {
   if (reset == Reset::before)
