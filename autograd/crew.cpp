@@ -24,7 +24,7 @@ void pause() {
 #endif
 }
 
-// The one that this thread runs on, if that can be known.
+// The processor that this thread runs on; -1 if that cannot be known.
 int processor() {
 #ifdef __linux__
   return sched_getcpu();
@@ -33,18 +33,33 @@ int processor() {
 #endif
 }
 
-// Until ready(), which may become true when `sign` changes. Who else wants the processor gets it.
+// Moves this thread to another processor, if it may run on one. Where a thread wakes may be where its caller
+// works, though others are free: the system then leaves it there for up to half a second.
+bool leave([[maybe_unused]] int processor) {
+#ifdef __linux__
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return false;
+  cpu_set_t others = allowed;
+  CPU_CLR(static_cast<std::size_t>(processor), &others);
+  if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others) != 0) return false;
+  return sched_setaffinity(0, sizeof allowed, &allowed) == 0;
+#else
+  return false;
+#endif
+}
+
+// Whether ready() within that time. Who else wants the processor gets it.
 template <class Ready>
-void await(const std::atomic<unsigned>& sign, Ready ready, std::chrono::microseconds patience = kPatience) {
+bool look_out(std::chrono::microseconds patience, Ready ready) {
   const auto end = std::chrono::steady_clock::now() + patience;
   do {
     for (int i = 0; i < 64; ++i) {
-      if (ready()) return;
+      if (ready()) return true;
       pause();
     }
     std::this_thread::yield();
   } while (std::chrono::steady_clock::now() < end);
-  for (unsigned seen = sign.load(); !ready(); seen = sign.load()) sign.wait(seen);
+  return false;
 }
 
 }  // namespace
@@ -54,7 +69,6 @@ struct Crew::Call {
   void (*work)(const void* w, int i);
   const void* w;
   int next = 1;  // the first that nobody was given
-  int processor = unroll::autograd::processor();
   std::fenv_t mode{};
   std::atomic<int> left = 0;  // that hands were given and have not done; what they touch last
   std::mutex complaining{};
@@ -74,9 +88,17 @@ struct Crew::Call {
 struct Crew::Hand {
   static constexpr unsigned kIdle = 0, kGiven = 1, kBusy = 2, kDismissed = 3;
   alignas(64) std::atomic<unsigned> state = kIdle;
-  Call* call = nullptr;  // this and the next are written by who hires, while the hand is idle
+  std::atomic<unsigned> offers = 0;  // so far, also those that were taken back
+  std::atomic<int> caller = -1;      // the processor of who made the last
+  Call* call = nullptr;              // this and the next are written by who hires, while the hand is idle
   int index = 0;
   std::thread thread;
+
+  void offer(unsigned what) {
+    state = what;
+    ++offers;
+    offers.notify_one();
+  }
 };
 
 Crew::Crew(int size, Where where) {
@@ -97,17 +119,19 @@ Crew::~Crew() { dismiss(); }
 void Crew::dismiss() {
   for (const auto& hand : hands_) {
     if (!hand->thread.joinable()) continue;
-    hand->state = Hand::kDismissed;
-    hand->state.notify_one();
+    hand->offer(Hand::kDismissed);
     hand->thread.join();
   }
 }
 
 void Crew::loop(Hand& hand) {
   auto patience = kPatience;
-  for (;;) {
-    await(
-        hand.state, [&] { return hand.state.load() != Hand::kIdle; }, patience);
+  for (unsigned seen = 0;;) {
+    if (!look_out(patience, [&] { return hand.offers.load() != seen; })) hand.offers.wait(seen);
+    seen = hand.offers.load();
+    const int here = processor();
+    const bool in_the_way = here >= 0 && here == hand.caller.load() && !leave(here);
+    patience = in_the_way ? std::chrono::microseconds(0) : kPatience;
     unsigned given = Hand::kGiven;
     if (!hand.state.compare_exchange_strong(given, Hand::kBusy)) {
       if (given == Hand::kDismissed) return;
@@ -116,9 +140,6 @@ void Crew::loop(Hand& hand) {
     Call& call = *hand.call;
     std::fesetenv(&call.mode);
     call(hand.index);
-    // A system chooses a processor when a thread wakes. Two that wait for each other on one would stay there.
-    const int here = processor();
-    patience = here >= 0 && here == call.processor ? std::chrono::microseconds(0) : kPatience;
     hand.state = Hand::kIdle;  // first, so that who made the call finds this hand free when it returns
     --call.left;
     ++done_;
@@ -127,15 +148,16 @@ void Crew::loop(Hand& hand) {
 }
 
 void Crew::hire(Call& call, int count) {
+  const int here = processor();
   const std::lock_guard lock(hiring_);
   for (const auto& hand : hands_) {
     if (call.next == count) return;
     if (hand->state.load() != Hand::kIdle) continue;
     hand->call = &call;
     hand->index = call.next++;
+    hand->caller = here;
     ++call.left;
-    hand->state = Hand::kGiven;
-    hand->state.notify_one();
+    hand->offer(Hand::kGiven);
   }
 }
 
@@ -158,7 +180,9 @@ void Crew::run(int count, void (*work)(const void*, int), const void* w, bool sh
   call(0);
   while (call.next < count) call(call.next++);
   for (int i; shared && call.left.load() > 0 && (i = take_back(call)) > 0; --call.left) call(i);
-  if (call.left.load() > 0) await(done_, [&] { return call.left.load() == 0; });
+  const auto all_done = [&] { return call.left.load() == 0; };
+  if (!all_done() && !look_out(kPatience, all_done))
+    for (unsigned seen = done_.load(); !all_done(); seen = done_.load()) done_.wait(seen);
   if (call.thrown) std::rethrow_exception(call.thrown);
 }
 

@@ -57,7 +57,8 @@ class Tape {
   Var snapshot(Var x, Where where = Where::here());
   /// A leaf on numbers of this dtype that somebody else keeps until clear(): no copy, no gradient.
   Var borrow(std::byte* numbers, const Shape& shape, Index stride, Where where = Where::here());
-  /// The same with a gradient, in memory that lies like the numbers and holds a sum that is added to.
+  /// The same with a gradient, in memory that lies like the numbers and holds a sum that is added to; or in
+  /// the tape's own if that is nullptr.
   Var borrow(std::byte* numbers, const Shape& shape, Index stride, std::byte* gradient,
              Where where = Where::here());
 

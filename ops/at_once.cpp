@@ -81,7 +81,9 @@ struct AtOnce {
         bool fresh = false;
         const auto* d = reinterpret_cast<const T*>(
             inner.gradient_memory(parts[p].in[static_cast<std::size_t>(i)].index(), fresh));
-        if (!fresh && !context.dry()) put_rows(View<const T>{d, x.shape, x.stride}, context.d_in(i));
+        if (fresh) continue;
+        const autograd::Into<T> into = context.d_in(i);
+        if (!context.dry()) put_rows(View<const T>{d, x.shape, x.stride}, into);
       }
     }
   }
