@@ -51,8 +51,13 @@ class Inputs {
   const Shape& operator[](int i) const {
     return tape_.value(vars_[static_cast<std::size_t>(i)].index()).shape;
   }
-  /// Throws Error "[op] message (file:line)"; the message says what came and what was needed.
-  [[noreturn]] void reject(std::string_view message) const { fail(op_, message, where_); }
+  /// Throws Error "[op] message (file:line)"; the message says what came and what was needed. Inside a
+  /// module:
+  /// "[op] message, in net.layers.0 (file:line)".
+  [[noreturn]] void reject(std::string_view message) const {
+    const std::string module = tape_.scope_path(tape_.current_scope());
+    fail(op_, module.empty() ? std::string(message) : std::string(message) + ", in " + module, where_);
+  }
 
  private:
   const Tape& tape_;

@@ -1,38 +1,29 @@
 // What the built-in cells do to their gates, element by element. See nn/cells.h for the sources.
 #pragma once
-#include <tuple>
+#include <array>
 
-#include "ops/vocabulary.h"
+#include "autograd/var.h"
 
 namespace unroll::nn::formulas {
 
+using autograd::Var;
+using autograd::Where;
+
 /// Gates i, f, g, o and the last c; gives h and c.
-inline constexpr auto lstm = [](auto i, auto f, auto g, auto o, auto c) {
-  auto c_next = sigmoid(f, "forget") * c + sigmoid(i, "input") * tanh(g, "candidate");
-  return std::tuple{sigmoid(o, "output") * tanh(c_next, "tanh(c)"), c_next};
-};
+std::array<Var, 2> lstm(Var i, Var f, Var g, Var o, Var c, Where where = Where::here());
 
 /// The same where the gates see c through weights of their own.
-inline constexpr auto lstm_with_peepholes = [](auto i, auto f, auto g, auto o, auto c, auto p_i, auto p_f,
-                                               auto p_o) {
-  auto c_next = sigmoid(f + p_f * c, "forget") * c + sigmoid(i + p_i * c, "input") * tanh(g, "candidate");
-  return std::tuple{sigmoid(o + p_o * c_next, "output") * tanh(c_next, "tanh(c)"), c_next};
-};
+std::array<Var, 2> lstm_with_peepholes(Var i, Var f, Var g, Var o, Var c, Var p_i, Var p_f, Var p_o,
+                                       Where where = Where::here());
 
 /// Parts of r, z, n from the input and from the last h, the recurrent bias of n, and h.
-inline constexpr auto gru_reset_after = [](auto x_r, auto x_z, auto x_n, auto h_r, auto h_z, auto h_n, auto b,
-                                           auto h) {
-  auto n = tanh(x_n + sigmoid(x_r + h_r, "reset") * (h_n + b), "candidate");
-  return n + sigmoid(x_z + h_z, "update") * (h - n);
-};
+Var gru_reset_after(Var x_r, Var x_z, Var x_n, Var h_r, Var h_z, Var h_n, Var b, Var h,
+                    Where where = Where::here());
 
 /// What the candidate sees of h.
-inline constexpr auto gru_reset = [](auto r, auto h) { return sigmoid(r, "reset") * h; };
+Var gru_reset(Var r, Var h, Where where = Where::here());
 
 /// Update gate, candidate before its tanh, and h.
-inline constexpr auto gru_update = [](auto z, auto n, auto h) {
-  auto candidate = tanh(n, "candidate");
-  return candidate + sigmoid(z, "update") * (h - candidate);
-};
+Var gru_update(Var z, Var n, Var h, Where where = Where::here());
 
 }  // namespace unroll::nn::formulas

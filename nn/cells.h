@@ -17,7 +17,8 @@ struct Elman {
 
   Elman() = default;
   /// Glorot-uniform input weights, orthogonal recurrent weights, bias 0.
-  Elman(Index in, Index hidden, Generator& generator, Activation activation = ops::tanh);
+  Elman(Index in, Index hidden, Generator& generator, Activation activation = ops::tanh,
+        Where where = Where::here());
 
   Var project(Var xs) const { return affine(xs, weight_ih, bias); }
   Var step(Projected x, Var h) const { return activation(x.add(h, weight_hh), Where::here()); }
@@ -44,7 +45,8 @@ struct Lstm {
 
   Lstm() = default;
   /// Glorot-uniform input weights, orthogonal recurrent weights a gate, biases 0 but the forget gate's.
-  Lstm(Index in, Index hidden, Generator& generator, const LstmOptions& options = {});
+  Lstm(Index in, Index hidden, Generator& generator, const LstmOptions& options = {},
+       Where where = Where::here());
 
   Var project(Var xs) const { return affine(xs, weight_ih, bias); }
   State step(Projected x, State s) const;
@@ -65,7 +67,7 @@ struct Gru {
 
   Gru() = default;
   /// Glorot-uniform input weights, orthogonal recurrent weights a gate, biases 0.
-  Gru(Index in, Index hidden, Generator& generator, Reset reset = Reset::after);
+  Gru(Index in, Index hidden, Generator& generator, Reset reset = Reset::after, Where where = Where::here());
 
   Var project(Var xs) const { return affine(xs, weight_ih, bias); }
   Var step(Projected x, Var h) const;

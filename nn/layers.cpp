@@ -4,12 +4,13 @@
 
 namespace unroll::nn {
 
-Linear::Linear(Index in, Index out, Generator& generator) : weight("weight", {in, out}), bias("bias", {out}) {
+Linear::Linear(Index in, Index out, Generator& generator, Where where)
+    : weight("weight", detail::weight_shape("linear", in, out, where)), bias("bias", {out}) {
   initialise::glorot_uniform(weight, generator);
 }
 
-Embedding::Embedding(Index vocabulary, Index width, Generator& generator, double deviation)
-    : weight("weight", {vocabulary, width}) {
+Embedding::Embedding(Index vocabulary, Index width, Generator& generator, double deviation, Where where)
+    : weight("weight", detail::weight_shape("embedding", vocabulary, width, where)) {
   initialise::normal(weight, generator, 0, deviation);
 }
 

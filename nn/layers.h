@@ -22,7 +22,7 @@ struct Linear {
 
   Linear() = default;
   /// Glorot-uniform weights, bias 0.
-  Linear(Index in, Index out, Generator& generator);
+  Linear(Index in, Index out, Generator& generator, Where where = Where::here());
   Var operator()(Var x, Where where = Where::here()) const {
     const auto scope = enter(x.tape(where), *this, where);
     return affine(x, weight, bias, where);
@@ -36,7 +36,8 @@ struct Embedding {
 
   Embedding() = default;
   /// Normal weights of the given standard deviation.
-  Embedding(Index vocabulary, Index width, Generator& generator, double deviation = 0.1);
+  Embedding(Index vocabulary, Index width, Generator& generator, double deviation = 0.1,
+            Where where = Where::here());
   /// [indices, width]; throws Error for an index outside of the vocabulary.
   Var operator()(Tape& tape, std::span<const int> indices, Where where = Where::here()) const {
     const auto scope = enter(tape, *this, where);

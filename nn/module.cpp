@@ -22,6 +22,12 @@ std::optional<std::string> detail::path_of(const Members& list, const void* modu
   return found == list.modules().end() ? std::nullopt : std::optional(found->path);
 }
 
+Shape detail::weight_shape(const char* module, Index in, Index out, Where where) {
+  if (in < 1 || out < 1)
+    autograd::fail(module, fmt::format("widths {} and {} came; needed at least 1", in, out), where);
+  return {in, out};
+}
+
 std::vector<NamedParameter> detail::select(std::vector<NamedParameter> all,
                                            std::initializer_list<std::string_view> paths, bool selected,
                                            Where where) {

@@ -101,6 +101,11 @@ std::vector<NamedParameter> select(std::vector<NamedParameter> all,
                                    std::initializer_list<std::string_view> paths, bool selected, Where where);
 }  // namespace detail
 
+namespace detail {
+/// The shape of a weight; throws Error unless both extents are at least 1.
+Shape weight_shape(const char* module, Index in, Index out, Where where);
+}  // namespace detail
+
 /// Those at a path and below it, under their paths in the whole model: parameters(model, "head"). Throws
 /// Error if there is none.
 template <Module M>

@@ -98,6 +98,7 @@ void append(std::string& list, const std::string& name) {
 
 void Optimiser::add(std::span<const NamedParameter> parameters, const Rule& rule, Where where) {
   check_rule(rule, where);
+  if (parameters.empty()) fail("optimiser", "no parameters came; needed one or more", where);
   // All is checked before anything is changed.
   std::unordered_set<const Parameter::Leaf*> leaves;
   std::unordered_set<std::string_view> paths;

@@ -84,7 +84,8 @@ class Optimiser {
     add(parameters, rule, where);
   }
 
-  /// A further group. Throws Error for a parameter or a path that is held already, or a setting out of range.
+  /// A further group. Throws Error for an empty one, a parameter or a path that is held already, or a setting
+  /// out of range.
   void add(std::span<const NamedParameter> parameters, const Rule& rule, Where where = Where::here());
 
   /// Changes every parameter by its rule. A gradient of rows (a looked-up embedding) changes those rows only:

@@ -8,9 +8,9 @@
 
 namespace unroll::nn {
 
-Pooling::Pooling(Pool pool, Index width, Generator& generator, Index attention) : kind(pool) {
+Pooling::Pooling(Pool pool, Index width, Generator& generator, Index attention, Where where) : kind(pool) {
   if (kind != Pool::attention) return;
-  projection.emplace(width, attention, generator);
+  projection.emplace(width, attention, generator, where);
   context.emplace("context", Shape{attention, 1});
   initialise::glorot_uniform(*context, generator);
 }
@@ -26,13 +26,13 @@ Var Pooling::over_time(const Sequence& xs, Where where) const {
   return ops::segment_sum(xs.rows, weights, *xs.layout, where);
 }
 
-Head::Head(Index in, Index classes, Generator& generator, const HeadOptions& options)
+Head::Head(Index in, Index classes, Generator& generator, const HeadOptions& options, Where where)
     : dropout(options.dropout), activation(options.activation) {
   for (Index width : options.hidden) {
-    layers.emplace_back(in, width, generator);
+    layers.emplace_back(in, width, generator, where);
     in = width;
   }
-  layers.emplace_back(in, classes, generator);
+  layers.emplace_back(in, classes, generator, where);
 }
 
 Var Head::operator()(Var x, Generator* noise, Where where) const {

@@ -20,7 +20,7 @@ struct Pooling {
 
   Pooling() = default;
   /// `width` and `attention` (the extent A) matter to attention only.
-  Pooling(Pool kind, Index width, Generator& generator, Index attention = 64);
+  Pooling(Pool kind, Index width, Generator& generator, Index attention = 64, Where where = Where::here());
 
   /// What a recurrent layer gave. The last state is that of each direction's own end.
   template <class Scanned>
@@ -59,7 +59,8 @@ struct Head {
   Activation activation = ops::relu;
 
   Head() = default;
-  Head(Index in, Index classes, Generator& generator, const HeadOptions& options = {});
+  Head(Index in, Index classes, Generator& generator, const HeadOptions& options = {},
+       Where where = Where::here());
   /// Logits [rows, classes]. Dropout is applied only with a generator.
   Var operator()(Var x, Generator* noise = nullptr, Where where = Where::here()) const;
   void members(Members& m) { m("layers", layers); }

@@ -1,11 +1,12 @@
-// Rows through SIMD packs, for what the compiler does not vectorise by itself: exponentials and sums.
+// Rows through SIMD packs, for what the compiler does not vectorise by itself: exponentials and sums. The
+// instruction set is part of the functions' names, as in ops/pack.h.
 #pragma once
 #include "ops/pointwise.h"
 
 namespace unroll::ops {
 
 /// to[c] = f(x[c]...), or to[c] += f(x[c]...) if it holds a sum already. In place if `to` is one of x.
-template <class T, class F, class... X>
+template <class T, class F, class Arch = xsimd::default_arch, class... X>
 void map_row(T* to, Index n, bool fresh, F f, const X*... x) {
   constexpr Index lanes = Pack<T>::lanes;
   Index c = 0;
@@ -19,7 +20,7 @@ void map_row(T* to, Index n, bool fresh, F f, const X*... x) {
 }
 
 /// The sum of f(x[c]...).
-template <class T, class F, class... X>
+template <class T, class F, class Arch = xsimd::default_arch, class... X>
 T sum_row(Index n, F f, const T* first, const X*... x) {
   constexpr Index lanes = Pack<T>::lanes;
   Pack<T> even(0.0), odd(0.0);

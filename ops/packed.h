@@ -22,11 +22,11 @@ using autograd::Index;
 using autograd::View;
 
 /// False where this was built for processors without fused multiply-add: OpenBLAS chooses its kernels when
-/// the program runs, and wins.
+/// the program runs, and wins. Not inline: a program's is another than the library's.
 #if defined(__FMA__) || defined(__aarch64__)
-inline constexpr bool kPackedPays = true;
+constexpr bool kPackedPays = true;
 #else
-inline constexpr bool kPackedPays = false;
+constexpr bool kPackedPays = false;
 #endif
 
 /// A matrix w [K, N] in packed form; owns nothing.

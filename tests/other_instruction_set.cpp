@@ -1,5 +1,5 @@
-// Built for the oldest x86-64 and linked with the library as it was configured: the widths of their SIMD
-// registers differ, and neither may use a function of the other's.
+// Built for other processors than the library that it runs with: the widths of their SIMD registers differ,
+// and neither may use a function of the other's. What it prints is the same on all of them.
 #include <cmath>
 #include <cstdio>
 
@@ -23,7 +23,21 @@ int main() {
   Tape twice(f64);
   const double in_f64 = loss(twice).item();
   const GradientCheck check = check_gradient(loss, parameters(net));
-  std::printf("loss %.9f in f32, %.9f in f64; gradient error %.1e at %s\n", in_f32, in_f64, check.error,
-              check.where.c_str());
-  return std::abs(in_f32 - in_f64) < 1e-6 && check.error < 1e-6 ? 0 : 1;
+
+  Optimiser adam(parameters(net), Adam{.learning_rate = 0.01});
+  double trained = 0;
+  for (int step = 0; step < 20; ++step) {
+    Tape tape(f64);
+    Gradients gradients;
+    const Var now = loss(tape);
+    trained = now.item();
+    tape.backward(now, gradients);
+    adam.step(gradients);
+  }
+  std::printf("loss %.9f, after 20 steps %.9f\n", in_f64, trained);
+  const bool good = std::abs(in_f32 - in_f64) < 1e-6 && check.error < 1e-6 && trained < in_f64;
+  if (!good)
+    std::fprintf(stderr, "loss %.9f in f32; gradient error %.1e at %s\n", in_f32, check.error,
+                 check.where.c_str());
+  return good ? 0 : 1;
 }

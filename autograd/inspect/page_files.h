@@ -1,11 +1,11 @@
 // The files of autograd/inspect/page/, which meson puts into the library.
 #pragma once
-#include <array>
+#include <span>
 #include <string_view>
 
 namespace unroll::inspect::detail {
 
 extern const std::string_view kPageHtml, kPageCss;
-extern const std::array<std::string_view, 8> kPageScripts;  // in the order in which they are read
+extern const std::span<const std::string_view> kPageScripts;  // in the order in which they are read
 
 }  // namespace unroll::inspect::detail

