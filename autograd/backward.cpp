@@ -196,7 +196,8 @@ std::size_t Tape::new_parts(std::size_t count) {
     Tape& part = *parts_[i];
     part.observers_ = observers_;
     part.scopes_ = attended() ? scopes_ : &part.own_scopes_;
-    part.scope_ = attended() ? scope_ : -1;
+    part.scope_ =
+        attended() ? scope_ : static_cast<std::int32_t>(part.own_scopes_.enter(*scopes_, current_scope()));
     part.poison(poisoned_);
     part.truncation_ = truncation_;
   }

@@ -104,9 +104,9 @@ ScannedBoth<StateOf<F>, StateOf<R>> scan_at_once(const F& forward, const R& reve
 
 }  // namespace detail
 
-/// Runs one cell forward and one in reverse over the same rows; at once, if the tape has a crew of two or
-/// more (Tape::employ) and the work is worth a thread: then the cells must not share anything that they
-/// change.
+/// Runs one cell forward and one in reverse over the same rows. At once, if the tape has a crew of two or
+/// more (Tape::employ), nobody watches it, and the work is worth a thread: then the cells must not share
+/// anything that they change, and gradients are those of one after the other up to rounding.
 template <Cell F, Cell R>
 ScannedBoth<StateOf<F>, StateOf<R>> scan_both(const F& forward, const R& reverse, const Sequence& xs,
                                               const std::optional<StateOf<F>>& initial_forward = {},

@@ -235,6 +235,7 @@ TEST_CASE("both directions at once: an error in one comes to the caller in the s
     net.reverse.fails = back;
     const std::string said = message(plain);
     CHECK(said.find("[matmul]") == 0);
+    CHECK(said.find(there ? ", in Bidirectional.forward" : ", in Bidirectional.reverse") != said.npos);
     CHECK(message(tape) == said);
   }
   net.forward.fails = net.reverse.fails = false;
