@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "autograd/crew.h"
-#include "autograd/op.h"
+#include "ops/row_kernels.h"
 
 namespace unroll::ops {
 
@@ -112,7 +112,7 @@ struct AtOnce {
     }
     call(f, i, inner, part.in, part.out);
     part.results.check(name, part.out, where);
-    part.results.copy(part.out, context.out().data + part.begin);
+    part.results.copy(part.out, bytes_of(context.out().data + part.begin));
     part.nodes = inner.nodes().size();
     if (context.wants_gradient()) part.parameters = learning(inner);
   }

@@ -4,6 +4,7 @@
 
 #include "ops/elementwise.h"
 #include "ops/reduce.h"
+#include "ops/row_kernels.h"
 
 namespace unroll::ops::detail {
 
@@ -23,6 +24,18 @@ void PartResults::check(const char* op, std::span<const Var> out, Where where) c
                      fmt::format("result {} is of shape {}; needed {}, as was said", o,
                                  to_string(out[o].shape()), to_string(shapes[o])),
                      where);
+}
+
+void PartResults::copy(std::span<const Var> out, std::byte* to) const {
+  const Tape& inner = out[0].tape();
+  if (inner.dry()) return;
+  autograd::dispatch(inner.dtype(), [&]<class T>() {
+    auto* place = reinterpret_cast<T*>(to);
+    for (std::size_t o = 0; o < shapes.size(); ++o) {
+      copy_rows(out[o].view<T>(), autograd::view_of(place, shapes[o]));
+      place += shapes[o].size();
+    }
+  });
 }
 
 void PartResults::walk_back(std::span<const Var> out, const std::byte* seed, Gradients& gradients) const {

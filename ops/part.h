@@ -4,7 +4,6 @@
 #include <span>
 
 #include "autograd/tape.h"
-#include "ops/row_kernels.h"
 
 namespace unroll::ops::detail {
 
@@ -25,13 +24,7 @@ struct PartResults {
   /// Throws Error unless these are the shapes of `out`.
   void check(const char* op, std::span<const Var> out, Where where) const;
   /// Into the output of the node, from `to` on.
-  template <class T>
-  void copy(std::span<const Var> out, T* to) const {
-    for (std::size_t o = 0; o < shapes.size(); ++o) {
-      if (!out[o].tape().dry()) copy_rows(out[o].view<T>(), autograd::view_of(to, shapes[o]));
-      to += shapes[o].size();
-    }
-  }
+  void copy(std::span<const Var> out, std::byte* to) const;
   /// Walks back from them over the inner tape, the gradient of the node's output being at `seed`.
   void walk_back(std::span<const Var> out, const std::byte* seed, Gradients& gradients) const;
   /// Adds the handles of the results, of which `all` is the output of the node from element `begin` on.

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "autograd/op.h"
+
 namespace unroll::ops {
 
 using autograd::Backward;
@@ -45,7 +47,7 @@ struct Recompute {
       in[static_cast<std::size_t>(i)] = inner.borrow(bytes_of(x.data), x.shape, x.stride);
     }
     run(inner, in, static_cast<std::size_t>(context.inputs()), out);
-    results().copy(out, context.out().data);
+    results().copy(out, bytes_of(context.out().data));
     inner.clear();
   }
 
