@@ -16,7 +16,6 @@ constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to -
 
 // The next kept block that is large enough, or a new one, at least as large as all before it together.
 void Arena::next_block(std::size_t bytes) {
-  used_ += offset_;
   std::size_t next = size_ == 0 ? 0 : current_ + 1;
   while (next < blocks_.size() && blocks_[next].size < bytes) ++next;
   if (next == blocks_.size()) {
@@ -26,6 +25,7 @@ void Arena::next_block(std::size_t bytes) {
     std::byte* begin = memory.get() + (round_up(address, kAlignment) - address);
     blocks_.push_back({std::move(memory), begin, size});
   }
+  used_ += offset_;
   use(next);
 }
 

@@ -242,10 +242,14 @@ template <class O>
 inline constexpr bool takes_memory = requires {
   O::takes_memory;
 };
+template <class O, class T>
+inline constexpr bool prepares = requires(const O& op, const Forward<T>& context) {
+  op.prepare(context);
+};
 
 template <class O, class T>
 void compute(const O& op, Forward<T>& context) {
-  if constexpr (requires { op.prepare(context); }) {
+  if constexpr (prepares<O, T>) {
     const auto ready = op.prepare(context);
     if (!context.tape().dry()) ready();
   } else {
@@ -266,7 +270,7 @@ void op_forward(Tape& tape, const Node& node) {
 // What forward does, to be called as often as one likes.
 template <class O, class T>
 auto ready(const O& op, const Forward<T>& context, const Node& node) {
-  if constexpr (requires { op.prepare(context); })
+  if constexpr (prepares<O, T>)
     return op.prepare(context);
   else
     return [&tape = context.tape(), index = &node - context.tape().nodes().data()] {
@@ -282,7 +286,7 @@ Tape::Replay::Call op_prepare(Tape& tape, const Node& node) {
     using F = std::remove_const_t<decltype(call)>;
     static_assert(std::is_trivially_destructible_v<F>, "it lies in the arena and is never destroyed");
     return {[](const void* state) { (*static_cast<const F*>(state))(); },
-            new (tape.arena().allocate_record(sizeof(F), alignof(F))) F(call)};
+            new (tape.arena().allocate_record(sizeof(F), alignof(F))) F(call), !prepares<O, T>};
   });
 }
 template <class O>

@@ -36,15 +36,17 @@ Tape::Frame::~Frame() {
 Tape::Replay Tape::replay(std::size_t begin, std::size_t end) {
   Replay replay;
   replay.tape_ = this;
-  for (std::size_t n = begin; n < end; ++n)
+  for (std::size_t n = begin; n < end; ++n) {
     replay.calls_.push_back(nodes_[n].table->prepare(*this, nodes_[n]));
+    replay.keeps_ |= replay.calls_.back().keeps;
+  }
   return replay;
 }
 
 void Tape::Replay::operator()() const {
-  const Arena::Mark mark = tape_->arena_.mark();  // what ops keep is taken back
+  const Arena::Mark mark = tape_->arena_.mark();
   for (const Call& call : calls_) call.run(call.state);
-  tape_->arena_.rewind(mark);
+  if (keeps_) tape_->arena_.rewind(mark);
 }
 
 }  // namespace unroll::autograd

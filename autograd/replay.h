@@ -29,12 +29,14 @@ class Tape::Replay {
   struct Call {
     void (*run)(const void* state);
     const void* state;
+    bool keeps;  // memory, as what an op's forward does may
   };
 
  private:
   friend class Tape;
   Tape* tape_ = nullptr;
   std::vector<Call> calls_;
+  bool keeps_ = false;
 };
 
 }  // namespace unroll::autograd

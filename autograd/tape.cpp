@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "autograd/op.h"
@@ -14,6 +15,23 @@ std::vector<const OpTable*>& all_ops() {
   static std::vector<const OpTable*> ops;
   return ops;
 }
+
+namespace {
+
+// Memory for the numbers of a leaf.
+std::byte* allocate(Arena& arena, const Shape& shape, DType dtype, const char* op, Where where) {
+  const std::size_t bytes = static_cast<std::size_t>(shape.size()) * size_of(dtype);
+  try {
+    return arena.allocate(bytes);
+  } catch (const std::bad_alloc&) {
+    fail(op,
+         fmt::format("a value of shape {} came, of {} bytes; needed one that there is memory for",
+                     to_string(shape), bytes),
+         where);
+  }
+}
+
+}  // namespace
 
 // -- Handles.
 
@@ -94,7 +112,7 @@ std::uint32_t Tape::add_leaf(const Shape& shape, std::byte* data, Where where, s
 
 Var Tape::constant(const Tensor& tensor, Where where) {
   if (tensor.empty()) fail("constant", "an empty tensor came; needed one with memory", where);
-  std::byte* data = arena_.allocate(static_cast<std::size_t>(tensor.size()) * size_of(dtype_));
+  std::byte* data = allocate(arena_, tensor.shape(), dtype_, "constant", where);
   if (!dry_)
     dispatch(tensor.dtype(), [&]<class From>() {
       dispatch(dtype_, [&]<class To>() {
@@ -110,7 +128,7 @@ Var Tape::constant(const Shape& shape, std::span<const float> values, Where wher
         "constant",
         fmt::format("{} numbers came for shape {}; needed {}", values.size(), to_string(shape), shape.size()),
         where);
-  std::byte* data = arena_.allocate(values.size() * size_of(dtype_));
+  std::byte* data = allocate(arena_, shape, dtype_, "constant", where);
   if (!dry_)
     dispatch(dtype_, [&]<class T>() {
       copy(view_of(values.data(), shape), view_of(reinterpret_cast<T*>(data), shape));
@@ -120,7 +138,7 @@ Var Tape::constant(const Shape& shape, std::span<const float> values, Where wher
 
 Var Tape::full(const Shape& shape, double value, Where where) {
   const auto count = static_cast<std::size_t>(shape.size());
-  std::byte* data = arena_.allocate(count * size_of(dtype_));
+  std::byte* data = allocate(arena_, shape, dtype_, "full", where);
   if (!dry_)
     dispatch(dtype_,
              [&]<class T>() { std::fill_n(reinterpret_cast<T*>(data), count, static_cast<T>(value)); });
@@ -144,7 +162,7 @@ bool Tape::lives(const Bound& b) const {
 Var Tape::snapshot(Var x, Where where) {
   const std::uint32_t id = check(x, "snapshot", where);
   const Shape shape = values_[id].shape;
-  std::byte* data = arena_.allocate(static_cast<std::size_t>(shape.size()) * size_of(dtype_));
+  std::byte* data = allocate(arena_, shape, dtype_, "snapshot", where);
   if (!dry_)
     dispatch(dtype_, [&]<class T>() {
       const View<const T> from{reinterpret_cast<const T*>(values_[id].data), shape, values_[id].stride};

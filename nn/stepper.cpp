@@ -14,12 +14,11 @@ void Stepper::check_order(Order order, Where where) const {
     autograd::fail("stepper", "a layer in reverse order came; needed forward order, step by step", where);
 }
 
-void Stepper::check(std::size_t size, DType dtype, Where where) const {
-  if (size != input_size_ || dtype != tape_->dtype())
-    autograd::fail("stepper",
-                   fmt::format("{} numbers of {} came; needed {} of {}", size, name_of(dtype), input_size_,
-                               name_of(tape_->dtype())),
-                   where);
+void Stepper::reject(std::size_t size, DType dtype, Where where) const {
+  autograd::fail("stepper",
+                 fmt::format("{} numbers of {} came; needed {} of {}", size, name_of(dtype), input_size_,
+                             name_of(tape_->dtype())),
+                 where);
 }
 
 Var Stepper::input(Index width, Where where) {

@@ -37,7 +37,8 @@ class Stepper {
   /// step. T is float or double.
   template <class T>
   std::span<const T> step(std::span<const T> x, Where where = Where::here()) {
-    check(x.size(), autograd::dtype_of<T>, where);
+    if (x.size() != input_size_ || autograd::dtype_of<T> != tape_->dtype())
+      reject(x.size(), autograd::dtype_of<T>, where);
     std::ranges::copy(x, reinterpret_cast<T*>(input_));
     run();
     return {reinterpret_cast<const T*>(output_), output_size_};
@@ -105,7 +106,7 @@ class Stepper {
   void add_field(Var initial);
   void set_next(Field& field, Var next);
   void check_order(Order order, Where where) const;
-  void check(std::size_t size, DType dtype, Where where) const;
+  [[noreturn]] void reject(std::size_t size, DType dtype, Where where) const;
   Var input(Index width, Where where);
   void finish_recording(Var output, Where where);
   void run();

@@ -9,13 +9,18 @@ namespace unroll::ops {
 #ifdef __SSE2__
 namespace {
 constexpr unsigned kFlush = 0x8000 | 0x0040;  // results, operands
-}
-// Writing the register takes as long as a small product: only where it says something else.
-FlushDenormals::FlushDenormals() : before_(_mm_getcsr()) {
-  if ((before_ & kFlush) != kFlush) _mm_setcsr(before_ | kFlush);
+// Reading the register waits for what is being computed, which takes as long as a small product; a branch by
+// what was read, as whether to write it, may double that.
+thread_local int scopes = 0;  // of this thread that are alive
+}  // namespace
+
+FlushDenormals::FlushDenormals() : before_(kFlush) {
+  if (scopes++ > 0) return;
+  before_ = _mm_getcsr();
+  _mm_setcsr(before_ | kFlush);
 }
 FlushDenormals::~FlushDenormals() {
-  if ((before_ & kFlush) != kFlush) _mm_setcsr(before_);
+  if (--scopes == 0) _mm_setcsr(before_);
 }
 #else
 FlushDenormals::FlushDenormals() : before_(0) {}

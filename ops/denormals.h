@@ -5,7 +5,7 @@ namespace unroll::ops {
 
 /// While it lives, this thread takes denormal numbers for zero, as operands and as results (FTZ and DAZ of
 /// the MXCSR); gates that close make many of them. Other threads are not touched. On processors other than
-/// x86 it does nothing.
+/// x86 it does nothing. Inside of another one it costs nothing; on its own as much as a small product.
 class FlushDenormals {
  public:
   FlushDenormals();
@@ -14,7 +14,7 @@ class FlushDenormals {
   ~FlushDenormals();
 
  private:
-  unsigned before_;
+  unsigned before_;  // the register; the flags alone inside of another scope, where nothing is to be restored
 };
 
 }  // namespace unroll::ops

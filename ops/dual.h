@@ -224,7 +224,7 @@ template <class T, unsigned M>
 template <class T, unsigned M>
 [[gnu::always_inline]] inline auto sigmoid(const Dual<T, M>& x) {
   const T y = sigmoid(x.value);
-  return detail::chain(x, y, y * (T(1.0) - y));
+  return detail::chain(x, y, fnma(y, y, y));
 }
 /// Slope 0 at 0.
 template <class T, unsigned M>

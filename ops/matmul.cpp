@@ -38,16 +38,23 @@ constexpr std::size_t kNearMatrix = std::size_t{48} * 1024;  // bytes: lies in t
 // c = addend + a op(b) by the kernel that was chosen. The addend is as in ops/packed.h.
 template <class T>
 struct Product {
-  enum class By { blas, matrix, packed };
+  enum class By { blas, matrix, packed, row };
 
   By by = By::blas;
   Transpose ta, tb;
   View<const T> a, b, addend = {};
   View<T> c;
   Packed<T> packed = {};
+  RowProduct<T> row = {};
   mutable Sweep sweep = Sweep::forth;  // of the next call
 
+  // To be called once, when all else is settled.
+  void make_ready() {
+    if (by == By::matrix ? row.set(a, b, addend, c) : by == By::packed && row.set(a, packed, addend, c))
+      by = By::row;
+  }
   void operator()() const {
+    if (by == By::row) return row();
     const Sweep now = std::exchange(sweep, sweep == Sweep::forth ? Sweep::back : Sweep::forth);
     if (by == By::matrix) return multiply<T>(a, b, addend, c, now);
     if (by == By::packed) return multiply<T>(a, packed, addend, c, now);
@@ -240,6 +247,7 @@ struct MatMul {
       p.addend = {from.data, p.c.shape, addend == Addend::row ? 0 : from.stride};
     }
     choose(p, context.tape(), context.id(1), context.tape().operand(context.id(1)).uses, false);
+    p.make_ready();
     return p;
   }
 
@@ -257,6 +265,7 @@ struct MatMul {
           packed_once.emplace(context.tape().pool(), packed_size<T>(p.packed.rows, p.packed.cols));
           if (!context.dry()) p.packed = pack(!tb, b, packed_once->data());
         }
+        p.make_ready();
         if (!context.dry()) p();
       } else if (!context.dry())
         gemm(tb, Transpose::yes, b, d_out, d_a.fresh ? T(0) : T(1), d_a.view);

@@ -23,6 +23,7 @@
 #include <cstdlib>
 #include <iterator>
 #include <limits>
+#include <numbers>
 #include <type_traits>
 #include <xsimd/xsimd.hpp>
 
@@ -91,6 +92,18 @@ template <class T>
   return xsimd::fma(a.v, b.v, c.v);
 #endif
 }
+/// c - a b, likewise.
+template <class T>
+[[gnu::always_inline]] inline Pack<T> fnma(Pack<T> a, Pack<T> b, Pack<T> c) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<T, float>)
+    return typename Pack<T>::Batch(_mm512_fnmadd_ps(a.v, b.v, c.v));
+  else
+    return typename Pack<T>::Batch(_mm512_fnmadd_pd(a.v, b.v, c.v));
+#else
+  return xsimd::fnma(a.v, b.v, c.v);
+#endif
+}
 template <class T>
 Pack<T> log(Pack<T> x) {
   return xsimd::log(x.v);
@@ -117,20 +130,6 @@ Pack<T> abs(Pack<T> x) {
 }
 
 // What is always inlined: as calls, these would cost the caller all its registers.
-
-/// a / b within 1 ULP, for numbers whose quotient is normal. With AVX-512 a division of f32 takes longer than
-/// the hardware's estimate of 1 / b (error e < 2^-14) and one correction, which leaves an error of e^2,
-/// downwards: what is at most 1 stays so.
-template <class T>
-[[gnu::always_inline]] inline Pack<T> quotient(Pack<T> a, Pack<T> b) {
-#if defined(__AVX512F__)
-  if constexpr (std::is_same_v<T, float>) {
-    const Pack<T> inverse = typename Pack<T>::Batch(_mm512_rcp14_ps(b.v)), q = a * inverse;
-    return fma(fma(-b, q, a), inverse, q);
-  }
-#endif
-  return a / b;
-}
 
 namespace detail {
 
@@ -159,19 +158,18 @@ struct Expm1<double> {
   static constexpr double limit = 708, tanh_limit = 20, zero = -708.6, overflow = 710;
 };
 
-// The polynomial with coefficients [Begin, Begin + Count), highest first; powers[i] is r^(2^(i + 1)). In
-// halves (Estrin), which wait less for each other than one chain of additions.
-template <std::size_t Begin, std::size_t Count, class T>
-[[gnu::always_inline]] inline Pack<T> by_halves(Pack<T> r, const Pack<T>* powers) {
-  constexpr const auto& c = Expm1<T>::coefficients;
+// (exp(a r) - 1 - a r) / (a r^2) from its coefficients [Begin, Begin + Count), highest first; powers[i] is
+// r^(2^i). In halves (Estrin), which wait less for each other than one chain of additions.
+template <int a, std::size_t Begin, std::size_t Count, class T>
+[[gnu::always_inline]] inline Pack<T> by_halves(const Pack<T>* powers) {
   if constexpr (Count == 1) {
-    return Pack<T>(c[Begin]);
-  } else if constexpr (Count == 2) {
-    return fma(Pack<T>(c[Begin]), r, Pack<T>(c[Begin + 1]));
+    double c = Expm1<T>::coefficients[Begin];
+    for (std::size_t power = std::size(Expm1<T>::coefficients) - Begin; power > 0; --power) c *= a;
+    return Pack<T>(c);
   } else {
-    constexpr std::size_t low = std::bit_ceil(Count) / 2;
-    return fma(by_halves<Begin, Count - low>(r, powers), powers[std::bit_width(low) - 2],
-               by_halves<Begin + Count - low, low>(r, powers));
+    constexpr std::size_t low = std::bit_floor(Count / 2);
+    return fma(by_halves<a, Begin, Count - low>(powers), powers[std::bit_width(low) - 1],
+               by_halves<a, Begin + Count - low, low>(powers));
   }
 }
 
@@ -181,22 +179,28 @@ template <class T>
   return xsimd::max(Pack<T>(low).v, xsimd::min(Pack<T>(high).v, x.v));
 }
 
-// exp(x) = 2^halvings * scale * (1 + p), for |x| <= limit. p keeps full relative accuracy near 0. Where the
-// exponent comes out as halvings + the smallest, scale is 0.
-template <int halvings = 0, class T>
+// exp(a x) = 2^halvings * scale * (1 + a p), for |a x| <= limit and a of 1, 2 or -1: what multiplies x is
+// part of the constants. p keeps full relative accuracy near 0. Where the exponent comes out as halvings +
+// the smallest, scale is 0.
+template <int a, int halvings = 0, class T>
 [[gnu::always_inline]] inline void expm1_core(Pack<T> x, Pack<T>& scale, Pack<T>& p) {
   using C = Expm1<T>;
   // Added to a number, it leaves the nearest integer in the low bits, with the exponent's bias.
   constexpr double magic =
       1.5 * static_cast<double>(std::int64_t{1} << C::mantissa_bits) + C::bias - halvings;
-  const Pack<T> shifted = fma(x, Pack<T>(1.4426950408889634074), Pack<T>(magic)),
+  const Pack<T> shifted = fma(x, Pack<T>(a * std::numbers::log2e), Pack<T>(magic)),
                 k = shifted - Pack<T>(magic);
-  const Pack<T> r = fma(k, Pack<T>(-C::ln2_low), fma(k, Pack<T>(-C::ln2_high), x));
+  // a x = k ln(2) + a r. ln(2) comes in two parts where its last digits count: tanh is flat before they do.
+  Pack<T> r;
+  if constexpr (a == 2)
+    r = fma(k, Pack<T>(-std::numbers::ln2 / a), x);
+  else
+    r = fma(k, Pack<T>(-C::ln2_low / a), fma(k, Pack<T>(-C::ln2_high / a), x));
   constexpr std::size_t count = std::size(C::coefficients);
-  Pack<T> powers[std::bit_width(count - 1) - 1];
-  powers[0] = r * r;
+  Pack<T> powers[std::bit_width(count / 2)];
+  powers[0] = r;
   for (std::size_t i = 1; i < std::size(powers); ++i) powers[i] = powers[i - 1] * powers[i - 1];
-  p = fma(by_halves<0, count>(r, powers), powers[0], r);
+  p = fma(by_halves<a, 0, count>(powers), powers[1], r);
   using Integers = xsimd::batch<typename C::Integer>;
   scale = xsimd::bitwise_cast<xsimd::batch<T>>(xsimd::bitwise_cast<Integers>(shifted.v) << C::mantissa_bits);
 }
@@ -208,14 +212,14 @@ template <int halvings = 0, class T>
 template <class T>
 [[gnu::always_inline]] inline Pack<T> exp(Pack<T> x) {
   Pack<T> half, p;
-  detail::expm1_core<1>(detail::limited(x, detail::Expm1<T>::zero, detail::Expm1<T>::overflow), half, p);
+  detail::expm1_core<1, 1>(detail::limited(x, detail::Expm1<T>::zero, detail::Expm1<T>::overflow), half, p);
   const Pack<T> y = fma(half, p, half);
   return y + y;
 }
 template <class T>
 [[gnu::always_inline]] inline Pack<T> expm1(Pack<T> x) {
   Pack<T> half, p;
-  detail::expm1_core<1>(detail::limited(x, -50, detail::Expm1<T>::overflow), half, p);
+  detail::expm1_core<1, 1>(detail::limited(x, -50, detail::Expm1<T>::overflow), half, p);
   const Pack<T> y = fma(half, p, half - Pack<T>(0.5));
   return y + y;
 }
@@ -223,17 +227,17 @@ template <class T>
 template <class T>
 [[gnu::always_inline]] inline Pack<T> sigmoid(Pack<T> x) {
   Pack<T> scale, p;
-  detail::expm1_core(detail::limited(-x, -detail::Expm1<T>::limit, detail::Expm1<T>::limit), scale, p);
-  return quotient(Pack<T>(1.0), Pack<T>(1.0) + fma(scale, p, scale));
+  detail::expm1_core<-1>(detail::limited(x, -detail::Expm1<T>::limit, detail::Expm1<T>::limit), scale, p);
+  return Pack<T>(1.0) / fnma(scale, p, scale + Pack<T>(1.0));
 }
-/// expm1(2 x) / (expm1(2 x) + 2), which loses nothing near 0
+/// h / (h + 1) for h = expm1(2 x) / 2, which loses nothing near 0
 template <class T>
 [[gnu::always_inline]] inline Pack<T> tanh(Pack<T> x) {
   Pack<T> scale, p;
-  constexpr double limit = 2 * detail::Expm1<T>::tanh_limit;
-  detail::expm1_core(detail::limited(x + x, -limit, limit), scale, p);
-  const Pack<T> e = fma(scale, p, scale - Pack<T>(1.0));
-  return quotient(e, e + Pack<T>(2.0));
+  constexpr double limit = detail::Expm1<T>::tanh_limit;
+  detail::expm1_core<2>(detail::limited(x, -limit, limit), scale, p);
+  const Pack<T> half(0.5), h = fma(scale, p, fma(scale, half, -half));
+  return h / (h + Pack<T>(1.0));
 }
 
 namespace detail {

@@ -8,10 +8,11 @@
 // Views are passed by reference: a copy would be read in wide pieces just after it was written in narrow
 // ones.
 //
-// Every element is a sum over k = 0, 1, ... K - 1 in this order, one fused multiply-add each, that begins
-// with the addend; in the last columns of a w whose width is no multiple of the accumulators' the sum may be
-// taken in several chains. So the bits of a row depend neither on the other rows, nor on their number, nor on
-// whether w was packed.
+// Every element is a sum over k = 0, 1, ... K - 1 in this order, one fused multiply-add each, to which the
+// addend is added (behind the first block of k, so that what makes the addend need not be done before). Where
+// w has few columns, and in the last ones of a w whose width is no multiple of the accumulators', the sum may
+// be taken in several chains. So the bits of a row depend neither on the other rows, nor on their number, nor
+// on whether w was packed.
 #pragma once
 #include "autograd/view.h"
 #include "ops/blas.h"
@@ -60,6 +61,57 @@ void multiply(const View<const T>& a, const View<const T>& w, const View<const T
               Sweep sweep = Sweep::forth);
 template <class T>
 Index direct_columns();
+
+namespace detail {
+
+// A place in w: `step` elements from one row to the next, `next` from one panel of a group to the next.
+template <class T>
+struct Strip {
+  const T* data;
+  Index step, next;
+};
+
+// What a kernel computes: c = addend + a w, `depth` deep. `a_next` from one column of a to the next: 1, or
+// the row stride of a matrix that is read across. The addend, if there is one, is where the sums begin or is
+// added to them at last.
+template <class T>
+struct Tile {
+  const T* a;
+  Index a_step, a_next;
+  Strip<T> w;
+  Index depth;
+  const T* addend;
+  Index addend_step;
+  bool begins;
+  T* c;
+  Index c_step;
+};
+template <class T>
+using Kernel = void (*)(const Tile<T>&);
+
+}  // namespace detail
+
+/// multiply() for one row and few columns, as in a step of a small cell, made ready: the kernels, and all
+/// that they ask for. The same bits.
+template <class T>
+class RowProduct {
+ public:
+  RowProduct() {}  // zeros would be written for nothing
+  /// False where it is not for such sizes. w is Packed, or a matrix as it stands.
+  template <class W>
+  bool set(const View<const T>& a, const W& w, const View<const T>& addend, const View<T>& c);
+  void operator()() const {
+    for (std::size_t i = 0; i < count_; ++i) parts_[i].kernel(parts_[i].tile);
+  }
+
+ private:
+  struct Part {
+    detail::Kernel<T> kernel;
+    detail::Tile<T> tile;
+  };
+  Part parts_[2];  // whole panels, and what is left of one
+  std::size_t count_;
+};
 
 /// The same for op(a) op(b), transposed where asked, without memory of its own: panels of b are packed on the
 /// way. Each element is one chain, so that a long sum may be taken in parts. Strides may be negative: then k

@@ -6,18 +6,13 @@
 #include <cerrno>
 #include <cstdlib>
 
-#ifndef __has_feature
-#define __has_feature(x) 0
-#endif
-
 namespace {
 std::atomic<std::size_t> count{0};
 }
 
 std::size_t unroll::tests::allocation_count() { return count.load(); }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || __has_feature(address_sanitizer) || \
-    __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#if UNROLL_SANITIZED_MEMORY
 
 extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile void*, std::size_t),
                                                          void (*)(const volatile void*));

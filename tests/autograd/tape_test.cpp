@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ops/ops.h"
+#include "tests/allocation_count.h"
 
 using namespace unroll;
 using Numbers = std::vector<double>;
@@ -139,6 +140,20 @@ TEST_CASE("a leaf knows the line that made it, and whose numbers it has") {
   CHECK(leaf(exp(zeros)) == nullptr);
   CHECK(leaf(tape.rows(constant, 0, 1))->where.line == line);
 }
+
+#if !UNROLL_SANITIZED_MEMORY
+TEST_CASE("a value that there is no memory for is refused, with its shape and size") {
+  Tape tape;
+  const Index n = 1 << 24;
+  (void)tape.zeros({2, 2});
+  const std::size_t before = tape.usage().total();
+  CHECK_THROWS_WITH_AS(tape.zeros({n, n}),
+                       doctest::Contains("[full] a value of shape [16777216, 16777216] came, of "
+                                         "1125899906842624 bytes; needed one that there is memory for ("),
+                       Error);
+  CHECK(tape.usage().total() == before);
+}
+#endif
 
 TEST_CASE("a snapshot stays when the numbers change, and no gradient flows through it") {
   Tape tape;

@@ -115,7 +115,7 @@ TEST_CASE("packed products beyond one block of depth and of rows") {
 
 TEST_CASE_TEMPLATE("a row's bits depend neither on the other rows nor on packing nor on the sweep", T, float,
                    double) {
-  // Panels of four registers in groups, and a narrow one.
+  // Panels of four registers in groups, and one of two.
   const Index m = 300, n = 30 * direct_columns<T>(), k = 601;
   const Strided<T> a(m, k, 0, 1), w(k, n, 3, 2);
   Strided<T> c(m, n, 0, 3), one(1, n, 0, 3), direct(m, n, 0, 3);
@@ -130,6 +130,35 @@ TEST_CASE_TEMPLATE("a row's bits depend neither on the other rows nor on packing
       REQUIRE(direct.view(r, j) == c.view(r, j));
     }
   }
+}
+
+TEST_CASE_TEMPLATE("one row made ready has the bits of a row among others", T, float, double) {
+  for (Index registers = 1; registers <= 8; ++registers)
+    for (Index k : {1, 2, 5, 33, 300})
+      for (bool adds : {false, true}) {
+        CAPTURE(registers);
+        CAPTURE(k);
+        const Index m = 7, n = registers * direct_columns<T>();
+        const Strided<T> a(m, k, 1, 1), w(k, n, 3, 2), addend(m, n, 0, 3);
+        Strided<T> c(m, n, 0, 4), one(1, n, 0, 4);
+        std::vector<T> memory(static_cast<std::size_t>(packed_size<T>(k, n)));
+        const Packed<T> packed = pack<T>(Transpose::no, w.view, memory.data());
+        const View<const T> matrix = w.view, all = adds ? View<const T>(addend.view) : View<const T>();
+        multiply<T>(a.view, packed, all, c.view);
+        for (Index r = 0; r < m; ++r)
+          for (bool as_it_stands : {false, true}) {
+            const View<const T> row{a.view.row(r), Shape{1, k}, k};
+            View<const T> from;
+            if (adds) from = {addend.view.row(r), Shape{1, n}, n};
+            RowProduct<T> product;
+            const bool ready = as_it_stands ? product.set(row, matrix, from, one.view)
+                                            : product.set(row, packed, from, one.view);
+            REQUIRE(ready == (k < 300));  // one block of depth
+            if (!ready) continue;
+            product();
+            for (Index j = 0; j < n; ++j) REQUIRE(one.view(0, j) == c.view(r, j));
+          }
+      }
 }
 
 TEST_CASE_TEMPLATE("the general product is one chain, whichever way its operands lie", T, float, double) {
