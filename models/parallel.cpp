@@ -13,8 +13,8 @@ Workers::Workers(int count, DType dtype, Where where) : crew_(count, where) {
 
 void Workers::each(const std::function<void(Worker&)>& work, int pieces) {
   const int count = limited(pieces);
-  const ops::FlushDenormals flush;  // for the crew too
   crew_.each(count, [&](int i) {
+    const ops::FlushDenormals flush;  // also where it asks the crew for help
     Worker& worker = (*this)[i];
     worker.tape.clear();
     worker.tape.employ(count < size() ? &crew_ : nullptr);
