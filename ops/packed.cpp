@@ -101,7 +101,9 @@ template <class T, int R, int V, int G, int C, Index Depth = 0>
     unrolled<(C - 1) * R * W>([&](int i) { sum[i % (R * W)] = sum[i % (R * W)] + sum[i + R * W]; });
   }
   if (tile.addend && !tile.begins) unrolled<R * W>([&](int i) { sum[i] = sum[i] + addend(i); });
-  unrolled<R * W>([&](int i) { sum[i].store(tile.c + i / W * tile.c_step + i % W * L); });
+  T* const c = tile.c;
+  const Index c_step = tile.c_step;
+  unrolled<R * W>([&](int i) { sum[i].store(c + i / W * c_step + i % W * L); });
 }
 
 /// How the elements of a narrow panel are summed.

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <limits>
+#include <optional>
+#include <utility>
 
 namespace unroll::ops {
 
@@ -18,6 +20,12 @@ TEST_CASE("denormals are flushed inside of the scope and nowhere else") {
     { const FlushDenormals inner; }
     CHECK(smallest / 2 == 0);  // the inner scope restored what the outer had set
   }
+  CHECK(smallest / 2 > 0);
+  // Scopes that are not nested: the last one ends it.
+  std::optional<FlushDenormals> first(std::in_place), second(std::in_place);
+  first.reset();
+  CHECK(smallest / 2 == 0);
+  second.reset();
   CHECK(smallest / 2 > 0);
 }
 #endif
