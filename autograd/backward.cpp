@@ -192,6 +192,7 @@ void Tape::settle(std::uint32_t node) {
 
 Tape& Tape::inner(const Node& node) {
   if (!inner_) inner_ = std::make_unique<Tape>(dtype_, dry_ ? Dry::yes : Dry::no);
+  inner_->is_part_ = true;
   inner_->scopes_ = scopes_;
   inner_->scope_ = static_cast<std::int32_t>(node.scope);
   inner_->poison(poisoned_);
@@ -204,6 +205,23 @@ Gradients& Tape::running_gradients() {
     if (lives(b))
       if (Root& root = roots_[values_[b.value].root]; root.gradient) complete(root, 0, root.bytes);
   return *gradients_;
+}
+
+std::size_t Tape::new_parts(std::size_t count) {
+  const std::size_t first = parts_in_use_, end = first + count;
+  while (parts_.size() < end)
+    parts_.emplace_back(std::make_unique<Tape>(dtype_, dry_ ? Dry::yes : Dry::no))->is_part_ = true;
+  for (std::size_t i = first; i < end; ++i) {
+    Tape& part = *parts_[i];
+    part.observers_ = observers_;
+    part.scopes_ = attended() ? scopes_ : &part.own_scopes_;
+    part.scope_ =
+        attended() ? scope_ : static_cast<std::int32_t>(part.own_scopes_.enter(*scopes_, current_scope()));
+    part.poison(poisoned_);
+    part.truncation_ = truncation_;
+  }
+  if (records_gradients()) parts_in_use_ = end;
+  return first;
 }
 
 // -- The walk.
@@ -266,12 +284,13 @@ void Tape::run_backward(Var output, const Tensor* seed, Gradients& gradients, Wh
   consumed_ = where.line > 0 ? where : Where{"unknown", 1};
   struct Running {
     Gradients*& slot;
+    bool is_part;  // others add to them right now; who is around clears them
     bool done = false;
     ~Running() {
-      if (!done) slot->clear();
+      if (!done && !is_part) slot->clear();
       slot = nullptr;
     }
-  } running{gradients_};
+  } running{gradients_, is_part_};
   gradients_ = &gradients;
 
   sort_hooks();

@@ -23,9 +23,9 @@ struct Step {
   std::span<const Var> before;  // the state that it begins with, field by field
 };
 
-/// Told of a tape, and of the inner tapes of its recomputed parts, while a Tape::Attachment lives. It may
+/// Told of a tape, and of the inner tapes of its nodes that have them, while a Tape::Attachment lives. It may
 /// read the tape, not record on it. The nodes of a tape run one after the other, those of an inner tape
-/// within the one that recomputes. Nodes that no gradient reaches are not told of in backward, and those that
+/// within the one around them. Nodes that no gradient reaches are not told of in backward, and those that
 /// are computed again by a Replay not at all.
 class Observer {
  public:

@@ -42,6 +42,7 @@ std::vector<Tensor> Tape::pull_back(std::uint32_t begin, std::uint32_t end, std:
     Gradients* gradients = std::exchange(tape.gradients_, &unused);
     Observers::Mute mute{*tape.observers_};
     std::size_t pairs = tape.pairs_.size();
+    bool pulled_back = std::exchange(tape.pulls_back_, true);
 
     ~Aside() {
       for (std::size_t i = 0; i < values.size(); ++i) {
@@ -57,6 +58,7 @@ std::vector<Tensor> Tape::pull_back(std::uint32_t begin, std::uint32_t end, std:
         root = roots[i];
       }
       tape.gradients_ = gradients;
+      tape.pulls_back_ = pulled_back;
       tape.pairs_.shrink(pairs);
     }
   } aside{*this, touched, memories};

@@ -77,6 +77,16 @@ std::uint32_t Scopes::enter(std::uint32_t around, const void* module, const Modu
   return entered(scope);
 }
 
+std::uint32_t Scopes::enter(const Scopes& other, std::uint32_t scope) {
+  if (scope == kNone) return kNone;
+  const Record& r = other[scope];
+  const std::uint32_t around = enter(other, r.parent);
+  const std::uint32_t mine =
+      r.type ? enter(around, r.module, *r.type, r.name, r.where) : enter(around, *r.name);
+  records_[mine].path = r.path;  // its number may have come from others there
+  return mine;
+}
+
 std::uint32_t Scopes::add(std::uint32_t around, const void* module, const ModuleType* type,
                           std::optional<std::string_view> name, std::string path, Where where) {
   Record record{std::move(path),

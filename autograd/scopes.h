@@ -50,6 +50,8 @@ class Scopes {
   /// `module`, and all modules around it, must be alive.
   std::uint32_t enter(std::uint32_t around, const void* module, const ModuleType& type,
                       std::optional<std::string_view> name, Where where);
+  /// The scope of another tape, and those around it.
+  std::uint32_t enter(const Scopes& other, std::uint32_t scope);
   /// Modules may have moved: what is not entered in the new pass can become another's record. Those that have
   /// not been entered for some passes are forgotten, but for `open` and the scopes around it.
   void new_pass(std::uint32_t open);

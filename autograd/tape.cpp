@@ -533,6 +533,7 @@ void Tape::clear() {
   next_hook_ = 0;
   bound_count_ = 0;
   consumed_ = {};
+  parts_in_use_ = 0;
 }
 
 void Tape::poison(bool on) {

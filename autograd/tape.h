@@ -28,6 +28,8 @@
 
 namespace unroll::autograd {
 
+class Crew;
+
 class Tape {
  public:
   explicit Tape(DType dtype = DType::f32, Dry dry = Dry::no)
@@ -58,7 +60,8 @@ class Tape {
   /// The same of a tensor, which must be of the tape's dtype.
   Var borrow(const Tensor& tensor, Where where = Where::here());
   Var borrow(Tensor&& tensor, Where where = Where::here()) = delete;  // it would be gone before clear()
-  /// The same with a gradient, in memory that lies like the numbers and holds a sum that is added to.
+  /// The same with a gradient, in memory that lies like the numbers and holds a sum that is added to; or in
+  /// the tape's own if that is nullptr.
   Var borrow(std::byte* numbers, const Shape& shape, Index stride, std::byte* gradient,
              Where where = Where::here());
 
@@ -118,10 +121,17 @@ class Tape {
   /// Ends the pass: all handles become stale, all memory is kept for the next one.
   void clear();
   bool consumed() const { return consumed_.line > 0; }
+  /// For a node whose parts are passes of their own until its backward (ops/at_once.h): so many tapes from
+  /// this number on, each fit for a thread of its own unless somebody watches. On a tape without gradients
+  /// the next node gets the same.
+  std::size_t new_parts(std::size_t count);
+  Tape& part(std::size_t number) { return *parts_[number]; }
   /// For a node that is a pass of its own: a tape of the same dtype, kept, in the node's scope, and the
   /// gradients of the running backward, to which that pass may add.
   Tape& inner(const Node& node);
   Gradients& running_gradients();
+  /// Whether what runs backward is pull_back.
+  bool pulls_back() const { return pulls_back_; }
 
   /// The derivative of `outputs`, weighted by `seeds` of their shapes, by each of `inputs`, through nodes
   /// [begin, end) alone; all else that these depend on is taken as constant. Changes nothing of the pass, and
@@ -145,6 +155,14 @@ class Tape {
   Replay replay(std::size_t begin, std::size_t end);
   /// Whether somebody has looked at numbers (Var::tensor, item, view) since clear().
   bool observed() const { return observed_; }
+
+  // -- Threads.
+
+  /// From now on, parts of the pass that do not depend on each other, such as the directions of scan_both,
+  /// may be computed at once by this crew, which must be there as long as it is employed; nullptr, as at
+  /// first, for none. The numbers do not depend on how many threads of it are free.
+  void employ(Crew* crew) { crew_ = crew; }
+  Crew* crew() const { return crew_; }
 
   // -- Where we are: module path and time step of what is recorded next.
 
@@ -253,7 +271,9 @@ class Tape {
   const Arena& arena() const { return arena_; }
   /// Bytes that this tape and its inner ones hold from the heap for numbers.
   std::size_t memory() const {
-    return arena_.reserved() + lasting_.reserved() + (inner_ ? inner_->memory() : 0);
+    std::size_t total = arena_.reserved() + lasting_.reserved() + (inner_ ? inner_->memory() : 0);
+    for (const auto& part : parts_) total += part->memory();
+    return total;
   }
   Pool& pool() { return pool_; }
   const Pool& pool() const { return pool_; }
@@ -392,6 +412,11 @@ class Tape {
   Observers own_observers_;
   Observers* observers_ = &own_observers_;  // likewise
   std::unique_ptr<Tape> inner_;
+  std::vector<std::unique_ptr<Tape>> parts_;
+  std::size_t parts_in_use_ = 0;
+  bool is_part_ = false;  // of another tape, whose Gradients it adds to
+  bool pulls_back_ = false;
+  Crew* crew_ = nullptr;
 };
 
 inline Tape& Var::tape(Where where) const {

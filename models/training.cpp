@@ -212,10 +212,13 @@ void Run::check_finite(double value, const std::string& what, const std::functio
 }
 
 Gradients& Run::learn() {
-  return workers_.run([&](Worker& worker) {
-    const auto i = static_cast<std::size_t>(worker.index);
-    tallies_[i] = task_.learn(batch_, {worker.index, workers_.size()}, worker, noise_[i]);
-  });
+  const auto pieces = static_cast<int>(std::min<Index>(workers_.size(), options_.batch));
+  return workers_.run(
+      [&](Worker& worker) {
+        const auto i = static_cast<std::size_t>(worker.index);
+        tallies_[i] = task_.learn(batch_, {worker.index, pieces}, worker, noise_[i]);
+      },
+      pieces);
 }
 
 void Run::step() {

@@ -31,13 +31,6 @@ Var rows_after(Var a, Var b) {
   return both.paste(Shape{a.rows() + b.rows(), a.cols()});
 }
 
-Var beside(Var a, Var b) {
-  Collage both(a.tape(), 2);
-  both.add(a, 0, 0);
-  both.add(b, 0, a.cols());
-  return both.paste(Shape{a.rows(), a.cols() + b.cols()});
-}
-
 Var permuted(Var x, std::span<const int> index, bool identity) {
   return identity ? x : ops::gather_rows(x, index);
 }

@@ -51,14 +51,6 @@ struct Scanned {
   State last;
 };
 
-/// The same for two cells in opposite orders: their outputs side by side, [N, H1 + H2].
-template <class Forward, class Reverse>
-struct ScannedBoth {
-  Sequence outputs;
-  Forward last_forward;
-  Reverse last_reverse;
-};
-
 namespace detail {
 
 /// f(); adds the caller's line to an error in a cell.
@@ -79,8 +71,6 @@ void check_segment(Index steps, Where where);
 void check_sequence(const Sequence& xs, Where where);
 /// Rows of `a`, then those of `b`.
 Var rows_after(Var a, Var b);
-/// Columns of `a`, then those of `b`.
-Var beside(Var a, Var b);
 /// Rows in the order of `index`; x itself if that changes nothing.
 Var permuted(Var x, std::span<const int> index, bool identity);
 
@@ -394,29 +384,12 @@ StateOf<C> last_state_recomputed(const C& cell, const Sequence& xs, Index segmen
   });
 }
 
-/// Runs one cell forward and one in reverse over the same rows.
-template <Cell F, Cell R>
-ScannedBoth<StateOf<F>, StateOf<R>> scan_both(const F& forward, const R& reverse, const Sequence& xs,
-                                              const std::optional<StateOf<F>>& initial_forward = {},
-                                              const std::optional<StateOf<R>>& initial_reverse = {},
-                                              Where where = Where::here()) {
-  Tape& tape = xs.rows.tape();
-  auto run_in = [&](const char* name, const auto& cell, Order order, const auto& initial) {
-    const auto scope = enter(tape, cell, name, where);
-    return scan(cell, xs, order, initial, where);
-  };
-  const auto there = run_in("forward", forward, Order::forward, initial_forward);
-  const auto back = run_in("reverse", reverse, Order::reverse, initial_reverse);
-  return {{detail::beside(there.outputs.rows, back.outputs.rows), xs.layout}, there.last, back.last};
-}
-
 }  // namespace unroll::nn
 
 namespace unroll {
 using nn::last_state_recomputed;
 using nn::Order;
 using nn::scan;
-using nn::scan_both;
 using nn::scan_recomputed;
 using nn::Sequence;
 }  // namespace unroll

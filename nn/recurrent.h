@@ -2,8 +2,8 @@
 #pragma once
 #include <vector>
 
+#include "nn/directions.h"
 #include "nn/layers.h"
-#include "nn/recurrence.h"
 #include "ops/elementwise.h"
 
 namespace unroll::nn {

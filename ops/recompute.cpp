@@ -5,9 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "ops/elementwise.h"
-#include "ops/reduce.h"
-#include "ops/row_kernels.h"
+#include "autograd/op.h"
 
 namespace unroll::ops {
 
@@ -16,12 +14,13 @@ using autograd::Forward;
 using autograd::Inputs;
 using autograd::Shape;
 using autograd::Tape;
+using detail::bytes_of;
+using detail::PartResults;
 
 namespace {
 
 constexpr std::size_t kMost = 8;  // inputs, and results
 
-// All results lie in one output, one after the other.
 struct Recompute {
   static constexpr const char* name = "recompute";
   static constexpr int outputs = 1;
@@ -31,14 +30,11 @@ struct Recompute {
   detail::PartFunction call;
   const void* f;
   std::array<Shape, kMost> shapes;
-  std::size_t results;
+  std::size_t count;  // of results
   Where where;
 
-  Shape shape(const Inputs&) const {
-    Index total = 0;
-    for (std::size_t o = 0; o < results; ++o) total += shapes[o].size();
-    return {total};
-  }
+  PartResults results() const { return {std::span(shapes).first(count)}; }
+  Shape shape(const Inputs&) const { return {results().size()}; }
 
   template <class T>
   void forward(Forward<T>& context) const {
@@ -48,14 +44,10 @@ struct Recompute {
     std::array<Var, kMost> in, out;
     for (int i = 0; i < context.inputs(); ++i) {
       const View<const T> x = context.in(i);
-      in[static_cast<std::size_t>(i)] = inner.borrow(bytes(x.data), x.shape, x.stride);
+      in[static_cast<std::size_t>(i)] = inner.borrow(bytes_of(x.data), x.shape, x.stride);
     }
     run(inner, in, static_cast<std::size_t>(context.inputs()), out);
-    T* to = context.out().data;
-    for (std::size_t o = 0; o < results && !context.dry(); ++o) {
-      copy_rows(out[o].view<T>(), view_of(to, shapes[o]));
-      to += shapes[o].size();
-    }
+    results().copy(out, bytes_of(context.out().data));
     inner.clear();
   }
 
@@ -65,28 +57,19 @@ struct Recompute {
     Tape& inner = context.inner();
     inner.clear();
     std::array<Var, kMost> in, out;
-    const int count = context.inputs();
+    const int inputs = context.inputs();
     unsigned wanted = 0;
-    for (int i = 0; i < count; ++i) wanted |= context.wants(i) ? 1u << i : 0u;
+    for (int i = 0; i < inputs; ++i) wanted |= context.wants(i) ? 1u << i : 0u;
     std::array<std::byte*, kMost> gradients;
     (void)context.d_in(wanted, wanted, gradients.data());  // none is fresh
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < inputs; ++i) {
       const auto n = static_cast<std::size_t>(i);
       const View<const T> x = context.in(i);
-      in[n] = wanted >> i & 1 ? inner.borrow(bytes(x.data), x.shape, x.stride, gradients[n])
-                              : inner.borrow(bytes(x.data), x.shape, x.stride);
+      in[n] = wanted >> i & 1 ? inner.borrow(bytes_of(x.data), x.shape, x.stride, gradients[n])
+                              : inner.borrow(bytes_of(x.data), x.shape, x.stride);
     }
-    run(inner, in, static_cast<std::size_t>(count), out);
-    Var loss;  // whose derivative by the results is d_out
-    const T* seed = context.d_out().data;
-    for (std::size_t o = 0; o < results; ++o) {
-      if (inner.value(out[o].index()).wants_gradient) {
-        const Var term = sum(out[o] * inner.borrow(bytes(seed), shapes[o], shapes[o].cols()));
-        loss = loss.defined() ? loss + term : term;
-      }
-      seed += shapes[o].size();
-    }
-    if (loss.defined()) inner.backward(loss, context.tape().running_gradients());
+    run(inner, in, static_cast<std::size_t>(inputs), out);
+    results().walk_back(out, bytes_of(context.d_out().data), context.tape().running_gradients());
     inner.clear();
   }
 
@@ -94,18 +77,9 @@ struct Recompute {
   autograd::Work work(const autograd::Application&, autograd::Phase, autograd::Work) const { return {}; }
 
  private:
-  template <class T>
-  static std::byte* bytes(const T* p) {
-    return reinterpret_cast<std::byte*>(const_cast<T*>(p));
-  }
   void run(Tape& inner, std::span<const Var> in, std::size_t inputs, std::span<Var> out) const {
-    call(f, inner, in.first(inputs), out.first(results));
-    for (std::size_t o = 0; o < results; ++o)
-      if (out[o].shape() != shapes[o])
-        autograd::fail(name,
-                       fmt::format("result {} is of shape {}; needed {}, as was said", o,
-                                   to_string(out[o].shape()), to_string(shapes[o])),
-                       where);
+    call(f, 0, inner, in.first(inputs), out.first(count));
+    results().check(name, out, where);
   }
 };
 
@@ -122,11 +96,7 @@ void detail::recompute(Tape& tape, std::span<const Var> inputs, std::span<const 
   Recompute op{call, f, {}, shapes.size(), where};
   std::ranges::copy(shapes, op.shapes.begin());
   const Var all = tape.record(op, inputs, where)[0];
-  Index begin = 0;
-  for (std::size_t o = 0; o < shapes.size(); ++o) {
-    results[o] = tape.reshape(tape.rows(all, begin, shapes[o].size()), shapes[o]);
-    begin += shapes[o].size();
-  }
+  PartResults{shapes}.take(all, 0, results);
 }
 
 }  // namespace unroll::ops

@@ -4,13 +4,11 @@
 #include <span>
 #include <type_traits>
 
-#include "autograd/tape.h"
+#include "ops/part.h"
 
 namespace unroll::ops {
 
 namespace detail {
-using PartFunction = void (*)(const void* f, autograd::Tape& tape, std::span<const Var> in,
-                              std::span<Var> out);
 /// `f` lies in the arena of `tape`.
 void recompute(autograd::Tape& tape, std::span<const Var> inputs, std::span<const autograd::Shape> shapes,
                PartFunction call, const void* f, std::span<Var> results, Where where);
@@ -26,9 +24,8 @@ void recompute(autograd::Tape& tape, std::span<const Var> inputs, std::span<cons
                const F& f, std::span<Var> results, Where where = Where::here()) {
   static_assert(std::is_trivially_destructible_v<F> && std::is_trivially_copyable_v<F>,
                 "the function lives in the arena and is never destroyed");
-  const auto call = [](const void* kept, autograd::Tape& inner, std::span<const Var> in, std::span<Var> out) {
-    (*static_cast<const F*>(kept))(inner, in, out);
-  };
+  const auto call = [](const void* kept, int, autograd::Tape& inner, std::span<const Var> in,
+                       std::span<Var> out) { (*static_cast<const F*>(kept))(inner, in, out); };
   const void* kept = new (tape.arena().allocate_record(sizeof(F), alignof(F))) F(f);
   detail::recompute(tape, inputs, shapes, call, kept, results, where);
 }

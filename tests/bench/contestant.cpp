@@ -43,7 +43,7 @@ std::vector<int> ids(Index count, Index below, Generator& random) {
 
 std::size_t position(const Worker& w) { return static_cast<std::size_t>(w.index); }
 
-// -- One layer on each worker's share of the batch.
+// -- One layer on each worker's share of the batch; threads without a share help.
 
 struct LayerSizes {
   Index in, hidden, batch, steps, directions;
@@ -54,23 +54,27 @@ template <class Net>
 class LayerPass {
  public:
   LayerPass(Net net, const LayerSizes& sizes)
-      : net_(std::move(net)), workers_(static_cast<int>(std::min<Index>(sizes.threads, sizes.batch))) {
+      : net_(std::move(net)),
+        workers_(sizes.threads),
+        pieces_(static_cast<int>(std::min<Index>(sizes.threads, sizes.batch))) {
     Generator random(2);
-    for (int i = 0; i < workers_.size(); ++i) {
-      const Index rows = share_of(sizes.batch, i, workers_.size()).size();
+    for (int i = 0; i < pieces_; ++i) {
+      const Index rows = share_of(sizes.batch, i, pieces_).size();
       inputs_.push_back(noise({sizes.steps * rows, sizes.in}, random));
       layouts_.push_back(Layout::uniform(rows, sizes.steps));
     }
     sgd_.add(parameters(net_), Sgd{.learning_rate = 1e-6});
   }
   void infer() {
-    workers_.each([&](Worker& w) {
-      const auto silence = w.tape.no_gradient();
-      outputs(w);
-    });
+    workers_.each(
+        [&](Worker& w) {
+          const auto silence = w.tape.no_gradient();
+          outputs(w);
+        },
+        pieces_);
   }
   void train() {
-    sgd_.step(workers_.run([&](Worker& w) { w.tape.backward(sum(outputs(w)), w.gradients); }));
+    sgd_.step(workers_.run([&](Worker& w) { w.tape.backward(sum(outputs(w)), w.gradients); }, pieces_));
   }
 
  private:
@@ -80,6 +84,7 @@ class LayerPass {
 
   Net net_;
   Workers workers_;
+  int pieces_;
   std::vector<Tensor> inputs_;
   std::vector<Layout> layouts_;
   Optimiser sgd_;

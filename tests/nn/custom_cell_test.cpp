@@ -24,6 +24,10 @@ TEST_CASE("a cell of one's own runs wherever the built-in cells run") {
   stack.dropout = {0.2};
   Var top = stack(xs, &generator).outputs.rows;
 
+  Crew crew(2);
+  tape.employ(&crew);  // both(xs) now computes both directions at once
+
+  CHECK(both(xs).outputs.rows.shape() == Shape{9, 32});
   CHECK(outputs.rows.shape() == Shape{9, 16});
   CHECK(last.shape() == Shape{3, 16});
   CHECK(sides.shape() == Shape{9, 32});

@@ -1,6 +1,7 @@
 // Ops that only move numbers: paste and what is made of it, views, transpose.
 #include <cmath>
 
+#include "ops/at_once.h"
 #include "ops/elementwise.h"
 #include "ops/paste.h"
 #include "ops/recompute.h"
@@ -290,6 +291,57 @@ OpEntry recompute_entry() {
                "as shapes"}}};
 }
 
+// Two parts with a result and two: x y; x + y and tanh(x).
+struct ThreeResults {
+  void operator()(int part, Tape&, Inputs x, std::span<Var> out) const {
+    if (part == 0) {
+      out[0] = x[0] * x[1];
+    } else {
+      out[0] = x[0] + x[1];
+      out[1] = tanh(x[0]);
+    }
+  }
+};
+
+OpEntry at_once_entry() {
+  Samples samples;
+  for (const auto& shapes : any_shapes) samples.push_back({shapes[0], shapes[0]});
+  return {.name = "at once",
+          .build = [](Tape& tape, Inputs x) -> Outputs {
+            const std::vector<Shape> shapes(2, x[0].shape());
+            Outputs out(3);
+            ops::at_once(
+                tape, x,
+                {{std::span(shapes).first(1), std::span(out).first(1)}, {shapes, std::span(out).last(2)}},
+                ThreeResults());
+            return out;
+          },
+          .expected =
+              [](Numbers x) {
+                std::vector<Tensor> out(3, x[0]);
+                for (Index i = 0; i < x[0].size(); ++i) {
+                  out[0].set(i, x[0].at(i) * x[1].at(i));
+                  out[1].set(i, x[0].at(i) + x[1].at(i));
+                  out[2].set(i, std::tanh(x[0].at(i)));
+                }
+                return out;
+              },
+          .samples = samples,
+          .bad = {{[](Tape& t) {
+                     const Var x[] = {t.zeros({2, 2}), t.zeros({2, 2})};
+                     const Shape shapes[] = {{2, 2}, {2, 3}};
+                     Var out[3];
+                     ops::at_once(t, x, {{{shapes, 1}, {out, 1}}, {shapes, {out + 1, 2}}}, ThreeResults());
+                   },
+                   "[at_once] result 1 is of shape [2, 2]; needed [2, 3], as was said"},
+                  {[](Tape& t) {
+                     const Var x = t.zeros({2, 2});
+                     const Shape shape{2, 2};
+                     ops::at_once(t, {&x, 1}, {{{&shape, 1}, {}}}, ThreeResults());
+                   },
+                   "[at_once] a part with 1 shapes and 0 results came; needed one each, or more"}}};
+}
+
 }  // namespace
 
 std::vector<OpEntry> shape_ops() {
@@ -309,8 +361,9 @@ std::vector<OpEntry> shape_ops() {
          concat({t.zeros({2, 3})}, 2);
        },
        "[concat] axis 2 of a value of shape [2, 3] came; needed -2 to 1"}};
-  return {concat_0,      concat_entry(1), concat_entry(2),   concat_entry(3),    stack_entry(),
-          paste_entry(), slice_entry(),   transpose_entry(), contiguous_entry(), recompute_entry()};
+  return {concat_0,           concat_entry(1),   concat_entry(2), concat_entry(3),
+          stack_entry(),      paste_entry(),     slice_entry(),   transpose_entry(),
+          contiguous_entry(), recompute_entry(), at_once_entry()};
 }
 
 }  // namespace unroll::tests

@@ -1,0 +1,25 @@
+#include "nn/directions.h"
+
+#include "autograd/crew.h"
+
+namespace unroll::nn::detail {
+
+Var beside(Var a, Var b) {
+  Collage both(a.tape(), 2);
+  both.add(a, 0, 0);
+  both.add(b, 0, a.cols());
+  return both.paste(Shape{a.rows(), a.cols() + b.cols()});
+}
+
+bool has_threads(const Tape& tape) {
+  return tape.crew() && tape.crew()->size() > 1 && !tape.attended() && !tape.dry();
+}
+
+// In multiplications of one gate, of which a step's nodes cost as much as a thousand: from about 10 steps of
+// 32 units on it pays (docs/design/speed.md).
+bool worth_a_thread(const Sequence& xs, Index width) {
+  const Layout& layout = *xs.layout;
+  return 1000 * layout.steps() + layout.rows() * width * (xs.rows.cols() + width) >= 30000;
+}
+
+}  // namespace unroll::nn::detail

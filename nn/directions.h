@@ -1,0 +1,137 @@
+// Two cells over the same rows, one from the first step on, one from the last: one after the other, or at
+// once on the threads of the tape's crew.
+#pragma once
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <span>
+
+#include "nn/recurrence.h"
+#include "ops/at_once.h"
+
+namespace unroll::nn {
+
+/// What scan_both() gives: outputs side by side, [N, H1 + H2], and the last state of each direction.
+template <class Forward, class Reverse>
+struct ScannedBoth {
+  Sequence outputs;
+  Forward last_forward;
+  Reverse last_reverse;
+};
+
+namespace detail {
+
+/// Columns of `a`, then those of `b`.
+Var beside(Var a, Var b);
+
+/// One of the two directions.
+template <Cell C>
+Scanned<StateOf<C>> scan_in(Order order, const C& cell, const Sequence& xs,
+                            const std::optional<StateOf<C>>& initial, Where where) {
+  const auto scope = enter(xs.rows.tape(), cell, order == Order::forward ? "forward" : "reverse", where);
+  return scan(cell, xs, order, initial, where);
+}
+
+/// Whether the tape has threads for two directions, and nobody watches it.
+bool has_threads(const Tape& tape);
+/// Whether a direction over these rows, with this width of its outputs, is worth a thread.
+bool worth_a_thread(const Sequence& xs, Index width);
+
+/// One direction as a part of a pass: from the rows, and its first state if that is given, to outputs and
+/// last state.
+template <Cell C>
+struct Direction {
+  const C* cell;
+  Order order;
+  const Layout* layout;
+  std::size_t given;  // the first of its state among the inputs; 0 if it is not there
+  Where where;
+
+  void operator()(Tape& tape, std::span<const Var> in, std::span<Var> out) const {
+    std::optional<StateOf<C>> initial;
+    if (given > 0) {
+      initial = cell->initial(tape, layout->batch());
+      auto to = fields(*initial);
+      for (std::size_t f = 0; f < to.size(); ++f) *to[f] = in[given + f];
+    }
+    const auto scanned = scan_in(order, *cell, {in[0], layout}, initial, where);
+    const auto last = list(scanned.last);
+    out[0] = scanned.outputs.rows;
+    std::copy_n(last.begin(), out.size() - 1, out.begin() + 1);
+  }
+};
+
+/// Both directions as parts of a pass. `first_forward` and `first_reverse` are states like theirs.
+template <Cell F, Cell R>
+ScannedBoth<StateOf<F>, StateOf<R>> scan_at_once(const F& forward, const R& reverse, const Sequence& xs,
+                                                 const std::optional<StateOf<F>>& initial_forward,
+                                                 const std::optional<StateOf<R>>& initial_reverse,
+                                                 StateOf<F> first_forward, StateOf<R> first_reverse,
+                                                 Where where) {
+  std::array<Var, 9> in{xs.rows};
+  std::size_t inputs = 1;
+  auto give = [&](const auto& initial) -> std::size_t {
+    if (!initial) return 0;
+    const std::size_t first = inputs;
+    for (const Var* v : fields(*initial)) in[inputs++] = *v;
+    return first;
+  };
+  const Direction<F> there{&forward, Order::forward, xs.layout, give(initial_forward), where};
+  const Direction<R> back{&reverse, Order::reverse, xs.layout, give(initial_reverse), where};
+  // Outputs, and the last state: for each direction.
+  std::array<std::array<Shape, 5>, 2> shapes;
+  std::array<std::array<Var, 5>, 2> results;
+  auto part = [&](std::size_t p, const auto& first) -> ops::Part {
+    std::size_t count = 0;
+    shapes[p][count++] = Shape{xs.layout->rows(), fields(first)[0]->cols()};
+    for (const Var* v : fields(first)) shapes[p][count++] = v->shape();
+    return {std::span(shapes[p]).first(count), std::span(results[p]).first(count)};
+  };
+  ops::at_once(
+      xs.rows.tape(), std::span(in).first(inputs), {part(0, first_forward), part(1, first_reverse)},
+      [there, back](int p, Tape& tape, std::span<const Var> from, std::span<Var> out) {
+        p == 0 ? there(tape, from, out) : back(tape, from, out);
+      },
+      where);
+  auto last = [&](std::size_t p, auto& state) {
+    std::size_t o = 1;
+    for (Var* v : fields(state)) *v = results[p][o++];
+  };
+  last(0, first_forward);
+  last(1, first_reverse);
+  return {{beside(results[0][0], results[1][0]), xs.layout}, first_forward, first_reverse};
+}
+
+}  // namespace detail
+
+/// Runs one cell forward and one in reverse over the same rows. At once, if the tape has a crew of two or
+/// more (Tape::employ), nobody watches it, and the work is worth a thread: then the cells must not share
+/// anything that they change, and gradients are those of one after the other up to rounding.
+template <Cell F, Cell R>
+ScannedBoth<StateOf<F>, StateOf<R>> scan_both(const F& forward, const R& reverse, const Sequence& xs,
+                                              const std::optional<StateOf<F>>& initial_forward = {},
+                                              const std::optional<StateOf<R>>& initial_reverse = {},
+                                              Where where = Where::here()) {
+  detail::check_sequence(xs, where);
+  if (Tape& tape = xs.rows.tape(); detail::has_threads(tape)) {
+    auto like = [&](const auto& cell, const auto& initial) {
+      return detail::called_from(where,
+                                 [&] { return initial ? *initial : cell.initial(tape, xs.layout->batch()); });
+    };
+    const auto state_forward = like(forward, initial_forward);
+    const auto state_reverse = like(reverse, initial_reverse);
+    if (detail::worth_a_thread(
+            xs, std::min(nn::fields(state_forward)[0]->cols(), nn::fields(state_reverse)[0]->cols())))
+      return detail::scan_at_once(forward, reverse, xs, initial_forward, initial_reverse, state_forward,
+                                  state_reverse, where);
+  }
+  const auto there = detail::scan_in(Order::forward, forward, xs, initial_forward, where);
+  const auto back = detail::scan_in(Order::reverse, reverse, xs, initial_reverse, where);
+  return {{detail::beside(there.outputs.rows, back.outputs.rows), xs.layout}, there.last, back.last};
+}
+
+}  // namespace unroll::nn
+
+namespace unroll {
+using nn::scan_both;
+}
