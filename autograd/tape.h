@@ -134,8 +134,8 @@ class Tape {
   bool pulls_back() const { return pulls_back_; }
 
   /// The derivative of `outputs`, weighted by `seeds` of their shapes, by each of `inputs`, through nodes
-  /// [begin, end) alone; all else that these depend on is taken as constant. Changes nothing of the pass, and
-  /// can be asked before, during and after its backward.
+  /// [begin, end) alone; all else is taken as constant. Changes nothing of the pass. Can be asked at any time,
+  /// but throws Error where backward has overwritten numbers of these nodes (release_numbers).
   std::vector<Tensor> pull_back(std::uint32_t begin, std::uint32_t end, std::span<const Var> outputs,
                                 std::span<const Tensor> seeds, std::span<const Var> inputs);
 
