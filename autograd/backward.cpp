@@ -4,6 +4,10 @@
 // has passed the root's node, unless a deferred product still reads it ("pins") or the user wants to. Only
 // the range [valid_begin, valid_end) of it is defined; the rest is zeroed when it is reached, so that the
 // time steps of a long buffer are zeroed, if at all, just before they are used.
+//
+// The gradient of released numbers (Tape::release_numbers) lies in their place. Each element has one user, so
+// what is assigned there is what this user has read before. Where zeros would be needed instead, whose users
+// may be still to come, the gradient moves out into memory of its own.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,6 +22,7 @@ namespace unroll::autograd {
 
 void Tape::complete(Root& root, Index begin, Index end) {
   auto zero = [&](Index from, Index to) {
+    if (root.gradient == root.data && !root.done && from < to) move_out(root);
     if (dry_) return;
     std::memset(root.gradient + from, 0, static_cast<std::size_t>(to - from));
   };
@@ -43,7 +48,8 @@ Root& Tape::with_gradient(std::uint32_t id) {
   if (root.gradient) return root;
   root.valid_begin = root.valid_end = 0;
   if (!root.parameter) {
-    root.gradient = pool_.take(static_cast<std::size_t>(root.bytes));
+    root.overwritten = root.released && !root.keeps_gradient && !observers_->read_numbers();
+    root.gradient = root.overwritten ? root.data : pool_.take(static_cast<std::size_t>(root.bytes));
     return root;
   }
   Gradients::Entry& entry = gradients_->of(*root.parameter, dtype_);
@@ -52,6 +58,14 @@ Root& Tape::with_gradient(std::uint32_t id) {
   if (!undefined) root.valid_end = root.bytes;
   if (undefined && poisoned_) std::memset(root.gradient, 0xFF, entry.buffer().bytes());
   return root;
+}
+
+void Tape::move_out(Root& root) {
+  root.gradient = pool_.take(static_cast<std::size_t>(root.bytes));
+  if (root.valid_begin == root.valid_end) root.overwritten = false;
+  if (dry_) return;
+  std::memcpy(root.gradient + root.valid_begin, root.data + root.valid_begin,
+              static_cast<std::size_t>(root.valid_end - root.valid_begin));
 }
 
 // Takes a range in which nothing has been added yet; the caller will assign all of it.
@@ -94,10 +108,11 @@ std::byte* Tape::gradient_memory(std::uint32_t id, bool& fresh) {
     Root& root = with_gradient(one.root);
     const std::byte* end = one.data;
     unsigned run = 0;
+    std::byte* const gradient = root.gradient;
     for (std::size_t i = first; i < ids.size() && (rest >> i & 1); ++i) {
       const Value& v = values_[ids[i]];
       if (v.data != end || v.root != one.root || v.stride != stride || v.shape.rows() != rows) break;
-      memory[i] = root.gradient + (v.data - root.data);
+      memory[i] = gradient + (v.data - root.data);
       end += v.shape.cols() * scalar;
       run |= 1u << i;
     }
@@ -113,6 +128,9 @@ std::byte* Tape::gradient_memory(std::uint32_t id, bool& fresh) {
       fresh |= run;
     else
       complete(root, begin, last);
+    if (root.gradient != gradient) [[unlikely]]  // it has moved out
+      for (std::size_t i = first; i < ids.size() && (run >> i & 1); ++i)
+        memory[i] = root.gradient + (values_[ids[i]].data - root.data);
   }
   return fresh;
 }
@@ -132,7 +150,8 @@ Gradients::Entry* Tape::sparse_entry(std::uint32_t id) {
 
 void Tape::release(Root& root) {
   root.done = true;
-  if (!root.gradient || root.pins > 0 || root.keeps_gradient || root.parameter) return;
+  if (!root.gradient || root.gradient == root.data) return;
+  if (root.pins > 0 || root.keeps_gradient || root.parameter) return;
   pool_.give(root.gradient, static_cast<std::size_t>(root.bytes));
   root.gradient = nullptr;
 }
@@ -290,7 +309,9 @@ void Tape::run_backward(Var output, const Tensor* seed, Gradients& gradients, Wh
       any = any || reached(values_[node.first_output + o]);
   for (std::uint32_t o = 0; any && o < node.output_count; ++o) {
     const Value& output = values_[node.first_output + o];
-    complete(with_gradient(output.root), begin_of(output), end_of(output));
+    Root& root = with_gradient(output.root);
+    root.done = values_[root.value].node == index;
+    complete(root, begin_of(output), end_of(output));
   }
   call_hooks(index);
   if (any) run(index, Phase::backward, [&] { node.table->backward(*this, node); });

@@ -10,6 +10,10 @@ void Observers::remove(Observer& observer) {
   while (!list_.empty() && !list_.back().observer) list_.pop_back();
 }
 
+bool Observers::read_numbers() const {
+  return std::ranges::any_of(list_, [](const Entry& e) { return e.observer && e.observer->reads_numbers(); });
+}
+
 // Who came later than the node began is not told of it.
 Observer* Observers::Work::watcher(std::size_t i) const {
   return i < all_.list_.size() && all_.list_[i].since <= number_ ? all_.list_[i].observer : nullptr;

@@ -30,6 +30,9 @@ struct Step {
 class Observer {
  public:
   virtual ~Observer() = default;
+  /// Whether it may look at the numbers of any value during or after backward. They are kept then: else some
+  /// gradients take the place of numbers (Tape::release_numbers).
+  virtual bool reads_numbers() const { return true; }
   virtual void begin(Tape&, std::uint32_t /*node*/, Phase) {}
   /// For every begin() that returned, either end() or abandoned() follows, and for no other.
   virtual void end(Tape&, std::uint32_t /*node*/, Phase) {}
@@ -49,6 +52,7 @@ class Observers {
   void remove(Observer& observer);
   /// Whether there is nobody to be told.
   bool empty() const { return list_.empty() || muted_; }
+  bool read_numbers() const;
   template <class F>
   void tell(F f) {
     for (std::size_t i = 0; i < list_.size(); ++i)

@@ -13,6 +13,9 @@
 //
 //   int aliased() const     the input whose memory the output overwrites and shares, or -1 (see Tape::open)
 //   int deferred() const    the input whose gradient backward defers, or -1 (see Backward::defer)
+//   static constexpr bool reads_first = true      backward reads the numbers of an element before it assigns
+//                           the gradients of that element, which may lie in their place
+//                           (Tape::release_numbers)
 //   void watch(const Tape&, const Node&, Index elements, std::vector<Saturation>& found) const
 //                           says how often it is saturated, for OpTable::watch
 //   static constexpr bool has_parameters = true     it has a derivative even where no input wants one
@@ -223,6 +226,7 @@ struct OpTable {
   void (*watch)(const Tape&, const Node&, Index elements, std::vector<Saturation>& found);
   Work (*work)(const void* op, const Application&, Phase, Work usual);
   unsigned reads_inputs, reads_outputs;  // whose numbers backward needs
+  bool reads_first;                      // before it assigns gradients in their place
   const char* type;                      // C++ type of the op, for the test that no op goes untested
 };
 
@@ -319,8 +323,9 @@ OpTable register_op(const OpTable* table) {
       requires(const O& op, const Tape& tape, const Node& node, std::vector<Saturation>& f) {
     op.watch(tape, node, Index{}, f);
   };
+  constexpr bool reads_first = requires { O::reads_first; };
   return {op_name<O>, op_forward<O>,   op_backward<O>,   op_prepare<O>, watched ? op_watch<O> : nullptr,
-          op_work<O>, O::reads_inputs, O::reads_outputs, type_name<O>()};
+          op_work<O>, O::reads_inputs, O::reads_outputs, reads_first,   type_name<O>()};
 }
 
 }  // namespace detail

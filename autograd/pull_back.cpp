@@ -25,6 +25,9 @@ std::vector<Tensor> Tape::pull_back(std::uint32_t begin, std::uint32_t end, std:
     list->erase(std::unique(list->begin(), list->end()), list->end());
   }
 
+  for (const std::uint32_t id : memories)
+    if (roots_[id].overwritten) reject_overwritten("pull_back", {});
+
   // All that backward notes is put aside, and put back at the end; packed forms of numbers may stay.
   struct Noted {
     bool wants_gradient;
@@ -74,6 +77,7 @@ std::vector<Tensor> Tape::pull_back(std::uint32_t begin, std::uint32_t end, std:
     root.valid_begin = root.valid_end = 0;
     root.parameter = nullptr;
     root.pins = 0;
+    root.released = false;
   }
 
   // A value wants a gradient if memory that it shares depends on an input.

@@ -32,15 +32,20 @@ struct alignas(64) Root {
   std::byte* data;
   std::byte* gradient;  // nullptr until something is to be added to it
   Index bytes;
-  Index valid_begin, valid_end;  // bytes of the gradient that hold sums; the rest is undefined
+  // Bytes of the gradient that hold sums; the rest is undefined. While nodes are recorded and the numbers are
+  // released, bytes that some node has as an input.
+  Index valid_begin, valid_end;
   const Parameter::Leaf* parameter;
-  std::uint32_t value;  // that brought it
-  std::uint32_t leaf;   // where that comes from: position + 1 in the table of leaves, 0 if a node made it
-  std::uint32_t pins;   // deferred products that still read the gradient
-  bool keeps_gradient;  // it stays readable after backward
-  bool done;            // backward has passed the node that made it
-  bool read;            // some node has it, or a view of it, as an input
-  bool viewed;          // it has views
+  std::uint32_t value;      // that brought it
+  std::uint32_t leaf;       // where that comes from: position + 1 in the table of leaves, 0 if a node made it
+  std::uint32_t pins;       // deferred products that still read the gradient
+  bool read;                // some node has it, or a view of it, as an input
+  bool released;            // its gradient may lie in the place of its numbers: see Tape::release_numbers
+  bool overwritten;         // that has happened
+  bool keeps_gradient : 1;  // it stays readable after backward
+  bool done : 1;            // backward has come to the node that made it: nothing reads its numbers any more
+  bool viewed : 1;          // it has views
+  bool shared : 1;          // another root has the same memory
 };
 
 /// One application of an op.
@@ -68,13 +73,15 @@ struct Leaf {
 };
 
 /// A value that is a factor of products.
-struct Operand {
+struct alignas(64) Operand {
   std::uint32_t value;
   std::uint32_t uses;        // nodes recorded that may defer a product for it
   std::uint32_t pending;     // those of them that backward has not passed yet (see Backward::defer)
   std::uint32_t first_pair;  // of the list of deferred products, in the order of backward
   std::uint32_t last_pair;
-  const std::byte* forms[2];  // the numbers in other layouts, see Tape::form
+  bool took_over;       // a form has taken the memory of the other
+  std::byte* forms[2];  // the numbers in other layouts, see Tape::form
+  std::size_t form_bytes[2];
 };
 
 /// A product left' * right that backward put off, to be added to the gradient of a value; see

@@ -30,6 +30,7 @@ Tape::Frame::~Frame() {
   tape_.nodes_.shrink(nodes_);
   tape_.leaves_.shrink(leaves_);
   tape_.framed_ = around_;
+  tape_.spare_ = {};
   tape_.arena_.rewind(mark_);
 }
 
@@ -44,6 +45,8 @@ Tape::Replay Tape::replay(std::size_t begin, std::size_t end) {
 }
 
 void Tape::Replay::operator()() const {
+  if (tape_->consumed())
+    fail("replay", "nodes of a tape came that backward has consumed; needed a pass without backward");
   const Arena::Mark mark = tape_->arena_.mark();
   for (const Call& call : calls_) call.run(call.state);
   if (keeps_) tape_->arena_.rewind(mark);

@@ -47,6 +47,7 @@ DType Var::dtype() const { return tape().dtype(); }
 Tensor Var::tensor(Where where) const {
   Tape& t = tape(where);
   t.observed_ = true;
+  t.check_numbers(*this, "tensor", where);
   Tensor result(shape(where), t.dtype());
   if (!t.dry()) dispatch(t.dtype(), [&]<class T>() { copy(view<T>(where), result.view<T>()); });
   return result;
@@ -56,6 +57,7 @@ double Var::item(Where where) const {
   Tape& t = tape(where);
   if (shape(where).size() != 1)
     fail("item", fmt::format("a value of shape {} came; needed one element", to_string(shape(where))), where);
+  t.check_numbers(*this, "item", where);
   if (t.dry()) return 0;
   return dispatch(t.dtype(), [&]<class T>() { return static_cast<double>(*view<T>(where).data); });
 }
@@ -73,6 +75,14 @@ void Tape::reject(Var x, const char* op, Where where) const {
       op,
       "a value came whose memory was given to a recurrence for overwriting; needed its use inside the cell's "
       "step, or a copy made before",
+      where);
+}
+
+void Tape::reject_overwritten(const char* op, Where where) {
+  fail(
+      op,
+      "a value came whose numbers backward overwrote with their gradient; needed its use before backward, or "
+      "keep_gradient() for it",
       where);
 }
 
@@ -97,7 +107,8 @@ std::uint32_t Tape::add_root(const Shape& shape, std::byte* data, bool wants) {
   root.parameter = nullptr;
   root.value = id;
   root.leaf = root.pins = 0;
-  root.keeps_gradient = root.done = root.read = root.viewed = false;
+  root.keeps_gradient = root.done = root.read = root.viewed = root.released = false;
+  root.overwritten = root.shared = false;
   return id;
 }
 
@@ -160,7 +171,7 @@ bool Tape::lives(const Bound& b) const {
 }
 
 Var Tape::snapshot(Var x, Where where) {
-  const std::uint32_t id = check(x, "snapshot", where);
+  const std::uint32_t id = check_numbers(x, "snapshot", where);
   const Shape shape = values_[id].shape;
   std::byte* data = allocate(arena_, shape, dtype_, "snapshot", where);
   if (!dry_)
@@ -177,6 +188,16 @@ Var Tape::borrow(std::byte* numbers, const Shape& shape, Index stride, Where whe
   values_[id].stride = static_cast<std::int32_t>(stride);
   roots_.back().bytes = end_of(values_[id]);
   return handle(id);
+}
+
+Var Tape::borrow(const Tensor& tensor, Where where) {
+  if (tensor.empty() || tensor.dtype() != dtype_)
+    fail("borrow",
+         tensor.empty() ? "an empty tensor came; needed one with memory"
+                        : fmt::format("a tensor of {} came; needed {}, or a copy by constant()",
+                                      name_of(tensor.dtype()), name_of(dtype_)),
+         where);
+  return borrow(const_cast<std::byte*>(tensor.raw()), tensor.shape(), tensor.shape().cols(), where);
 }
 
 Var Tape::borrow(std::byte* numbers, const Shape& shape, Index stride, std::byte* gradient, Where where) {
@@ -311,7 +332,8 @@ Var Tape::stop_gradient(Var x, Where where) {
   const Value v = values_[from];
   const std::uint32_t id = add_leaf(v.shape, v.data, where, from);
   values_[id].stride = v.stride;
-  roots_[v.root].read = true;
+  roots_[v.root].read = roots_[v.root].shared = true;
+  roots_[v.root].released = false;
   return handle(id);
 }
 
@@ -320,58 +342,98 @@ Var Tape::open(Var x, Where where) {
   const Value v = values_[id];
   if (v.node == kNone || v.view || nodes_[v.node].table->reads_outputs != 0) return {};
   if (roots_[v.root].read || roots_[v.root].keeps_gradient) return {};
+  release_numbers(x, where);
   for (std::size_t i = id; i < values_.size(); ++i)
     if (values_[i].root == v.root) values_[i].closed = true;
   add_view(id, v.stride, 0);
   return last();
 }
 
-Var Tape::join(std::span<const Var> pieces, Where where) {
-  if (pieces.empty()) return {};
-  const std::uint32_t first = check(pieces.front(), "join", where);
-  const std::uint32_t last = check(pieces.back(), "join", where);
-  const Index cols = values_[first].shape.cols();
-  Index rows = 0;
-  bool wants = false, keeps = false, viewed = false;
-  for (std::size_t i = 0; i < pieces.size(); ++i) {
-    const std::uint32_t id = check(pieces[i], "join", where);
-    const Value& v = values_[id];
-    const bool in_order = i == 0 || (first < last ? pieces[i - 1].index_ < id : pieces[i - 1].index_ > id);
-    if (!in_order || v.view || v.node == kNone || v.shape.rank() != 2 || v.shape.cols() != cols) return {};
-    rows += v.shape.rows();
-    wants = wants || v.wants_gradient;
-    keeps = keeps || roots_[v.root].keeps_gradient;
-    viewed = viewed || roots_[v.root].viewed;
-  }
-  const Shape shape{rows, cols};
-  std::byte* to = arena_.allocate(static_cast<std::size_t>(shape.size()) * size_of(dtype_));
-  const std::uint32_t whole = add_root(shape, to, wants), root = values_[whole].root;
-  // Its gradient is complete when backward comes to the piece that was made first.
-  values_[whole].node = values_[std::min(first, last)].node;
-  roots_[root].keeps_gradient = keeps;
-  roots_[root].read = roots_[root].viewed = true;
-  for (Var piece : pieces) {
-    Value& v = values_[piece.index_];
-    const Index bytes = roots_[v.root].bytes;
-    if (!dry_) std::memcpy(to, v.data, static_cast<std::size_t>(bytes));
-    v.data = to;
-    v.root = root;
-    v.view = true;
-    to += bytes;
-  }
-  if (viewed)
-    for (std::uint32_t id = std::min(first, last); id < whole; ++id) {  // the views of pieces
-      Value& v = values_[id];
-      const Root& old = roots_[v.root];
-      const Value& owner = values_[old.value];
-      if (owner.root == v.root) continue;
-      v.data = owner.data + (v.data - old.data);
-      v.root = root;
+Var Tape::release_numbers(Var x, Where where) {
+  const Value& v = values_[check(x, "release_numbers", where)];
+  const bool needed = v.node == kNone || v.view || nodes_[v.node].table->reads_outputs != 0;
+  if (!needed && !roots_[v.root].read) roots_[v.root].released = true;
+  return x;
+}
+
+Var Tape::reserve(const Shape& shape) {
+  std::byte* memory = arena_.allocate(static_cast<std::size_t>(shape.size()) * size_of(dtype_));
+  const std::uint32_t id = add_root(shape, memory, false);
+  roots_.back().read = roots_.back().viewed = true;
+  return handle(id);
+}
+
+bool Tape::move_in(Var piece, Var whole, Index row, Where where) {
+  const std::uint32_t id = check(piece, "move_in", where), to = check(whole, "move_in", where);
+  const Value& v = values_[id];
+  const std::uint32_t from_root = v.root, to_root = values_[to].root;
+  const Shape &shape = v.shape, &all = values_[to].shape;
+  if (v.view || v.node == kNone || shape.rank() != 2 || shape.cols() != all.cols() || row < 0 ||
+      row > all.rows() - shape.rows())
+    return false;
+  Root &from = roots_[from_root], &root = roots_[to_root];
+  std::byte* memory = root.data + row * all.cols() * static_cast<Index>(size_of(dtype_));
+  if (!dry_) std::memcpy(memory, from.data, static_cast<std::size_t>(from.bytes));
+  // The gradient of the whole is complete when backward comes to the piece that was made first.
+  if (values_[to].node == kNone) values_[to].node = v.node;
+  values_[to].wants_gradient = values_[to].wants_gradient || v.wants_gradient;
+  root.keeps_gradient = root.keeps_gradient || from.keeps_gradient;
+  const std::size_t end = from.viewed ? values_.size() : id + 1;
+  for (std::size_t i = id; i < end; ++i)  // the piece and its views
+    if (Value& part = values_[i]; part.root == from_root) {
+      part.data = memory + (part.data - from.data);
+      part.root = to_root;
+      part.view = true;
     }
-  return handle(whole);
+  if (!from.shared) spare_ = {from.data, static_cast<std::size_t>(from.bytes)};
+  return true;
 }
 
 // -- Recording.
+
+// Some node has these bytes of released numbers as an input. A second one would read numbers where the first
+// one's gradients are.
+void Tape::use_released(Root& root, Index begin, Index end) {
+  if (begin >= end) return;
+  if (root.valid_begin == root.valid_end) root.valid_begin = root.valid_end = begin;
+  if (begin >= root.valid_end)
+    root.valid_end = end;
+  else if (end <= root.valid_begin)
+    root.valid_begin = begin;
+  else
+    root.released = false;
+}
+
+// What the inputs of a node have of one root is one use.
+void Tape::use_released(const OpTable& table, std::span<const std::uint32_t> ids, int aliased) {
+  const Value* last = nullptr;
+  Index begin = 0, end = 0;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const Value& v = values_[ids[i]];
+    Root& root = roots_[v.root];
+    if (!root.released || static_cast<int>(i) == aliased) continue;
+    if (!table.reads_first && (table.reads_inputs >> std::min<std::size_t>(i, 31) & 1)) root.released = false;
+    if (last && last->root == v.root) {
+      begin = std::min(begin, begin_of(v));
+      end = std::max(end, end_of(v));
+    } else {
+      if (last) use_released(roots_[last->root], begin, end);
+      begin = begin_of(v);
+      end = end_of(v);
+    }
+    last = &v;
+  }
+  if (last) use_released(roots_[last->root], begin, end);
+}
+
+// What a value of about this size has left, or new memory.
+std::byte* Tape::output_memory(const Shape& shape) {
+  const auto bytes = static_cast<std::size_t>(shape.size()) * size_of(dtype_);
+  if (bytes > spare_.bytes || bytes < spare_.bytes / 2) return arena_.allocate(bytes);
+  std::byte* memory = std::exchange(spare_, {}).memory;
+  if (poisoned_) std::memset(memory, 0xFF, bytes);
+  return memory;
+}
 
 // Flattened, as the calls are a large part of what a small node costs.
 [[gnu::flatten]] std::uint32_t Tape::begin_node(const OpTable* table, const void* op,
@@ -380,13 +442,20 @@ Var Tape::join(std::span<const Var> pieces, Where where) {
   if (gradients_) fail(table->name(op), "an op came while backward runs; needed it before or after", where);
   auto* ids = static_cast<std::uint32_t*>(
       arena_.allocate_record(inputs.size() * sizeof(std::uint32_t), alignof(std::uint32_t)));
+  bool released = false, overwritten = false;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const std::uint32_t id = ids[i] = inputs[i].index_;
     const Value& v = values_[id];
     Root& root = roots_[v.root];
-    root.read = root.read || static_cast<int>(i) != aliased;
+    const bool reads = static_cast<int>(i) != aliased;
+    root.read = root.read || reads;
+    released = released || (reads && root.released);
+    overwritten = overwritten || root.overwritten;
     wants = wants || v.wants_gradient;
   }
+  if (overwritten) [[unlikely]]
+    reject_overwritten(table->name(op), where);
+  if (released) use_released(*table, {ids, inputs.size()}, aliased);
   wants = wants && records_gradients();
   if (deferred >= 0) {
     Operand& factor = operand(ids[deferred]);
@@ -415,13 +484,23 @@ Var Tape::join(std::span<const Var> pieces, Where where) {
     if (aliased >= 0)
       add_view(ids[aliased], values_[ids[aliased]].stride, 0).shape = shape;
     else
-      add_root(shape, arena_.allocate(static_cast<std::size_t>(shape.size()) * size_of(dtype_)), wants);
+      add_root(shape, output_memory(shape), wants);
     Value& v = values_.back();
     v.node = index;
     v.wants_gradient = wants;
     v.zero = false;
   }
   return index;
+}
+
+// That of the other form in backward, but once: where both are needed, each is made once more at most.
+std::byte* Tape::form_memory(Operand& factor, int which, std::size_t bytes) {
+  const int other = 1 - which;
+  factor.form_bytes[which] = bytes;
+  if (!gradients_ || factor.took_over || !factor.forms[other] || factor.form_bytes[other] < bytes)
+    return (factor.value < framed_ ? lasting_ : arena_).allocate(bytes);
+  factor.took_over = true;
+  return std::exchange(factor.forms[other], nullptr);
 }
 
 Operand& Tape::add_operand(std::uint32_t id) {
@@ -440,6 +519,7 @@ void Tape::clear() {
   ++pass_;
   if (scopes_ == &own_scopes_) own_scopes_.new_pass(current_scope());
   observed_ = false;
+  spare_ = {};
   arena_.clear();
   lasting_.clear();
   pool_.clear();

@@ -57,6 +57,9 @@ class Tape {
   Var snapshot(Var x, Where where = Where::here());
   /// A leaf on numbers of this dtype that somebody else keeps until clear(): no copy, no gradient.
   Var borrow(std::byte* numbers, const Shape& shape, Index stride, Where where = Where::here());
+  /// The same of a tensor, which must be of the tape's dtype.
+  Var borrow(const Tensor& tensor, Where where = Where::here());
+  Var borrow(Tensor&& tensor, Where where = Where::here()) = delete;  // it would be gone before clear()
   /// The same with a gradient, in memory that lies like the numbers and holds a sum that is added to; or in
   /// the tape's own if that is nullptr.
   Var borrow(std::byte* numbers, const Shape& shape, Index stride, std::byte* gradient,
@@ -77,13 +80,20 @@ class Tape {
   /// Gives the memory of `x` away to ops that overwrite it with sums that begin with it (Op::aliased).
   /// Returns the handle through which that may happen, each element at most once; other uses of x throw Error
   /// from then on. Returns an empty handle where it would be unsafe: something has read x or will need its
-  /// numbers.
+  /// numbers. Does what release_numbers() does, too.
   Var open(Var x, Where where = Where::here());
-  /// The rows of all pieces, one after the other, as one value without a node: their numbers move into it,
-  /// and they become views of it. So the gradient of the result is that of the pieces, by whatever way it
-  /// came. Returns an empty handle where that cannot be: a piece is a view itself or a leaf, or they are not
-  /// in the order, or the reverse order, in which they were recorded.
-  Var join(std::span<const Var> pieces, Where where = Where::here());
+  /// Says that the numbers of `x` are needed no longer than for backward: there its gradient may take their
+  /// place, so that both take the memory of one. It does where each element is an input of one node at most,
+  /// whose op reads it first (op.h); where keep_gradient() was not called for x, nothing had used it before
+  /// this, and no observer reads numbers. Reading them after backward throws Error then. Returns x.
+  Var release_numbers(Var x, Where where = Where::here());
+  /// A value to move others into; its numbers are undefined where there are none.
+  Var reserve(const Shape& shape);
+  /// Moves the numbers of `piece` into rows of a reserved value, from `row` on. It lives on there as a view,
+  /// so its gradient is a part of that of `whole`, by whatever way it comes; the memory that it had is used
+  /// again. The piece that was recorded first is moved first. Returns false, and does nothing, where that
+  /// cannot be: the piece is a view or a leaf, or does not fit.
+  bool move_in(Var piece, Var whole, Index row, Where where = Where::here());
 
   // -- Recording, for ops (op.h).
 
@@ -124,8 +134,8 @@ class Tape {
   bool pulls_back() const { return pulls_back_; }
 
   /// The derivative of `outputs`, weighted by `seeds` of their shapes, by each of `inputs`, through nodes
-  /// [begin, end) alone; all else that these depend on is taken as constant. Changes nothing of the pass, and
-  /// can be asked before, during and after its backward.
+  /// [begin, end) alone; all else is taken as constant. Changes nothing of the pass. Can be asked at any time,
+  /// but throws Error where backward has overwritten numbers of these nodes (release_numbers).
   std::vector<Tensor> pull_back(std::uint32_t begin, std::uint32_t end, std::span<const Var> outputs,
                                 std::span<const Tensor> seeds, std::span<const Var> inputs);
 
@@ -250,6 +260,13 @@ class Tape {
       reject(x, op, where);
     return x.index_;
   }
+  /// The same for one whose numbers are to be read.
+  std::uint32_t check_numbers(Var x, const char* op, Where where) const {
+    const std::uint32_t id = check(x, op, where);
+    if (root(id).overwritten) [[unlikely]]
+      reject_overwritten(op, where);
+    return id;
+  }
   Arena& arena() { return arena_; }
   const Arena& arena() const { return arena_; }
   /// Bytes that this tape and its inner ones hold from the heap for numbers.
@@ -282,14 +299,15 @@ class Tape {
   /// What backward of most nodes takes: the gradient memory of each wanted input.
   void take_gradients(const Node& node);
   /// The numbers of a value in a layout of an op's own, kept as long as the value; make(memory) is called
-  /// when it is first asked for. The numbers of a value never change once something has read them.
+  /// when it is first asked for. The numbers of a value never change once something has read them. In
+  /// backward the first form that is made takes the memory of the other, which was most often for forward
+  /// alone.
   template <class Make>
   const std::byte* form(std::uint32_t id, int which, std::size_t bytes, Make make) {
-    const std::byte*& form = operand(id).forms[which];
+    std::byte*& form = operand(id).forms[which];
     if (!form) {
-      std::byte* memory = (id < framed_ ? lasting_ : arena_).allocate(bytes);
-      if (!dry_) make(memory);
-      form = memory;
+      form = form_memory(operand(id), which, bytes);
+      if (!dry_) make(form);
     }
     return form;
   }
@@ -340,7 +358,12 @@ class Tape {
     const Index elements = rows == 0 || cols == 0 ? 0 : (rows - 1) * v.stride + cols;
     return begin_of(v) + elements * static_cast<Index>(size_of(dtype_));
   }
+  std::byte* form_memory(Operand& factor, int which, std::size_t bytes);
+  std::byte* output_memory(const Shape& shape);
+  void use_released(Root& root, Index begin, Index end);
+  void use_released(const OpTable& table, std::span<const std::uint32_t> ids, int aliased);
   Root& with_gradient(std::uint32_t root);
+  void move_out(Root& root);
   bool claim(Root& root, Index begin, Index end);
   void complete(Root& root, Index begin, Index end);
   void add_seed(std::uint32_t id, const Tensor* seed);
@@ -351,12 +374,17 @@ class Tape {
   void sort_hooks();
   Operand& add_operand(std::uint32_t id);
   [[noreturn]] void reject(Var x, const char* op, Where where) const;
+  [[noreturn]] static void reject_overwritten(const char* op, Where where);
   Tensor gradient_tensor(std::uint32_t id);
 
   DType dtype_;
   bool dry_;
   std::uint32_t pass_ = 1;
-  Arena arena_;    // values, nodes and what ops keep
+  Arena arena_;  // values, nodes and what ops keep
+  struct {
+    std::byte* memory;
+    std::size_t bytes;
+  } spare_{};      // of it: what a value had that was moved away last
   Arena lasting_;  // what a Frame does not take back: blocks of the pool, and forms of values from before it
   Pool pool_{lasting_};
   Table<Value> values_;
@@ -409,7 +437,7 @@ View<const T> Var::view(Where where) const {
   t.observed_ = true;
   if (t.dry()) fail("view", "a value of a dry tape came; needed one of a tape that computes", where);
   if (t.dtype() != dtype_of<T>) fail("view", std::string("the tape is of ") + name_of(t.dtype()), where);
-  const Value& v = t.value(t.check(*this, "view", where));
+  const Value& v = t.value(t.check_numbers(*this, "view", where));
   return {reinterpret_cast<const T*>(v.data), v.shape, v.stride};
 }
 

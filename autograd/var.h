@@ -27,7 +27,8 @@ class Var {
   Tensor tensor(Where where = Where::here()) const;
   /// The only number of a one-element value; throws Error for any other size.
   double item(Where where = Where::here()) const;
-  /// The numbers where they are, valid until the tape is cleared.
+  /// The numbers where they are, valid until the tape is cleared; those of a cell's new state until its step
+  /// ends.
   template <class T>
   View<const T> view(Where where = Where::here()) const;
 

@@ -51,11 +51,25 @@ Var Collage::paste(const Shape& result) const {
                      : ops::detail::paste_computed(tape_, {pieces_, count_}, {places_, count_}, result);
 }
 
-Var Collage::join(const Shape& result) const {
-  if (count_ > 1)
-    if (const Var joined = tape_.join({pieces_, count_}); joined.defined()) return joined;
-  return paste(result);
+OutputRows::OutputRows(Tape& tape, const Layout& layout, const Segment& segment)
+    : tape_(tape),
+      layout_(layout),
+      begin_(layout.offset(segment.begin)),
+      rows_(layout.offset(segment.end) - begin_),
+      single_(segment.size() == 1),
+      pieces_(tape, segment.size()) {}
+
+void OutputRows::add(Var output, Index t) {
+  const Index row = layout_.offset(t) - begin_;
+  pieces_.add(output, row, 0);
+  if (!first_.defined()) {
+    first_ = output;
+    if (!single_) whole_ = tape_.reserve(Shape{rows_, output.cols()});
+  }
+  moved_ = moved_ && !single_ && tape_.move_in(output, whole_, row);
 }
+
+Var OutputRows::value() const { return moved_ ? whole_ : pieces_.paste(Shape{rows_, first_.cols()}); }
 
 void check_segment(Index steps, Where where) {
   if (steps < 1)

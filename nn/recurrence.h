@@ -74,15 +74,12 @@ Var rows_after(Var a, Var b);
 /// Rows in the order of `index`; x itself if that changes nothing.
 Var permuted(Var x, std::span<const int> index, bool identity);
 
-/// Values put side by side into one result.
+/// Values put side by side into one result, by one op that copies them.
 class Collage {
  public:
   Collage(Tape& tape, Index capacity);
   void add(Var piece, Index row, Index column);
-  /// A copy of them, by one op.
   Var paste(const Shape& result) const;
-  /// The same for rows one after the other, where possible without a copy of their gradient (Tape::join).
-  Var join(const Shape& result) const;
 
  private:
   Tape& tape_;
@@ -132,6 +129,25 @@ std::array<Var, 4> list(const State& state) {
   return vars;
 }
 
+/// The outputs of all steps of a segment in packed rows. Each is moved there when its step is done
+/// (Tape::move_in), so that it takes memory once; where that cannot be, they are copied at the end.
+class OutputRows {
+ public:
+  OutputRows(Tape& tape, const Layout& layout, const Segment& segment);
+  void add(Var output, Index t);
+  /// After the last step.
+  Var value() const;
+
+ private:
+  Tape& tape_;
+  const Layout& layout_;
+  Index begin_, rows_;
+  bool single_;  // step, whose output is the value
+  Collage pieces_;
+  Var first_, whole_;
+  bool moved_ = true;
+};
+
 /// One step of the cell, of which those who watch the tape are told.
 template <Cell C>
 StateOf<C> take_step(const C& cell, Projected x, const StateOf<C>& state, const Segment& segment,
@@ -148,10 +164,10 @@ StateOf<C> take_step(const C& cell, Projected x, const StateOf<C>& state, const 
 }
 
 /// Runs the cell over the rows `xs` of a segment; returns the state after each of its steps, with rows for
-/// the sequences alive then. `initial` has rows for all.
+/// the sequences alive then. `initial` has rows for all. Adds to `outputs` if there are any.
 template <Cell C>
 std::span<const StateOf<C>> run(const C& cell, Var xs, const Layout& layout, Segment segment,
-                                const StateOf<C>& initial) {
+                                const StateOf<C>& initial, OutputRows* outputs) {
   using State = StateOf<C>;
   Tape& tape = xs.tape();
   const std::size_t before = tape.values().size();
@@ -178,19 +194,9 @@ std::span<const StateOf<C>> run(const C& cell, Var xs, const Layout& layout, Seg
       state = map_state(state, [&](Var v) { return tape.stop_gradient(v); });
     state = take_step(cell, steps(t), state, segment, t == first);
     new (&states[t - segment.begin]) State(state);
+    if (outputs) outputs->add(*fields(state)[0], t);
   }
   return {states, count};
-}
-
-/// The outputs of all steps in packed rows.
-template <class State>
-Var outputs(Tape& tape, std::span<const State> states, const Layout& layout, Index begin = 0) {
-  const auto steps = static_cast<Index>(states.size());
-  const Index first = layout.offset(begin);
-  Collage rows(tape, steps);
-  for (Index t = 0; t < steps; ++t)
-    rows.add(*fields(states[static_cast<std::size_t>(t)])[0], layout.offset(begin + t) - first, 0);
-  return rows.join(Shape{layout.offset(begin + steps) - first, fields(states[0])[0]->cols()});
 }
 
 /// The last state of each sequence in a segment, of its initial state where it has no step there; in the
@@ -272,9 +278,10 @@ struct RecomputedSegment {
     auto initial = cell->initial(tape, layout->batch());
     std::size_t i = 1;
     for (Var* v : fields(initial)) *v = in[i++];
-    const auto states = run(*cell, in[0], *layout, segment, initial);
+    OutputRows outputs(tape, *layout, segment);
+    const auto states = run(*cell, in[0], *layout, segment, initial, wants_outputs ? &outputs : nullptr);
     std::size_t o = 0;
-    if (wants_outputs) out[o++] = outputs(tape, states, *layout, segment.begin);
+    if (wants_outputs) out[o++] = outputs.value();
     const auto last = list(last_state(states, initial, *layout, segment));
     for (std::size_t f = skipped; f < fields(initial).size(); ++f) out[o++] = last[f];
   }
@@ -341,9 +348,9 @@ Scanned<StateOf<C>> scan(const C& cell, const Sequence& xs, Order order = Order:
     const auto first = detail::first_state(cell, xs, initial);
     if (!tape.records_gradients()) return detail::scan_forward(cell, xs, order, first);
     const detail::Segment all{0, layout.steps(), order, tape.new_recurrence()};
-    const auto states = detail::run(cell, xs.rows, layout, all, first);
-    const Var rows = detail::outputs(tape, states, layout);
-    return {{rows, &layout},
+    detail::OutputRows outputs(tape, layout, all);
+    const auto states = detail::run(cell, xs.rows, layout, all, first, &outputs);
+    return {{outputs.value(), &layout},
             detail::in_callers_order(detail::last_state(states, first, layout, all), layout)};
   });
 }

@@ -129,6 +129,8 @@ struct Pointwise {
       -> decltype(std::declval<const F&>()(std::declval<Probe<I>>()...));
   static constexpr int outputs = detail::OutputsOf<decltype(probe(std::make_index_sequence<N>{}))>::value;
   static constexpr unsigned reads_inputs = autograd::kAll, reads_outputs = 0;
+  static constexpr bool reads_first = true;   // a pack of all inputs is loaded before its slopes are stored
+  static constexpr bool takes_memory = true;  // that of all gradients at once
 
   auto shape(const Inputs& in) const {
     const Shape s = detail::broadcast(in);
@@ -235,6 +237,7 @@ struct Pointwise {
     const unsigned repeated = ((in[I].size() != size ? 1u << I : 0u) | ...);
     std::byte* memory[N] = {};
     const unsigned fresh = context.d_in(wanted, repeated, memory);
+    if (context.dry()) return;
     const Index rows = flat ? 1 : d_out[0].rows(), cols = flat ? size : d_out[0].cols();
     const detail::Stream<const T> x[] = {{in[I].data, in[I], rows, size}...};
     const detail::Stream<const T> dy[] = {{d_out[O].data, d_out[O], rows, size}...};

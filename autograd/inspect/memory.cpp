@@ -162,7 +162,8 @@ void Memory::find_gradient(Level& level, const Tape& tape, std::uint32_t value) 
   const autograd::Root& r = tape.roots()[root];
   const std::uint32_t maker = tape.value(r.value).node;
   const bool borrowed = maker == kNone && !open_.empty();  // a leaf of an inner tape: in memory of the outer
-  if (!r.gradient || r.parameter || borrowed || level.gradients.contains(root)) return;
+  const bool none = !r.gradient || r.gradient == r.data;   // or in the place of the numbers
+  if (none || r.parameter || borrowed || level.gradients.contains(root)) return;
   Entry entry =
       maker == kNone ? Entry{kNone, places_.named("variable", ""), -1, {}, 0} : entry_of(tape, maker);
   entry.kind = Kind::gradients;

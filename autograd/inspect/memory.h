@@ -57,6 +57,7 @@ class Memory : public Observer {
   /// Forgets all.
   void clear();
 
+  bool reads_numbers() const override { return false; }
   void begin(Tape& tape, std::uint32_t node, Phase phase) override;
   void end(Tape& tape, std::uint32_t node, Phase phase) override;
   void abandoned(Tape& tape, std::uint32_t node, Phase phase) override;

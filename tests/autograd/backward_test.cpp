@@ -209,7 +209,7 @@ TEST_CASE("a projection that was given to a recurrence cannot be read") {
   CHECK(message_of([&] { (void)tape.columns(old, 2, 1); }) == "[columns" + needed);
   CHECK(message_of([&] { (void)tape.reshape(old, {24}); }) == "[reshape" + needed);
   CHECK(message_of([&] { (void)tape.stop_gradient(old); }) == "[stop_gradient" + needed);
-  CHECK(message_of([&] { (void)old.tensor(); }) == "[view" + needed);
+  CHECK(message_of([&] { (void)old.tensor(); }) == "[tensor" + needed);
 }
 
 TEST_CASE("an error inside a cell also names the line that called the layer") {

@@ -61,7 +61,7 @@ TEST_CASE("tails, broadcasts and views of a pointwise op") {
   }
 }
 
-TEST_CASE("pieces are joined without a node, in the order of recording or the reverse of it") {
+TEST_CASE("pieces move into one value without a node, in any order of rows") {
   for (const bool reverse : {false, true}) {
     Tape tape(f64);
     Gradients gradients;
@@ -69,10 +69,11 @@ TEST_CASE("pieces are joined without a node, in the order of recording or the re
     std::vector<Var> pieces;
     for (Index r = 0; r < 3; ++r) pieces.push_back(tape.rows(x, r, 1) * 2.0);
     const Var view = tape.columns(pieces[1], 1, 1);
-    if (reverse) std::ranges::reverse(pieces);
+    const Var all = tape.reserve({3, 2});
     const std::size_t nodes = tape.nodes().size();
-    const Var all = tape.join(pieces);
-    REQUIRE(all.defined());
+    for (Index r = 0; r < 3; ++r)
+      REQUIRE(tape.move_in(pieces[static_cast<std::size_t>(r)], all, reverse ? 2 - r : r));
+    if (reverse) std::ranges::reverse(pieces);
     CHECK(tape.nodes().size() == nodes);
     CHECK(all.shape() == Shape{3, 2});
     CHECK(all.tensor().values() == (reverse ? Numbers{10, 12, 6, 8, 2, 4} : Numbers{2, 4, 6, 8, 10, 12}));
@@ -88,22 +89,41 @@ TEST_CASE("pieces are joined without a node, in the order of recording or the re
   }
 }
 
-TEST_CASE("what cannot be joined is left as it was") {
+TEST_CASE("what cannot move is left as it was") {
   Tape tape;
-  const Var leaf = tape.full({1, 2}, 1), a = leaf * 1.0, b = leaf * 2.0, c = leaf * 3.0;
-  const Var wide = tape.full({1, 3}, 1) * 1.0;
-  CHECK_FALSE(tape.join({}).defined());
-  for (const std::vector<Var>& pieces : {std::vector{leaf, a},
-                                         {a, tape.rows(b, 0, 1)},
-                                         {a, c, b},
-                                         {a, a},
-                                         {a, wide},
-                                         {tape.reshape(a, {2}), b}}) {
-    CHECK_FALSE(tape.join(pieces).defined());
-    CHECK(a.tensor().values() == Numbers{1, 1});
+  const Var leaf = tape.full({1, 2}, 1), a = leaf * 1.0;
+  const Var all = tape.reserve({3, 2});
+  CHECK_FALSE(tape.move_in(leaf, all, 0));
+  CHECK_FALSE(tape.move_in(tape.rows(a, 0, 1), all, 0));
+  CHECK_FALSE(tape.move_in(tape.full({1, 3}, 1) * 1.0, all, 0));  // another width
+  CHECK_FALSE(tape.move_in(tape.full({2}, 1) * 1.0, all, 0));
+  CHECK_FALSE(tape.move_in(a, all, -1));
+  CHECK_FALSE(tape.move_in(a, all, 3));
+  CHECK(a.tensor().values() == Numbers{1, 1});
+  CHECK(tape.move_in(a, all, 2));
+  CHECK_FALSE(tape.move_in(a, all, 0));  // it is a view now
+}
+
+TEST_CASE("memory of a piece that has moved is used again, unless it is shared") {
+  for (const bool shared : {false, true}) {
+    Tape tape(f64);
+    tape.poison(true);
+    Gradients gradients;
+    const Var x = tape.variable(Tensor::from({1, 2}, {1, 2}));
+    const Var all = tape.reserve({3, 2});
+    const Var a = x * 2.0;
+    const void* memory = a.view<double>().data;
+    const Var same = shared ? tape.stop_gradient(a) : Var();
+    REQUIRE(tape.move_in(a, all, 0));
+    const Var b = a * 3.0;
+    CHECK((b.view<double>().data == memory) == !shared);
+    if (shared) CHECK(same.tensor().values() == Numbers{2, 4});
+    REQUIRE(tape.move_in(b, all, 1));
+    REQUIRE(tape.move_in(a * b, all, 2));
+    CHECK(all.tensor().values() == Numbers{2, 4, 6, 12, 12, 48});
+    tape.backward(sum(all), gradients);
+    CHECK(tape.gradient(x).values() == Numbers{2 + 6 + 24, 2 + 6 + 48});
   }
-  CHECK(tape.join(std::vector{a, b, c}).defined());
-  CHECK_FALSE(tape.join(std::vector{a, b}).defined());  // they are views now
 }
 
 TEST_CASE("a joined value keeps its gradient where a piece was to") {
@@ -111,10 +131,28 @@ TEST_CASE("a joined value keeps its gradient where a piece was to") {
   Gradients gradients;
   const Var x = tape.variable(Tensor::from({1, 1}, {3})), a = x * 2.0, b = x * 5.0;
   tape.keep_gradient(b);
-  const Var all = tape.join(std::vector{a, b});
+  const Var all = tape.reserve({2, 1});
+  REQUIRE(tape.move_in(a, all, 0));
+  REQUIRE(tape.move_in(b, all, 1));
   tape.backward(sum(all * all), gradients);
   CHECK(tape.gradient(b).values() == Numbers{30});
   CHECK(tape.gradient(all).values() == Numbers{12, 30});
+}
+
+TEST_CASE("a tensor's numbers are borrowed without a copy") {
+  const Tensor numbers = Tensor::from({2, 2}, {1, 2, 3, 4});
+  Tape tape;
+  Gradients gradients;
+  const Var x = tape.borrow(numbers), y = tape.variable(numbers);
+  CHECK(x.view<float>().data == numbers.view<float>().data);
+  tape.backward(sum(x * y), gradients);
+  CHECK(tape.gradient(y).values() == numbers.values());
+  const Tensor nothing;
+  CHECK_THROWS_WITH_AS(tape.borrow(nothing), doctest::Contains("[borrow] an empty tensor came"), Error);
+  const Tensor precise({2}, f64);
+  CHECK_THROWS_WITH_AS(
+      tape.borrow(precise),
+      doctest::Contains("[borrow] a tensor of f64 came; needed f32, or a copy by constant()"), Error);
 }
 
 TEST_CASE("a leaf knows the line that made it, and whose numbers it has") {

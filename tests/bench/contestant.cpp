@@ -79,7 +79,7 @@ class LayerPass {
 
  private:
   Var outputs(Worker& w) {
-    return net_({w.tape.constant(inputs_[position(w)]), &layouts_[position(w)]}).outputs.rows;
+    return net_({w.tape.borrow(inputs_[position(w)]), &layouts_[position(w)]}).outputs.rows;
   }
 
   Net net_;
