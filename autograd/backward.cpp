@@ -48,7 +48,8 @@ Root& Tape::with_gradient(std::uint32_t id) {
   if (root.gradient) return root;
   root.valid_begin = root.valid_end = 0;
   if (!root.parameter) {
-    root.overwritten = root.released && !root.keeps_gradient && !observers_->read_numbers();
+    root.overwritten =
+        root.released && !root.keeps_gradient && !keeps_numbers_ && !observers_->read_numbers();
     root.gradient = root.overwritten ? root.data : pool_.take(static_cast<std::size_t>(root.bytes));
     return root;
   }
@@ -196,6 +197,7 @@ Tape& Tape::inner(const Node& node) {
   inner_->scopes_ = scopes_;
   inner_->scope_ = static_cast<std::int32_t>(node.scope);
   inner_->poison(poisoned_);
+  inner_->keeps_numbers_ = keeps_numbers_;
   inner_->observers_ = observers_;
   return *inner_;
 }
@@ -219,6 +221,7 @@ std::size_t Tape::new_parts(std::size_t count) {
         attended() ? scope_ : static_cast<std::int32_t>(part.own_scopes_.enter(*scopes_, current_scope()));
     part.poison(poisoned_);
     part.truncation_ = truncation_;
+    part.keeps_numbers_ = keeps_numbers_;
   }
   if (records_gradients()) parts_in_use_ = end;
   return first;

@@ -30,8 +30,8 @@ struct Step {
 class Observer {
  public:
   virtual ~Observer() = default;
-  /// Whether it may look at the numbers of any value during or after backward. They are kept then: else some
-  /// gradients take the place of numbers (Tape::release_numbers).
+  /// Whether it may look at the numbers of any value during or after a backward that began while it watched.
+  /// They are kept then: else some gradients take the place of numbers (Tape::release_numbers).
   virtual bool reads_numbers() const { return true; }
   virtual void begin(Tape&, std::uint32_t /*node*/, Phase) {}
   /// For every begin() that returned, either end() or abandoned() follows, and for no other.

@@ -13,9 +13,8 @@
 //
 //   int aliased() const     the input whose memory the output overwrites and shares, or -1 (see Tape::open)
 //   int deferred() const    the input whose gradient backward defers, or -1 (see Backward::defer)
-//   static constexpr bool reads_first = true      backward reads the numbers of an element before it assigns
-//                           the gradients of that element, which may lie in their place
-//                           (Tape::release_numbers)
+//   static constexpr bool reads_first = true      backward reads the numbers of an element of all inputs, and
+//                           then assigns its gradients: these may lie in their place (Tape::release_numbers)
 //   void watch(const Tape&, const Node&, Index elements, std::vector<Saturation>& found) const
 //                           says how often it is saturated, for OpTable::watch
 //   static constexpr bool has_parameters = true     it has a derivative even where no input wants one
@@ -55,8 +54,7 @@ class Inputs {
     return tape_.value(vars_[static_cast<std::size_t>(i)].index()).shape;
   }
   /// Throws Error "[op] message (file:line)"; the message says what came and what was needed. Inside a
-  /// module:
-  /// "[op] message, in net.layers.0 (file:line)".
+  /// module it is "[op] message, in net.layers.0 (file:line)".
   [[noreturn]] void reject(std::string_view message) const {
     const std::string module = tape_.scope_path(tape_.current_scope());
     fail(op_, module.empty() ? std::string(message) : std::string(message) + ", in " + module, where_);
@@ -323,7 +321,12 @@ OpTable register_op(const OpTable* table) {
       requires(const O& op, const Tape& tape, const Node& node, std::vector<Saturation>& f) {
     op.watch(tape, node, Index{}, f);
   };
-  constexpr bool reads_first = requires { O::reads_first; };
+  constexpr bool reads_first = [] {
+    if constexpr (requires { O::reads_first; })
+      return O::reads_first;
+    else
+      return false;
+  }();
   return {op_name<O>, op_forward<O>,   op_backward<O>,   op_prepare<O>, watched ? op_watch<O> : nullptr,
           op_work<O>, O::reads_inputs, O::reads_outputs, reads_first,   type_name<O>()};
 }

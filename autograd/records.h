@@ -46,6 +46,7 @@ struct alignas(64) Root {
   bool done : 1;            // backward has come to the node that made it: nothing reads its numbers any more
   bool viewed : 1;          // it has views
   bool shared : 1;          // another root has the same memory
+  bool reserved : 1;        // it was made to move values into: Tape::reserve
 };
 
 /// One application of an op.

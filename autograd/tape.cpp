@@ -82,7 +82,7 @@ void Tape::reject_overwritten(const char* op, Where where) {
   fail(
       op,
       "a value came whose numbers backward overwrote with their gradient; needed its use before backward, or "
-      "keep_gradient() for it",
+      "keep_numbers() of the tape",
       where);
 }
 
@@ -108,7 +108,7 @@ std::uint32_t Tape::add_root(const Shape& shape, std::byte* data, bool wants) {
   root.value = id;
   root.leaf = root.pins = 0;
   root.keeps_gradient = root.done = root.read = root.viewed = root.released = false;
-  root.overwritten = root.shared = false;
+  root.overwritten = root.shared = root.reserved = false;
   return id;
 }
 
@@ -328,7 +328,7 @@ Var Tape::reshape(Var x, const Shape& shape, Where where) {
 }
 
 Var Tape::stop_gradient(Var x, Where where) {
-  const std::uint32_t from = check(x, "stop_gradient", where);
+  const std::uint32_t from = check_numbers(x, "stop_gradient", where);
   const Value v = values_[from];
   const std::uint32_t id = add_leaf(v.shape, v.data, where, from);
   values_[id].stride = v.stride;
@@ -356,10 +356,10 @@ Var Tape::release_numbers(Var x, Where where) {
   return x;
 }
 
-Var Tape::reserve(const Shape& shape) {
-  std::byte* memory = arena_.allocate(static_cast<std::size_t>(shape.size()) * size_of(dtype_));
-  const std::uint32_t id = add_root(shape, memory, false);
-  roots_.back().read = roots_.back().viewed = true;
+Var Tape::reserve(const Shape& shape, Where where) {
+  const std::uint32_t id = add_root(shape, allocate(arena_, shape, dtype_, "reserve", where), false);
+  Root& root = roots_.back();
+  root.read = root.viewed = root.reserved = true;
   return handle(id);
 }
 
@@ -368,14 +368,16 @@ bool Tape::move_in(Var piece, Var whole, Index row, Where where) {
   const Value& v = values_[id];
   const std::uint32_t from_root = v.root, to_root = values_[to].root;
   const Shape &shape = v.shape, &all = values_[to].shape;
-  if (v.view || v.node == kNone || shape.rank() != 2 || shape.cols() != all.cols() || row < 0 ||
-      row > all.rows() - shape.rows())
-    return false;
   Root &from = roots_[from_root], &root = roots_[to_root];
+  if (!root.reserved || values_[to].view)
+    fail("move_in", "a value came that reserve() did not give; needed one that it gave, whole", where);
+  if (!can_move(piece) || shape.cols() != all.cols() || row < 0 || row > all.rows() - shape.rows() ||
+      (id >= framed_) != (to >= framed_))
+    return false;
   std::byte* memory = root.data + row * all.cols() * static_cast<Index>(size_of(dtype_));
   if (!dry_) std::memcpy(memory, from.data, static_cast<std::size_t>(from.bytes));
   // The gradient of the whole is complete when backward comes to the piece that was made first.
-  if (values_[to].node == kNone) values_[to].node = v.node;
+  values_[to].node = std::min(values_[to].node, v.node);
   values_[to].wants_gradient = values_[to].wants_gradient || v.wants_gradient;
   root.keeps_gradient = root.keeps_gradient || from.keeps_gradient;
   const std::size_t end = from.viewed ? values_.size() : id + 1;
@@ -404,7 +406,8 @@ void Tape::use_released(Root& root, Index begin, Index end) {
     root.released = false;
 }
 
-// What the inputs of a node have of one root is one use.
+// Inputs of a node that lie side by side, or one after the other, are one use: so the gradient need not move
+// out between one input and the next.
 void Tape::use_released(const OpTable& table, std::span<const std::uint32_t> ids, int aliased) {
   const Value* last = nullptr;
   Index begin = 0, end = 0;
@@ -413,14 +416,16 @@ void Tape::use_released(const OpTable& table, std::span<const std::uint32_t> ids
     Root& root = roots_[v.root];
     if (!root.released || static_cast<int>(i) == aliased) continue;
     if (!table.reads_first && (table.reads_inputs >> std::min<std::size_t>(i, 31) & 1)) root.released = false;
+    const Index from = begin_of(v);
     if (last && last->root == v.root) {
-      begin = std::min(begin, begin_of(v));
-      end = std::max(end, end_of(v));
+      const bool beside = v.data == last->data + last->shape.cols() * static_cast<Index>(size_of(dtype_)) &&
+                          v.stride == last->stride && v.shape.rows() == last->shape.rows();
+      if (!beside && from != end) root.released = false;
     } else {
       if (last) use_released(roots_[last->root], begin, end);
-      begin = begin_of(v);
-      end = end_of(v);
+      begin = from;
     }
+    end = end_of(v);
     last = &v;
   }
   if (last) use_released(roots_[last->root], begin, end);
@@ -455,7 +460,8 @@ std::byte* Tape::output_memory(const Shape& shape) {
   }
   if (overwritten) [[unlikely]]
     reject_overwritten(table->name(op), where);
-  if (released) use_released(*table, {ids, inputs.size()}, aliased);
+  if (released && !consumed()) use_released(*table, {ids, inputs.size()}, aliased);
+  if (aliased >= 0 && table->reads_outputs != 0) roots_[values_[ids[aliased]].root].released = false;
   wants = wants && records_gradients();
   if (deferred >= 0) {
     Operand& factor = operand(ids[deferred]);
@@ -480,24 +486,40 @@ std::byte* Tape::output_memory(const Shape& shape) {
   node.output_count = static_cast<std::uint8_t>(outputs.size());
   node.deferred = static_cast<std::int8_t>(deferred);
   node.wants_gradient = wants;
-  for (const Shape& shape : outputs) {
-    if (aliased >= 0)
-      add_view(ids[aliased], values_[ids[aliased]].stride, 0).shape = shape;
-    else
-      add_root(shape, output_memory(shape), wants);
-    Value& v = values_.back();
-    v.node = index;
-    v.wants_gradient = wants;
-    v.zero = false;
+  try {
+    for (const Shape& shape : outputs) {
+      if (aliased >= 0)
+        add_view(ids[aliased], values_[ids[aliased]].stride, 0).shape = shape;
+      else
+        add_root(shape, output_memory(shape), wants);
+      Value& v = values_.back();
+      v.node = index;
+      v.wants_gradient = wants;
+      v.zero = false;
+    }
+  } catch (const std::bad_alloc&) {
+    reject_outputs(index, outputs[0]);
   }
   return index;
+}
+
+// There is no memory for them: the node is taken back.
+void Tape::reject_outputs(std::uint32_t node, const Shape& shape) {
+  const Node n = nodes_[node];
+  for (; values_.size() > n.first_output; values_.shrink(values_.size() - 1))
+    if (!values_.back().view) roots_.shrink(roots_.size() - 1);
+  if (n.deferred >= 0) --operand(n.inputs[n.deferred]).pending;
+  nodes_.shrink(node);
+  fail(n.table->name(n.op),
+       fmt::format("an output of shape {} came; needed one that there is memory for", to_string(shape)),
+       n.where);
 }
 
 // That of the other form in backward, but once: where both are needed, each is made once more at most.
 std::byte* Tape::form_memory(Operand& factor, int which, std::size_t bytes) {
   const int other = 1 - which;
   factor.form_bytes[which] = bytes;
-  if (!gradients_ || factor.took_over || !factor.forms[other] || factor.form_bytes[other] < bytes)
+  if (!consumed() || factor.took_over || !factor.forms[other] || factor.form_bytes[other] < bytes)
     return (factor.value < framed_ ? lasting_ : arena_).allocate(bytes);
   factor.took_over = true;
   return std::exchange(factor.forms[other], nullptr);

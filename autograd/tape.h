@@ -87,13 +87,20 @@ class Tape {
   /// whose op reads it first (op.h); where keep_gradient() was not called for x, nothing had used it before
   /// this, and no observer reads numbers. Reading them after backward throws Error then. Returns x.
   Var release_numbers(Var x, Where where = Where::here());
+  /// From now on, for this tape: numbers stay readable after backward, whatever was released.
+  void keep_numbers(bool on) { keeps_numbers_ = on; }
   /// A value to move others into; its numbers are undefined where there are none.
-  Var reserve(const Shape& shape);
+  Var reserve(const Shape& shape, Where where = Where::here());
   /// Moves the numbers of `piece` into rows of a reserved value, from `row` on. It lives on there as a view,
   /// so its gradient is a part of that of `whole`, by whatever way it comes; the memory that it had is used
-  /// again. The piece that was recorded first is moved first. Returns false, and does nothing, where that
-  /// cannot be: the piece is a view or a leaf, or does not fit.
+  /// again. Returns false, and does nothing, where that cannot be: the piece is a view or a leaf, or does not
+  /// fit.
   bool move_in(Var piece, Var whole, Index row, Where where = Where::here());
+  /// Whether move_in() can move `piece`, if it fits.
+  bool can_move(Var piece) const {
+    const Value& v = values_[piece.index_];
+    return !v.view && v.node != kNone && v.shape.rank() == 2;
+  }
 
   // -- Recording, for ops (op.h).
 
@@ -115,7 +122,8 @@ class Tape {
   /// loss does not depend on it. Those of parameters are in `gradients`.
   Tensor gradient(Var x, Where where = Where::here());
   void keep_gradient(Var x, Where where = Where::here());
-  /// During backward, as soon as the gradient of `x` is complete. A hook may look at the tape, not record.
+  /// During backward, as soon as the gradient of `x` is complete. A hook may look at the tape, not record;
+  /// numbers that were released, such as a cell's sums, may be gone (keep_numbers).
   void on_gradient(Var x, std::function<void(const Tensor&)> hook, Where where = Where::here());
 
   /// Ends the pass: all handles become stale, all memory is kept for the next one.
@@ -134,8 +142,8 @@ class Tape {
   bool pulls_back() const { return pulls_back_; }
 
   /// The derivative of `outputs`, weighted by `seeds` of their shapes, by each of `inputs`, through nodes
-  /// [begin, end) alone; all else is taken as constant. Changes nothing of the pass. Can be asked at any time,
-  /// but throws Error where backward has overwritten numbers of these nodes (release_numbers).
+  /// [begin, end) alone; all else is taken as constant. Changes nothing of the pass. Can be asked before,
+  /// during and after its backward, then if the tape keeps numbers, or throws Error if some are gone.
   std::vector<Tensor> pull_back(std::uint32_t begin, std::uint32_t end, std::span<const Var> outputs,
                                 std::span<const Tensor> seeds, std::span<const Var> inputs);
 
@@ -360,6 +368,7 @@ class Tape {
   }
   std::byte* form_memory(Operand& factor, int which, std::size_t bytes);
   std::byte* output_memory(const Shape& shape);
+  [[noreturn, gnu::noinline]] void reject_outputs(std::uint32_t node, const Shape& shape);
   void use_released(Root& root, Index begin, Index end);
   void use_released(const OpTable& table, std::span<const std::uint32_t> ids, int aliased);
   Root& with_gradient(std::uint32_t root);
@@ -403,6 +412,7 @@ class Tape {
   std::int64_t scope_ = -1;
   std::int64_t time_ = -1;  // recurrence and time step
   Index truncation_ = 0;
+  bool keeps_numbers_ = false;
   std::int64_t silent_ = 0;
   Gradients* gradients_ = nullptr;  // of the running backward
   void (*flush_)(Tape&, std::uint32_t) = nullptr;

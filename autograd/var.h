@@ -28,7 +28,7 @@ class Var {
   /// The only number of a one-element value; throws Error for any other size.
   double item(Where where = Where::here()) const;
   /// The numbers where they are, valid until the tape is cleared; those of a cell's new state until its step
-  /// ends.
+  /// ends, released ones until backward (Tape::release_numbers).
   template <class T>
   View<const T> view(Where where = Where::here()) const;
 

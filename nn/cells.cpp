@@ -1,5 +1,7 @@
 #include "nn/cells.h"
 
+#include <fmt/format.h>
+
 #include "nn/cell_formulas.h"
 #include "nn/initialise.h"
 #include "ops/pointwise.h"
@@ -82,6 +84,10 @@ Elman::Elman(Index in, Index hidden, Generator& generator, Activation g, Where w
 
 Lstm::Lstm(Index in, Index hidden, Generator& generator, const LstmOptions& options, Where where)
     : weight_ih(input_weight("lstm", in, hidden, 4, generator, where)), bias("bias", {4 * hidden}) {
+  if (options.projection < 0)
+    autograd::fail(
+        "lstm", fmt::format("a projection to {} came; needed at least 1, or 0 for none", options.projection),
+        where);
   const Index recurrent = options.projection > 0 ? options.projection : hidden;
   weight_hh = recurrent_weight("weight_hh", recurrent, hidden, 4, generator);
   initialise::forget_gate_bias(gate(bias, 1, 4), options.forget_bias);

@@ -99,9 +99,6 @@ namespace detail {
 std::optional<std::string> path_of(const Members& list, const void* module, const autograd::ModuleType& type);
 std::vector<NamedParameter> select(std::vector<NamedParameter> all,
                                    std::initializer_list<std::string_view> paths, bool selected, Where where);
-}  // namespace detail
-
-namespace detail {
 /// The shape of a weight; throws Error unless both extents are at least 1.
 Shape weight_shape(const char* module, Index in, Index out, Where where);
 }  // namespace detail

@@ -64,9 +64,10 @@ void OutputRows::add(Var output, Index t) {
   pieces_.add(output, row, 0);
   if (!first_.defined()) {
     first_ = output;
-    if (!single_) whole_ = tape_.reserve(Shape{rows_, output.cols()});
+    moved_ = !single_ && tape_.can_move(output);
+    if (moved_) whole_ = tape_.reserve(Shape{rows_, output.cols()});
   }
-  moved_ = moved_ && !single_ && tape_.move_in(output, whole_, row);
+  moved_ = moved_ && tape_.move_in(output, whole_, row);
 }
 
 Var OutputRows::value() const { return moved_ ? whole_ : pieces_.paste(Shape{rows_, first_.cols()}); }

@@ -145,7 +145,7 @@ class OutputRows {
   bool single_;  // step, whose output is the value
   Collage pieces_;
   Var first_, whole_;
-  bool moved_ = true;
+  bool moved_ = false;
 };
 
 /// One step of the cell, of which those who watch the tape are told.

@@ -96,7 +96,7 @@ using Kernel = void (*)(const Tile<T>&);
 template <class T>
 class RowProduct {
  public:
-  RowProduct() {}  // zeros would be written for nothing
+  RowProduct() : count_(0) {}  // zeros in parts_ would be written for nothing
   /// False where it is not for such sizes. w is Packed, or a matrix as it stands.
   template <class W>
   bool set(const View<const T>& a, const W& w, const View<const T>& addend, const View<T>& c);

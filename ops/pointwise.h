@@ -224,8 +224,6 @@ struct Pointwise {
 
   // Filled in where they lie: structs that are assembled elsewhere and copied make wide loads wait for the
   // narrow stores before them.
-  // The gradient of an input may be written over the input itself: all numbers of a pack are read before its
-  // results are stored.
   template <class T, std::size_t... I, std::size_t... O>
   void run_backward(Backward<T>& context, std::index_sequence<I...>, std::index_sequence<O...>) const {
     const View<const T> d_out[] = {context.d_out(O)...};

@@ -49,7 +49,7 @@ class Makers {
   }
 
  private:
-  // Tape::join gives the pieces a root that no node made.
+  // Tape::move_in gives the pieces a root that no node made.
   bool is_joined(std::uint32_t root) const {
     const std::uint32_t id = tape_.roots()[root].value;
     const Value& v = tape_.value(id);

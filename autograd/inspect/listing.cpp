@@ -43,7 +43,7 @@ std::string input_name(const Tape& tape, std::uint32_t id) {
   const Value& output = tape.value(maker.first_output + (o < maker.output_count ? o : 0));
   const std::string name = o == 0 ? fmt::format("%{}", v.node) : fmt::format("%{}.{}", v.node, o);
   if (o == maker.output_count) return fmt::format("%{}", v.node);
-  // Values that were joined (Tape::join) have the node of the one that was made first.
+  // Values that were joined (Tape::move_in) have the node of the one that was made first.
   const Index rows = output.shape.rows(),
               bytes = rows * output.stride * static_cast<Index>(size_of(tape.dtype()));
   if (v.data < output.data || v.data >= output.data + bytes || v.shape.size() > output.shape.size())

@@ -82,6 +82,7 @@ class Recorder : private Observer {
   const std::optional<Origin>& origin() const { return origin_.origin(); }
 
  private:
+  bool reads_numbers() const override { return watching_.origin; }
   void begin(Tape& tape, std::uint32_t node, Phase phase) override;
   void end(Tape& tape, std::uint32_t node, Phase phase) override;
   void step(Tape& tape, const Step& step) override;

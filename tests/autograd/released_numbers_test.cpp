@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "autograd/tape.h"
+#include "autograd/op.h"
 #include "ops/ops.h"
 
 using namespace unroll;
@@ -63,6 +63,47 @@ Var halves(Var x) {
   return product_of(a, b);
 }
 
+// a + b, which asks for both gradients before it assigns one, and reads no numbers.
+struct Plus {
+  static constexpr const char* name = "test plus";
+  static constexpr int outputs = 1;
+  static constexpr unsigned reads_inputs = 0, reads_outputs = 0;
+
+  Shape shape(const autograd::Inputs& in) const { return in[0]; }
+  template <class T>
+  void forward(autograd::Forward<T>& context) const {
+    for (Index c = 0; c < context.out().cols(); ++c)
+      context.out()(0, c) = context.in(0)(0, c) + context.in(1)(0, c);
+  }
+  template <class T>
+  void backward(autograd::Backward<T>& context) const {
+    const autograd::Into<T> d[] = {context.d_in(0), context.d_in(1)};
+    for (const autograd::Into<T>& into : d)
+      for (Index c = 0; c < into.view.cols(); ++c)
+        into.view(0, c) = (into.fresh ? T(0) : into.view(0, c)) + context.d_out()(0, c);
+  }
+};
+
+// x^2, which assigns zeros before it reads, and says so.
+struct ZeroFirst {
+  static constexpr const char* name = "test zero first";
+  static constexpr int outputs = 1;
+  static constexpr unsigned reads_inputs = 1, reads_outputs = 0;
+  static constexpr bool reads_first = false;
+
+  Shape shape(const autograd::Inputs& in) const { return in[0]; }
+  template <class T>
+  void forward(autograd::Forward<T>& context) const {
+    for (Index i = 0; i < context.in(0).size(); ++i)
+      context.out().data[i] = context.in(0).data[i] * context.in(0).data[i];
+  }
+  template <class T>
+  void backward(autograd::Backward<T>& context) const {
+    const View<T> d = context.add_to(0);
+    for (Index i = 0; i < d.size(); ++i) d.data[i] += 2 * context.in(0).data[i] * context.d_out().data[i];
+  }
+};
+
 }  // namespace
 
 TEST_CASE("the gradient of released numbers takes the place of the numbers") {
@@ -110,6 +151,16 @@ TEST_CASE("where numbers are still needed, the gradient has memory of its own") 
        [](Tape& t, Var x) {
          return rows_in(t, x, {0, 2, 4, 5, 3, 1}, [](Var r) { return tanh(r); });
        }},
+      {"two rows with one between them, whose gradients are asked for at once",
+       [](Tape& t, Var x) {
+         return sum(t.record(Plus{}, {t.rows(x, 0, 1), t.rows(x, 2, 1)}, Where::here()));
+       }},
+      {"two neighbouring rows, the last first",
+       [](Tape& t, Var x) {
+         return sum(t.record(Plus{}, {t.rows(x, 3, 1), t.rows(x, 2, 1)}, Where::here()));
+       }},
+      {"an op that says that it does not read first",
+       [](Tape& t, Var x) { return sum(t.record(ZeroFirst{}, {x}, Where::here())); }},
       {"numbers that go on without a gradient",
        [](Tape& t, Var x) { return sum(product_of(tanh(x), t.stop_gradient(x))); }},
       {"its gradient is kept", [](Tape& t, Var x) {
@@ -150,11 +201,12 @@ TEST_CASE("numbers that backward overwrote cannot be read") {
   };
   const std::string needed =
       "a value came whose numbers backward overwrote with their gradient; needed its use before backward, or "
-      "keep_gradient() for it";
+      "keep_numbers() of the tape";
   CHECK(message([&] { y.tensor(); }).starts_with("[tensor] " + needed));
   CHECK(message([&] { y.view<double>(); }).starts_with("[view] " + needed));
   CHECK(message([&] { tape.rows(tape.columns(y, 0, 1), 0, 1).item(); }).starts_with("[item] " + needed));
   CHECK(message([&] { tape.snapshot(y); }).starts_with("[snapshot] " + needed));
+  CHECK(message([&] { tape.stop_gradient(y); }).starts_with("[stop_gradient] " + needed));
   CHECK(message([&] { tanh(y); }).starts_with("[tanh] " + needed));
   const auto nodes = static_cast<std::uint32_t>(tape.nodes().size());
   CHECK(message([&] {
@@ -162,6 +214,21 @@ TEST_CASE("numbers that backward overwrote cannot be read") {
         }).starts_with("[pull_back] " + needed));
   CHECK(x.tensor().size() == 4);
   CHECK(loss.item() != 0);
+}
+
+TEST_CASE("a tape that keeps numbers has them after backward") {
+  Tape tape(f64);
+  tape.keep_numbers(true);
+  Gradients gradients;
+  const Var x = tape.variable(pattern({2, 2}, 0)), y = tape.release_numbers(x * 2.0);
+  const Numbers before = y.tensor().values();
+  const Var loss = sum(tanh(y));
+  tape.backward(loss, gradients);
+  CHECK(y.tensor().values() == before);
+  const auto nodes = static_cast<std::uint32_t>(tape.nodes().size());
+  const Tensor one = Tensor::from({1}, {1});
+  CHECK(tape.pull_back(0, nodes, std::vector{loss}, {&one, 1}, std::vector{x})[0].values() ==
+        tape.gradient(x).values());
 }
 
 TEST_CASE("derivatives of a part of the pass leave released numbers alone") {

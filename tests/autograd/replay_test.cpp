@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "nn/nn.h"
+#include "tests/nn/random_numbers.h"
 
 using namespace unroll;
 
@@ -104,4 +105,26 @@ TEST_CASE("nodes are computed again from what their inputs hold then, in the sam
   CHECK(y.tensor().values() == std::vector<double>{99 * 99, 1, 0});
   CHECK(tape.nodes().size() == nodes);
   CHECK(tape.usage().total() == used);
+}
+
+TEST_CASE("derivatives of a part leave packed weights to those who compute again") {
+  Generator g(1);
+  Parameter w("w", {256, 512});
+  initialise::normal(w, g, 0, 0.1);
+  Tape tape;
+  const Var x = tape.variable(tests::random_tensor({2, 256}, 7));
+  Var y = x;
+  for (int i = 0; i < 3; ++i) y = matmul(matmul(y, w), w, Transpose::no, Transpose::yes);
+  const Var z = matmul(y, w);
+  Tape::Replay again = tape.replay(0, tape.nodes().size());
+  again();
+  const std::vector<double> before = z.tensor().values();
+  const Tensor seed(z.shape());
+  (void)tape.pull_back(0, static_cast<std::uint32_t>(tape.nodes().size()), {&z, 1}, {&seed, 1}, {&x, 1});
+  again();
+  CHECK(z.tensor().values() == before);
+  Gradients gradients;
+  tape.backward(ops::sum(z), gradients);
+  CHECK_THROWS_WITH_AS(again(), doctest::Contains("[replay] nodes of a tape came that backward has consumed"),
+                       Error);
 }

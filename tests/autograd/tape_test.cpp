@@ -102,6 +102,23 @@ TEST_CASE("what cannot move is left as it was") {
   CHECK(a.tensor().values() == Numbers{1, 1});
   CHECK(tape.move_in(a, all, 2));
   CHECK_FALSE(tape.move_in(a, all, 0));  // it is a view now
+  const Var b = leaf * 2.0;
+  for (const Var whole : {leaf, b, tape.rows(all, 0, 2)})
+    CHECK_THROWS_WITH_AS(tape.move_in(b, whole, 0),
+                         doctest::Contains("[move_in] a value came that reserve() did not give"), Error);
+}
+
+TEST_CASE("pieces move in any order: the gradient is complete at the one that was made first") {
+  for (const bool later_first : {false, true}) {
+    Tape tape(f64);
+    Gradients gradients;
+    const Var x = tape.variable(Tensor::from({1, 1}, {3})), a = x * 2.0, b = x * 5.0;
+    const Var all = tape.reserve({2, 1});
+    REQUIRE(tape.move_in(later_first ? b : a, all, later_first ? 1 : 0));
+    REQUIRE(tape.move_in(later_first ? a : b, all, later_first ? 0 : 1));
+    tape.backward(sum(all), gradients);
+    CHECK(tape.gradient(x).values() == Numbers{7});
+  }
 }
 
 TEST_CASE("memory of a piece that has moved is used again, unless it is shared") {
@@ -190,6 +207,17 @@ TEST_CASE("a value that there is no memory for is refused, with its shape and si
                                          "1125899906842624 bytes; needed one that there is memory for ("),
                        Error);
   CHECK(tape.usage().total() == before);
+  CHECK_THROWS_WITH_AS(tape.reserve({n, n}), doctest::Contains("[reserve] a value of shape"), Error);
+  // An op's output; its node is taken back.
+  const std::size_t values = tape.values().size() + 2;
+  CHECK_THROWS_WITH_AS(
+      matmul(tape.rows(tape.zeros({n, 1}), 0, n), tape.zeros({1, n})),
+      doctest::Contains(
+          "[matmul] an output of shape [16777216, 16777216] came; needed one that there is memory for"),
+      Error);
+  CHECK(tape.nodes().empty());
+  CHECK(tape.values().size() == values + 1);
+  CHECK(matmul(tape.zeros({2, 2}), tape.zeros({2, 2})).shape() == Shape{2, 2});
 }
 #endif
 

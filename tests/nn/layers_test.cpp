@@ -160,6 +160,8 @@ TEST_CASE("a module without inputs or outputs is refused where it is made") {
   refuses([&] { Embedding(0, 3, g); }, "[embedding] widths 0 and 3 came; needed at least 1 (");
   refuses([&] { Elman(0, 3, g); }, "[elman] widths 0 and 3 came; needed at least 1 (");
   refuses([&] { Lstm(2, 0, g); }, "[lstm] widths 2 and 0 came; needed at least 1 (");
+  refuses([&] { Lstm(2, 3, g, LstmOptions{.projection = -2}); },
+          "[lstm] a projection to -2 came; needed at least 1, or 0 for none (");
   refuses([&] { Gru(2, 0, g); }, "[gru] widths 2 and 0 came; needed at least 1 (");
   refuses([&] { Head(4, 0, g); }, "[linear] widths 4 and 0 came; needed at least 1 (");
   refuses([&] { Pooling(Pool::attention, 0, g); }, "[linear] widths 0 and 64 came; needed at least 1 (");

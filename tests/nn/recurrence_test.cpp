@@ -105,7 +105,42 @@ Tensor row_of(const Tensor& t, Index r) {
   return row;
 }
 
+// Gives at odd steps what the step before has put by, so that outputs are not made in the order of steps.
+struct Late {
+  struct State {
+    Var out, kept;
+  };
+  Parameter w{"w", {kIn, kHidden}};
+  bool viewed;  // as a view, which cannot move
+  explicit Late(bool v) : viewed(v) { randomise(*this); }
+
+  Var project(Var xs) const { return matmul(xs, w); }
+  State step(Projected x, State s) const {
+    const Var v = x;
+    if (v.tape().time_step() % 2 == 1) return {viewed ? v.tape().rows(s.kept, 0, v.rows()) : s.kept, tanh(v)};
+    const Var kept = tanh(v);
+    return {kept * v + s.out, kept};
+  }
+  State initial(Tape& t, Index batch) const { return {t.zeros({batch, kHidden}), t.zeros({batch, kHidden})}; }
+  void members(Members& m) { m("w", w); }
+};
+
 }  // namespace
+
+TEST_CASE("outputs that are not made in the order of steps") {
+  const Layout layout(std::vector<int>{4, 4});
+  const Tensor xs = random_tensor({layout.rows(), kIn}, 7);
+  auto gradient = [&](bool viewed) {
+    const Late cell(viewed);
+    Tape tape(f64);
+    tape.poison(true);
+    Gradients gradients;
+    const Var x = tape.variable(xs);
+    tape.backward(ops::sum(square(scan(cell, {x, &layout}).outputs.rows)), gradients);
+    return tape.gradient(x);
+  };
+  CHECK(difference(gradient(false), gradient(true)) < 1e-12);
+}
 
 TEST_CASE("every cell, direction and depth has the right gradient on ragged batches") {
   each_cell(kHidden, [](const std::string& name, auto make, Index width) {

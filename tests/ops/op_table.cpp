@@ -171,6 +171,7 @@ struct PassOptions {
   bool poison = false;
   std::optional<std::size_t> only_leaf = {};  // the others are constants
   bool used_again = false;                    // each leaf has a gradient before the op adds to it
+  bool released = false;                      // inputs are copies whose numbers are released
 };
 
 double seed(Index i) { return std::cos(1.7 * static_cast<double>(i) + 0.3); }
@@ -202,9 +203,12 @@ class Runner {
                        : c.layout == Layout::parameters ? tape.parameter(parameters[i])
                                                         : tape.variable(parameters[i].value()));
     }
+    std::vector<Var> given = leaves;
+    if (options.released)
+      for (Var& x : given) x = tape.release_numbers(x * 1.0);
     Pass pass;
     for (Var x : c.inputs(tape, leaves)) pass.inputs.push_back(x.tensor());
-    const Outputs outputs = c.build(tape, leaves);
+    const Outputs outputs = c.build(tape, given);
     note(tape);
     for (Var y : outputs) pass.outputs.push_back(y.tensor());
     if (!any) return pass;
@@ -340,6 +344,12 @@ void check_case(const Case& c, Runner& runner, std::vector<std::string>& wrong) 
   }
 
   for (DType dtype : {f32, f64}) complain("foretold memory", Runner::forecast_error(c, dtype));
+
+  const Pass released = runner.run(c, {.released = true});
+  for (std::size_t i = 0; i < pass.gradients.size(); ++i)
+    if (!c.leaves[i].constant)
+      complain("gradient in the place of numbers",
+               different(released.gradients[i], pass.gradients[i], 1e-12));
 
   const Pass again = runner.run(c, {.used_again = true});
   for (std::size_t i = 0; i < pass.gradients.size(); ++i) {
