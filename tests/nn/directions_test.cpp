@@ -369,8 +369,7 @@ TEST_CASE("both directions at once: the node can be pulled back through, before 
     auto pull = [&] { return tape.pull_back(0, end, {&y, 1}, {&seed, 1}, {&x, 1})[0]; };
     Run all{at_once(tape), {pull()}};
     tape.backward(loss, gradients);
-    CHECK_THROWS_WITH_AS(
-        pull(), doctest::Contains("[pull_back] a value came whose numbers backward overwrote"), Error);
+    all.numbers.push_back(pull());
     all.numbers.push_back(tape.gradient(x));
     for (const NamedParameter& p : parameters(net)) all.numbers.push_back(gradients.dense(*p.parameter));
     return all;
