@@ -167,9 +167,9 @@ TEST_CASE("where numbers are still needed, the gradient has memory of its own") 
          t.keep_gradient(x);
          return sum(tanh(x));
        }}};
-  for (const auto& [name, use] : uses) {
-    CAPTURE(name);
-    CHECK(through(use, true).gradient == through(use, false).gradient);
+  for (const auto& use : uses) {
+    CAPTURE(use.first);
+    CHECK(through(use.second, true).gradient == through(use.second, false).gradient);
   }
 }
 
