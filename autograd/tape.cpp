@@ -434,7 +434,7 @@ void Tape::use_released(const OpTable& table, std::span<const std::uint32_t> ids
 // What a value of about this size has left, or new memory.
 std::byte* Tape::output_memory(const Shape& shape) {
   const auto bytes = static_cast<std::size_t>(shape.size()) * size_of(dtype_);
-  if (bytes > spare_.bytes || bytes < spare_.bytes / 2) return arena_.allocate(bytes);
+  if (!spare_.memory || bytes > spare_.bytes || bytes < spare_.bytes / 2) return arena_.allocate(bytes);
   std::byte* memory = std::exchange(spare_, {}).memory;
   if (poisoned_) std::memset(memory, 0xFF, bytes);
   return memory;
