@@ -74,6 +74,7 @@ class Stepper {
   }
   template <class Layer>
   void add_state(const Stack<Layer>& stack, Where where) {
+    if (stack.layers.empty()) autograd::fail("stepper", "no layers came; needed at least one", where);
     for (const Layer& layer : stack.layers) add_state(layer, where);
   }
 
@@ -137,7 +138,7 @@ Stepper::Stepper(const Net& net, Index width, const StepperOptions& options, con
   for (int i = 0; i < 2; ++i) {
     begin_ = tape_->nodes().size();
     std::size_t field = 0;
-    y = finish(record(net, x, field));
+    y = detail::called_from(where, [&] { return finish(record(net, x, field)); });
   }
   finish_recording(y, where);
 }

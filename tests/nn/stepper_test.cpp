@@ -156,3 +156,19 @@ TEST_CASE("a cell that looks at numbers cannot be stepped") {
   const Looking cell(2, 3, g);
   CHECK_THROWS_WITH_AS(Stepper(cell, 2), doctest::Contains("[stepper] the net looks at numbers"), Error);
 }
+
+TEST_CASE("what cannot be stepped is refused with the caller's line") {
+  Generator g(6);
+  const Lstm cell(2, 3, g);
+  const int line = __LINE__ + 2;
+  try {
+    Stepper stepper(cell, 3);
+    FAIL("no error");
+  } catch (const Error& error) {
+    CAPTURE(error.what());
+    CHECK(std::string(error.what()).find("needed the inner extents equal") != std::string::npos);
+    CHECK(std::string(error.what()).ends_with("stepper_test.cpp:" + std::to_string(line)));
+  }
+  CHECK_THROWS_WITH_AS(Stepper(Stack<Unidirectional<Lstm>>{}, 2),
+                       doctest::Contains("[stepper] no layers came; needed at least one ("), Error);
+}
