@@ -20,6 +20,8 @@ class Crew {
   ~Crew();
 
   int size() const { return static_cast<int>(hands_.size()) + 1; }
+  /// Lasts as long as the crew.
+  std::weak_ptr<const void> life() const { return life_; }
 
   /// Calls work(i) for each i < count: work(0) on the calling thread, the others at once on threads that have
   /// nothing to do, each on one of its own and always on the same if none works for somebody else; what is
@@ -50,6 +52,7 @@ class Crew {
   void loop(Hand& hand);
   void dismiss();
 
+  std::shared_ptr<const void> life_ = std::make_shared<char>();
   std::mutex hiring_;
   std::vector<std::unique_ptr<Hand>> hands_;
   std::atomic<unsigned> done_ = 0;  // changes when a hand has done something

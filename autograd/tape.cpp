@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include "autograd/crew.h"
 #include "autograd/op.h"
 
 namespace unroll::autograd {
@@ -556,6 +557,12 @@ void Tape::clear() {
   bound_count_ = 0;
   consumed_ = {};
   parts_in_use_ = 0;
+}
+
+void Tape::employ(Crew* crew) {
+  crew_ = crew;
+  crew_lives_.reset();
+  if (crew) crew_lives_ = crew->life();
 }
 
 void Tape::poison(bool on) {

@@ -167,10 +167,10 @@ class Tape {
   // -- Threads.
 
   /// From now on, parts of the pass that do not depend on each other, such as the directions of scan_both,
-  /// may be computed at once by this crew, which must be there as long as it is employed; nullptr, as at
-  /// first, for none. The numbers do not depend on how many threads of it are free.
-  void employ(Crew* crew) { crew_ = crew; }
-  Crew* crew() const { return crew_; }
+  /// may be computed at once by this crew; nullptr, as at first, or a crew that has gone is none. The numbers
+  /// do not depend on how many threads of it are free.
+  void employ(Crew* crew);
+  Crew* crew() const { return crew_lives_.expired() ? nullptr : crew_; }
 
   // -- Where we are: module path and time step of what is recorded next.
 
@@ -427,6 +427,7 @@ class Tape {
   bool is_part_ = false;  // of another tape, whose Gradients it adds to
   bool pulls_back_ = false;
   Crew* crew_ = nullptr;
+  std::weak_ptr<const void> crew_lives_;
 };
 
 inline Tape& Var::tape(Where where) const {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -330,6 +331,26 @@ TEST_CASE("both directions at once: one crew for several tapes in turn, and dism
   Crew alone(1);
   two.employ(&alone);
   CHECK_FALSE(run(net, layout, xs, two).at_once);
+}
+
+TEST_CASE("both directions at once: a crew may go before backward") {
+  Generator g(1);
+  Bidirectional<Gru> net{Gru(kIn, kHidden, g), Gru(kIn, kHidden, g)};
+  const Layout layout = Layout::uniform(2, 30);
+  const Tensor xs = random_tensor({layout.rows(), kIn}, 7);
+  auto gradient = [&](bool goes) {
+    auto crew = std::make_unique<Crew>(2);
+    Tape tape(f64);
+    tape.employ(crew.get());
+    Gradients gradients;
+    const Var x = tape.variable(xs), loss = ops::sum(square(net({x, &layout}).outputs.rows));
+    CHECK(at_once(tape));
+    if (goes) crew.reset();
+    CHECK((tape.crew() == nullptr) == goes);
+    tape.backward(loss, gradients);
+    return tape.gradient(x).values();
+  };
+  CHECK(gradient(true) == gradient(false));
 }
 
 TEST_CASE("both directions at once: who watches sees one tape, and small work stays on one thread") {
