@@ -11,7 +11,8 @@
 //
 // and optionally
 //
-//   int aliased() const     the input whose memory the output overwrites and shares, or -1 (see Tape::open)
+//   int aliased() const     the input whose memory the output overwrites and shares, or -1 (see Tape::open);
+//                           reads_outputs is 0 then
 //   int deferred() const    the input whose gradient backward defers, or -1 (see Backward::defer)
 //   static constexpr bool reads_first = true      backward reads the numbers of an element of all inputs, and
 //                           then assigns its gradients: these may lie in their place (Tape::release_numbers)
@@ -344,7 +345,10 @@ std::array<Var, O::outputs> Tape::record(const O& op, std::span<const Var> input
   const Inputs shapes(*this, name, inputs, where);
   const std::array<Shape, O::outputs> outputs{op.shape(shapes)};
   int aliased = -1, deferred = -1;
-  if constexpr (requires { op.aliased(); }) aliased = op.aliased();
+  if constexpr (requires { op.aliased(); }) {
+    static_assert(O::reads_outputs == 0, "gradients of what it overwrites may lie in its place");
+    aliased = op.aliased();
+  }
   if constexpr (requires { op.deferred(); }) deferred = op.deferred();
   constexpr bool wants = requires { O::has_parameters; };
   static_assert(O::outputs > 0 && O::outputs < 256, "a node counts them in a byte");

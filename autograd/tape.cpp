@@ -308,7 +308,6 @@ std::byte* Tape::output_memory(const Shape& shape) {
   if (overwritten) [[unlikely]]
     reject_overwritten(table->name(op), where);
   if (released && !consumed()) use_released(*table, {ids, inputs.size()}, aliased);
-  if (aliased >= 0 && table->reads_outputs != 0) roots_[values_[ids[aliased]].root].released = false;
   wants = wants && records_gradients();
   if (deferred >= 0) {
     Operand& factor = operand(ids[deferred]);
