@@ -3,9 +3,9 @@
 #pragma once
 #include <cstdint>
 
-#include "autograd/error.h"
+#include "autograd/system/error.h"
 #include "autograd/parameter.h"
-#include "autograd/shape.h"
+#include "autograd/tensor/shape.h"
 
 namespace unroll::autograd {
 

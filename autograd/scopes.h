@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "autograd/error.h"
+#include "autograd/system/error.h"
 
 namespace unroll::autograd {
 

@@ -7,7 +7,7 @@
 #include <new>
 #include <utility>
 
-#include "autograd/crew.h"
+#include "autograd/system/thread_pool.h"
 #include "autograd/op.h"
 
 namespace unroll::autograd {

@@ -17,13 +17,13 @@
 #include <string_view>
 #include <vector>
 
-#include "autograd/arena.h"
+#include "autograd/memory/arena.h"
 #include "autograd/observer.h"
 #include "autograd/parameter.h"
-#include "autograd/pool.h"
+#include "autograd/memory/pool.h"
 #include "autograd/records.h"
 #include "autograd/scopes.h"
-#include "autograd/table.h"
+#include "autograd/memory/table.h"
 #include "autograd/var.h"
 
 namespace unroll::autograd {

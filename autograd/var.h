@@ -2,9 +2,9 @@
 #pragma once
 #include <cstdint>
 
-#include "autograd/error.h"
-#include "autograd/shape.h"
-#include "autograd/tensor.h"
+#include "autograd/system/error.h"
+#include "autograd/tensor/shape.h"
+#include "autograd/tensor/tensor.h"
 
 namespace unroll::autograd {
 

@@ -1,6 +1,6 @@
 #include "nn/directions.h"
 
-#include "autograd/crew.h"
+#include "autograd/system/thread_pool.h"
 
 namespace unroll::nn::detail {
 

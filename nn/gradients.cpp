@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ops/sums.h"
+#include "ops/simd/sums.h"
 
 namespace unroll::nn {
 

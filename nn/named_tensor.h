@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "autograd/message.h"
-#include "autograd/tensor.h"
+#include "autograd/system/message.h"
+#include "autograd/tensor/tensor.h"
 
 namespace unroll::nn {
 

@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "ops/row_kernels.h"
+#include "ops/simd/row_kernels.h"
 
 namespace unroll::nn::detail {
 

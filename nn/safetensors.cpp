@@ -13,7 +13,7 @@
 #include <limits>
 #include <system_error>
 
-#include "autograd/atomic_file.h"
+#include "autograd/system/atomic_file.h"
 #include "nn/safetensors_header.h"
 
 namespace unroll::nn {

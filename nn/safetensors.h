@@ -42,7 +42,7 @@ SafeTensors read_safetensors(const std::string& path, Where where = Where::here(
 SafeTensors parse_safetensors(std::span<const std::byte> bytes, std::string_view name = "memory",
                               Where where = Where::here());
 
-/// Replaces the file at `path` whole or not at all (autograd/atomic_file.h). Tensors of f64 come first, so
+/// Replaces the file at `path` whole or not at all (autograd/system/atomic_file.h). Tensors of f64 come first, so
 /// that all are aligned; otherwise their order is kept. Throws Error for a failure of the system, and for a
 /// name that comes twice, is "__metadata__" or is no UTF-8.
 void write_safetensors(const std::string& path, std::span<const Source> tensors,

@@ -8,7 +8,7 @@
 #include <tuple>
 #include <unordered_set>
 
-#include "autograd/shape.h"
+#include "autograd/tensor/shape.h"
 #include "nn/named_tensor.h"
 
 namespace unroll::nn {

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "autograd/error.h"
+#include "autograd/system/error.h"
 
 namespace unroll::nn {
 

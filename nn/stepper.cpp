@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "ops/denormals.h"
+#include "ops/simd/denormals.h"
 #include "ops/paste.h"
 
 namespace unroll::nn {

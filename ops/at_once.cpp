@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
-#include "autograd/crew.h"
-#include "ops/row_kernels.h"
+#include "autograd/system/thread_pool.h"
+#include "ops/simd/row_kernels.h"
 
 namespace unroll::ops {
 

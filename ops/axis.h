@@ -1,7 +1,7 @@
 // Axes of a value, counted from the front, or with -1, -2, ... from the back.
 #pragma once
-#include "autograd/error.h"
-#include "autograd/shape.h"
+#include "autograd/system/error.h"
+#include "autograd/tensor/shape.h"
 
 namespace unroll::ops {
 

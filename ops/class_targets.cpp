@@ -6,7 +6,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "ops/softmax_rows.h"
+#include "ops/simd/softmax_rows.h"
 
 namespace unroll::ops {
 

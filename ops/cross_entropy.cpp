@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "ops/class_targets.h"
-#include "ops/row_kernels.h"
+#include "ops/simd/row_kernels.h"
 
 namespace unroll::ops {
 

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "ops/elementwise.h"
-#include "ops/row_kernels.h"
+#include "ops/simd/row_kernels.h"
 
 namespace unroll::ops {
 

@@ -1,4 +1,4 @@
-// The named elementwise ops. Each is one line on top of pointwise(); see ops/vocabulary.h for the formulas.
+// The named elementwise ops. Each is one line on top of pointwise(); see ops/simd/functions.h for the formulas.
 #pragma once
 #include "autograd/tape.h"
 

@@ -4,8 +4,8 @@
 
 #include <cmath>
 
-#include "ops/pack_rows.h"
-#include "ops/row_kernels.h"
+#include "ops/simd/map_rows.h"
+#include "ops/simd/row_kernels.h"
 
 namespace unroll::ops {
 

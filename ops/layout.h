@@ -3,8 +3,8 @@
 #include <span>
 #include <vector>
 
-#include "autograd/dtype.h"
-#include "autograd/error.h"
+#include "autograd/tensor/dtype.h"
+#include "autograd/system/error.h"
 
 namespace unroll::ops {
 

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 
-#include "ops/blas.h"
+#include "ops/gemm/blas.h"
 #include "ops/class_targets.h"
-#include "ops/row_kernels.h"
+#include "ops/simd/row_kernels.h"
 
 namespace unroll::ops {
 

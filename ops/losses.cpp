@@ -8,7 +8,7 @@
 
 #include "ops/pointwise.h"
 #include "ops/reduce.h"
-#include "ops/softmax_rows.h"
+#include "ops/simd/softmax_rows.h"
 
 namespace unroll::ops {
 

@@ -6,8 +6,8 @@
 #include <optional>
 #include <utility>
 
-#include "ops/packed.h"
-#include "ops/row_kernels.h"
+#include "ops/gemm/packed_gemm.h"
+#include "ops/simd/row_kernels.h"
 
 namespace unroll::ops {
 
@@ -35,7 +35,7 @@ constexpr std::size_t kCachedMatrix = std::size_t{512} * 1024;  // bytes: fast e
 constexpr Index kReadingRows = 2;
 constexpr std::size_t kNearMatrix = std::size_t{48} * 1024;  // bytes: lies in the first
 
-// c = addend + a op(b) by the kernel that was chosen. The addend is as in ops/packed.h.
+// c = addend + a op(b) by the kernel that was chosen. The addend is as in ops/gemm/packed_gemm.h.
 template <class T>
 struct Product {
   enum class By { blas, matrix, packed, row };

@@ -1,6 +1,6 @@
 // Matrix products.
 #pragma once
-#include "ops/blas.h"
+#include "ops/gemm/blas.h"
 #include "ops/elementwise.h"
 
 namespace unroll::ops {

@@ -3,7 +3,7 @@
 #include "ops/dropout.h"
 #include "ops/elementwise.h"
 #include "ops/gather.h"
-#include "ops/instruction_set.h"
+#include "ops/simd/instruction_set.h"
 #include "ops/layer_norm.h"
 #include "ops/layout.h"
 #include "ops/losses.h"

@@ -5,7 +5,7 @@
 #include <numeric>
 #include <vector>
 
-#include "ops/blas.h"
+#include "ops/gemm/blas.h"
 
 namespace unroll::ops {
 

@@ -1,6 +1,6 @@
 // Orthonormal rows.
 #pragma once
-#include "autograd/view.h"
+#include "autograd/tensor/view.h"
 
 namespace unroll::ops {
 

@@ -4,7 +4,7 @@
 
 #include "ops/elementwise.h"
 #include "ops/reduce.h"
-#include "ops/row_kernels.h"
+#include "ops/simd/row_kernels.h"
 
 namespace unroll::ops::detail {
 

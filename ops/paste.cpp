@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "ops/axis.h"
-#include "ops/row_kernels.h"
+#include "ops/simd/row_kernels.h"
 
 namespace unroll::ops {
 

@@ -22,7 +22,7 @@
 #include <tuple>
 
 #include "autograd/op.h"
-#include "ops/watched.h"
+#include "ops/simd/saturation.h"
 
 namespace unroll::ops {
 

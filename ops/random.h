@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-#include "autograd/dtype.h"
+#include "autograd/tensor/dtype.h"
 
 namespace unroll::ops {
 

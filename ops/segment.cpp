@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include "ops/gather.h"
-#include "ops/pack_rows.h"
+#include "ops/simd/map_rows.h"
 #include "ops/paste.h"
-#include "ops/row_kernels.h"
+#include "ops/simd/row_kernels.h"
 
 namespace unroll::ops {
 

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "ops/pack_rows.h"
-#include "ops/row_kernels.h"
-#include "ops/softmax_rows.h"
+#include "ops/simd/map_rows.h"
+#include "ops/simd/row_kernels.h"
+#include "ops/simd/softmax_rows.h"
 
 namespace unroll::ops {
 

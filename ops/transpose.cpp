@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "ops/row_kernels.h"
+#include "ops/simd/row_kernels.h"
 
 namespace unroll::ops {
 

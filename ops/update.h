@@ -7,7 +7,7 @@
 #include <span>
 #include <variant>
 
-#include "autograd/tensor.h"
+#include "autograd/tensor/tensor.h"
 
 namespace unroll::ops {
 

@@ -8,6 +8,8 @@
 #include <regex>
 #include <string>
 
+#include "paths.h"
+
 namespace fs = std::filesystem;
 
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "autograd/atomic_file.h"
+#include "autograd/system/atomic_file.h"
 #include "autograd/inspect/page_files.h"
 
 namespace unroll::inspect {

@@ -4,7 +4,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "autograd/error.h"
+#include "autograd/system/error.h"
 
 namespace unroll::inspect {
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <span>
 
-#include "autograd/dtype.h"
+#include "autograd/tensor/dtype.h"
 
 namespace unroll::inspect {
 

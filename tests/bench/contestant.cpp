@@ -15,11 +15,11 @@
 
 #include <memory>
 
-#include "models/batches.h"
-#include "models/classification.h"
-#include "models/parallel.h"
-#include "models/text.h"
-#include "models/wordnet.h"
+#include "models/data/batches.h"
+#include "models/tasks/classify/task.h"
+#include "models/training/workers.h"
+#include "models/data/text.h"
+#include "models/data/wordnet.h"
 #include "nn/nn.h"
 #include "tests/nn/users_lstm.h"
 

@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "autograd/tensor.h"
-#include "ops/packed.h"
+#include "autograd/tensor/tensor.h"
+#include "ops/gemm/packed_gemm.h"
 
 using namespace unroll;
 using namespace unroll::ops;

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "nn/cells.h"
-#include "ops/pack.h"
-#include "ops/packed.h"
+#include "ops/simd/simd.h"
+#include "ops/gemm/packed_gemm.h"
 
 using namespace unroll;
 using namespace unroll::ops;

@@ -1,7 +1,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "models/training.h"
+#include "models/training/training.h"
 #include "nn/nn.h"
 using namespace unroll;
 

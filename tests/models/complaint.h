@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include "autograd/error.h"
+#include "autograd/system/error.h"
 
 namespace unroll::models {
 

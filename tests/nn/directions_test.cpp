@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "autograd/crew.h"
+#include "autograd/system/thread_pool.h"
 #include "autograd/gradient_check.h"
 #include "nn/nn.h"
 #include "tests/allocation_count.h"

@@ -8,7 +8,7 @@
 #include "autograd/gradient_check.h"
 #include "nn/cells.h"
 #include "nn/recurrent.h"
-#include "ops/instruction_set.h"
+#include "ops/simd/instruction_set.h"
 #include "ops/reduce.h"
 #include "tests/nn/minimal_gated_unit.h"
 

@@ -1,6 +1,6 @@
 // One axis of a tensor for the formulas of tests, by plain index arithmetic.
 #pragma once
-#include "autograd/tensor.h"
+#include "autograd/tensor/tensor.h"
 
 namespace unroll::tests {
 

@@ -9,7 +9,7 @@
 
 #include "autograd/inspect/flow.h"
 #include "nn/nn.h"
-#include "ops/denormals.h"
+#include "ops/simd/denormals.h"
 #include "ops/pointwise.h"
 #include "tests/nn/minimal_gated_unit.h"
 #include "tests/nn/random_numbers.h"

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "models/text.h"
+#include "models/data/text.h"
 #include "nn/gradients.h"
 #include "nn/nn.h"
 #include "tests/models/temporary_folder.h"

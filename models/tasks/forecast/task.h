@@ -1,0 +1,64 @@
+// Learning to foretell rows of numbers.
+#pragma once
+#include <array>
+#include <vector>
+
+#include "models/data/parts.h"
+#include "models/tasks/forecast/net.h"
+#include "models/training/training.h"
+
+namespace unroll::models {
+
+/// The windows of a table: each is the row it begins at, with room for window and horizon in its piece.
+std::vector<Index> window_starts(const NumberTable& table, Index window, Index horizon);
+
+/// Throws Error, naming the source of the table, if there is none.
+void expect_windows(const NumberTable& table, const ForecasterOptions& options, const std::string& source);
+
+struct ForecastData {
+  std::array<NumberTable, 3> parts;  // training, validation, test; of the inputs
+  Scaling scaling;                   // of the training part
+};
+/// Shares of one file are cut in the order of time, the training part first. Throws Error for files that are
+/// not as they should be, and for a part without a window.
+ForecastData read_forecast_data(const DataFiles& files, const ForecasterOptions& options, BadRows& bad);
+
+/// In the units of the data, over all windows, times of the horizon, and targets. The naive forecast is that
+/// nothing changes.
+struct ForecastScore {
+  double loss = 0;  // mean squared error of scaled numbers
+  double rmse = 0, mae = 0;
+  double naive_rmse = 0;
+};
+std::vector<Measure> measures(const ForecastScore& score);
+/// The same numbers for any number of workers.
+ForecastScore evaluate(const SavedForecaster& forecaster, const NumberTable& table, Workers& workers);
+/// In the units of the data, for each of these windows: by time, then by target.
+std::vector<std::vector<double>> forecast(const SavedForecaster& forecaster, const NumberTable& table,
+                                          std::span<const Index> starts, Workers& workers);
+
+/// The task of models/training/training.h. Refers to all that it is made of.
+class ForecastTask {
+ public:
+  ForecastTask(SavedForecaster& forecaster, const NumberTable& training, const NumberTable& validation,
+               const TrainingOptions& run);
+
+  std::vector<NamedParameter> parameters() { return nn::parameters(forecaster_); }
+  ModelCard card() const { return card_of(forecaster_); }
+  const char* unit() const { return "windows"; }
+  Index units() const { return static_cast<Index>(starts_.size()); }
+  std::uint64_t digest() const;
+  Index begin_epoch(Generator& order);
+  Tally learn(Index batch, Piece piece, Worker& worker, Generator& noise);
+  std::vector<Measure> validate(Workers& workers) const;
+
+ private:
+  SavedForecaster& forecaster_;
+  const NumberTable& training_;
+  const NumberTable& validation_;
+  Index batch_;
+  std::vector<Index> starts_;    // of all windows
+  std::vector<Index> shuffled_;  // of this epoch
+};
+
+}  // namespace unroll::models

@@ -1,0 +1,253 @@
+// Sparse dual numbers: a value with its derivatives by those inputs that its type names.
+#pragma once
+#include <array>
+#include <bit>
+#include <utility>
+
+#include "ops/simd/simd.h"
+
+namespace unroll::ops::scalar {
+
+/// Bit k of `Mask` says that the number depends on input k; only those tangents exist. So a multiplication by
+/// a tangent that is known to be zero is never emitted.
+template <class T, unsigned InputMask>
+struct Dual {
+  T value;
+  std::array<T, std::popcount(InputMask)> tangent;
+
+  static constexpr bool depends_on(int k) { return InputMask >> k & 1; }
+  static constexpr std::size_t slot(int k) {
+    return static_cast<std::size_t>(std::popcount(InputMask & ((1u << k) - 1)));
+  }
+};
+
+namespace detail {
+
+/// f(x) with slope f'(x), by the chain rule.
+template <class T, unsigned M>
+[[gnu::always_inline]] inline Dual<T, M> chain(const Dual<T, M>& x, T value, T slope) {
+  Dual<T, M> r{value, {}};
+  for (std::size_t i = 0; i < r.tangent.size(); ++i) r.tangent[i] = x.tangent[i] * slope;
+  return r;
+}
+
+/// A function of two numbers. `both`, `left`, `right` give the tangent by an input that both, or only one of
+/// them, depends on.
+template <class T, unsigned A, unsigned B, class Both, class Left, class Right>
+[[gnu::always_inline]] inline Dual<T, A | B> combine(T value, const Dual<T, A>& a, const Dual<T, B>& b,
+                                                     Both both, Left left, Right right) {
+  Dual<T, A | B> r{value, {}};
+  [&]<int... K>(std::integer_sequence<int, K...>) {
+    (([&] {
+       using R = Dual<T, A | B>;
+       if constexpr ((A >> K & 1) && (B >> K & 1))
+         r.tangent[R::slot(K)] = both(a.tangent[Dual<T, A>::slot(K)], b.tangent[Dual<T, B>::slot(K)]);
+       else if constexpr (A >> K & 1)
+         r.tangent[R::slot(K)] = left(a.tangent[Dual<T, A>::slot(K)]);
+       else if constexpr (B >> K & 1)
+         r.tangent[R::slot(K)] = right(b.tangent[Dual<T, B>::slot(K)]);
+     }()),
+     ...);
+  }
+  (std::make_integer_sequence<int, std::bit_width(A | B)>{});
+  return r;
+}
+
+/// z = f(a, b) with slopes df/da and df/db.
+template <class T, unsigned A, unsigned B>
+[[gnu::always_inline]] inline Dual<T, A | B> chain(const Dual<T, A>& a, const Dual<T, B>& b, T value, T by_a,
+                                                   T by_b) {
+  return combine(
+      value, a, b, [&](T x, T y) { return x * by_a + y * by_b; }, [&](T x) { return x * by_a; },
+      [&](T y) { return y * by_b; });
+}
+
+}  // namespace detail
+
+template <class T, unsigned A, unsigned B>
+auto operator+(const Dual<T, A>& a, const Dual<T, B>& b) {
+  return detail::combine(
+      a.value + b.value, a, b, [](T x, T y) { return x + y; }, [](T x) { return x; }, [](T y) { return y; });
+}
+template <class T, unsigned A, unsigned B>
+auto operator-(const Dual<T, A>& a, const Dual<T, B>& b) {
+  return detail::combine(
+      a.value - b.value, a, b, [](T x, T y) { return x - y; }, [](T x) { return x; }, [](T y) { return -y; });
+}
+template <class T, unsigned A, unsigned B>
+auto operator*(const Dual<T, A>& a, const Dual<T, B>& b) {
+  return detail::chain(a, b, a.value * b.value, b.value, a.value);
+}
+template <class T, unsigned A, unsigned B>
+auto operator/(const Dual<T, A>& a, const Dual<T, B>& b) {
+  const T inverse = T(1.0) / b.value, quotient = a.value / b.value;
+  return detail::chain(a, b, quotient, inverse, -quotient * inverse);
+}
+template <class T, unsigned M>
+auto operator-(const Dual<T, M>& x) {
+  return detail::chain(x, -x.value, T(-1.0));
+}
+
+// Constants on either side.
+template <class T, unsigned M>
+auto operator+(const Dual<T, M>& x, double c) {
+  return Dual<T, M>{x.value + T(c), x.tangent};
+}
+template <class T, unsigned M>
+auto operator+(double c, const Dual<T, M>& x) {
+  return x + c;
+}
+template <class T, unsigned M>
+auto operator-(const Dual<T, M>& x, double c) {
+  return x + -c;
+}
+template <class T, unsigned M>
+auto operator-(double c, const Dual<T, M>& x) {
+  return detail::chain(x, T(c) - x.value, T(-1.0));
+}
+template <class T, unsigned M>
+auto operator*(const Dual<T, M>& x, double c) {
+  return detail::chain(x, x.value * T(c), T(c));
+}
+template <class T, unsigned M>
+auto operator*(double c, const Dual<T, M>& x) {
+  return x * c;
+}
+template <class T, unsigned M>
+auto operator/(const Dual<T, M>& x, double c) {
+  return detail::chain(x, x.value / T(c), T(1.0 / c));
+}
+template <class T, unsigned M>
+auto operator/(double c, const Dual<T, M>& x) {
+  const T quotient = T(c) / x.value;
+  return detail::chain(x, quotient, -quotient / x.value);
+}
+
+// Comparisons look at values only.
+template <class T, unsigned A, unsigned B>
+auto operator<(const Dual<T, A>& a, const Dual<T, B>& b) {
+  return a.value < b.value;
+}
+template <class T, unsigned A, unsigned B>
+auto operator<=(const Dual<T, A>& a, const Dual<T, B>& b) {
+  return a.value <= b.value;
+}
+template <class T, unsigned A, unsigned B>
+auto operator>(const Dual<T, A>& a, const Dual<T, B>& b) {
+  return a.value > b.value;
+}
+template <class T, unsigned A, unsigned B>
+auto operator>=(const Dual<T, A>& a, const Dual<T, B>& b) {
+  return a.value >= b.value;
+}
+template <class T, unsigned M>
+auto operator<(const Dual<T, M>& a, double c) {
+  return a.value < T(c);
+}
+template <class T, unsigned M>
+auto operator<=(const Dual<T, M>& a, double c) {
+  return a.value <= T(c);
+}
+template <class T, unsigned M>
+auto operator>(const Dual<T, M>& a, double c) {
+  return a.value > T(c);
+}
+template <class T, unsigned M>
+auto operator>=(const Dual<T, M>& a, double c) {
+  return a.value >= T(c);
+}
+
+template <class T, unsigned M>
+auto is_nan(const Dual<T, M>& x) {
+  return is_nan(x.value);
+}
+
+/// Where `m` holds a, elsewhere b; tangents alike, so that an infinite slope of the other branch does no
+/// harm.
+template <class M, class T, unsigned A, unsigned B>
+auto select(M m, const Dual<T, A>& a, const Dual<T, B>& b) {
+  return detail::combine(
+      select(m, a.value, b.value), a, b, [&](T x, T y) { return select(m, x, y); },
+      [&](T x) { return select(m, x, T(0.0)); }, [&](T y) { return select(m, T(0.0), y); });
+}
+template <class M, class T, unsigned A>
+auto select(M m, const Dual<T, A>& a, double b) {
+  return select(m, a, Dual<T, 0>{T(b), {}});
+}
+template <class M, class T, unsigned B>
+auto select(M m, double a, const Dual<T, B>& b) {
+  return select(m, Dual<T, 0>{T(a), {}}, b);
+}
+
+// -- Functions, each with its slope.
+
+template <class T, unsigned M>
+auto exp(const Dual<T, M>& x) {
+  const T y = exp(x.value);
+  return detail::chain(x, y, y);
+}
+template <class T, unsigned M>
+auto expm1(const Dual<T, M>& x) {
+  const T y = expm1(x.value);
+  return detail::chain(x, y, y + T(1.0));
+}
+template <class T, unsigned M>
+auto log(const Dual<T, M>& x) {
+  return detail::chain(x, log(x.value), T(1.0) / x.value);
+}
+template <class T, unsigned M>
+auto log1p(const Dual<T, M>& x) {
+  return detail::chain(x, log1p(x.value), T(1.0) / (T(1.0) + x.value));
+}
+template <class T, unsigned M>
+auto sqrt(const Dual<T, M>& x) {
+  const T y = sqrt(x.value);
+  return detail::chain(x, y, T(0.5) / y);
+}
+template <class T, unsigned M>
+auto sin(const Dual<T, M>& x) {
+  return detail::chain(x, sin(x.value), cos(x.value));
+}
+template <class T, unsigned M>
+auto cos(const Dual<T, M>& x) {
+  return detail::chain(x, cos(x.value), -sin(x.value));
+}
+template <class T, unsigned M>
+auto erf(const Dual<T, M>& x) {
+  return detail::chain(x, erf(x.value), T(1.1283791670955126) * exp(-(x.value * x.value)));  // 2 / sqrt(pi)
+}
+template <class T, unsigned M>
+[[gnu::always_inline]] inline auto tanh(const Dual<T, M>& x) {
+  const T y = tanh(x.value);
+  return detail::chain(x, y, T(1.0) - y * y);
+}
+template <class T, unsigned M>
+[[gnu::always_inline]] inline auto sigmoid(const Dual<T, M>& x) {
+  const T y = sigmoid(x.value);
+  return detail::chain(x, y, fnma(y, y, y));
+}
+/// Slope 0 at 0.
+template <class T, unsigned M>
+auto abs(const Dual<T, M>& x) {
+  const T zero(0.0), sign = select(x.value > zero, T(1.0), select(x.value < zero, T(-1.0), zero));
+  return detail::chain(x, abs(x.value), sign);
+}
+template <class T, unsigned M>
+auto pow(const Dual<T, M>& x, double p) {
+  return detail::chain(x, pow(x.value, p), p == 0 ? T(0.0) : T(p) * pow(x.value, p - 1));
+}
+/// x >= 0. The slope by y is taken as 0 at x = 0, the slope by x as 0 at y = 0.
+template <class T, unsigned A, unsigned B>
+auto pow(const Dual<T, A>& x, const Dual<T, B>& y) {
+  const T z = pow(x.value, y.value);
+  const T zero(0.0);
+  const T by_x = select(y.value == zero, zero, y.value * pow(x.value, y.value - T(1.0)));
+  const T by_y = select(x.value > zero, z * log(x.value), zero);
+  return detail::chain(x, y, z, by_x, by_y);
+}
+
+}  // namespace unroll::ops::scalar
+
+namespace unroll::ops {
+using scalar::Dual;
+}
