@@ -229,25 +229,25 @@ std::size_t Tape::new_parts(std::size_t count) {
 
 // -- The walk.
 
-void Tape::backward(Var loss, Gradients& gradients, Where where) {
-  const Shape& shape = values_[check(loss, "backward", where)].shape;
+void Tape::backward(Var loss, Gradients& gradients, SourceLocation location) {
+  const Shape& shape = values_[check(loss, "backward", location)].shape;
   if (shape.size() != 1)
     fail("backward",
          fmt::format(
              "a value of shape {} came; needed one element: reduce it with sum() or mean(), or give a seed",
              to_string(shape)),
-         where);
-  run_backward(loss, nullptr, gradients, where);
+         location);
+  run_backward(loss, nullptr, gradients, location);
 }
 
-void Tape::backward(Var output, const Tensor& seed, Gradients& gradients, Where where) {
-  const Shape& shape = values_[check(output, "backward", where)].shape;
+void Tape::backward(Var output, const Tensor& seed, Gradients& gradients, SourceLocation location) {
+  const Shape& shape = values_[check(output, "backward", location)].shape;
   if (seed.shape() != shape)
     fail("backward",
          fmt::format("a seed of shape {} came for a value of shape {}; needed the same shape",
                      to_string(seed.shape()), to_string(shape)),
-         where);
-  run_backward(output, &seed, gradients, where);
+         location);
+  run_backward(output, &seed, gradients, location);
 }
 
 // Without a seed, 1.
@@ -272,19 +272,20 @@ void Tape::add_seed(std::uint32_t id, const Tensor* seed) {
   });
 }
 
-void Tape::run_backward(Var output, const Tensor* seed, Gradients& gradients, Where where) {
-  const std::uint32_t id = check(output, "backward", where);
+void Tape::run_backward(Var output, const Tensor* seed, Gradients& gradients, SourceLocation location) {
+  const std::uint32_t id = check(output, "backward", location);
   if (consumed())
     fail("backward",
          fmt::format(
              "this tape was consumed by backward at {}:{}; needed a new pass: call clear() and compute the "
              "loss again, carrying state across passes by its numbers (tensor() and constant())",
              consumed_.file, consumed_.line),
-         where);
+         location);
   if (!values_[id].wants_gradient)
     fail("backward",
-         "a value came that depends on no trainable parameter and no variable; needed one that does", where);
-  consumed_ = where.line > 0 ? where : Where{"unknown", 1};
+         "a value came that depends on no trainable parameter and no variable; needed one that does",
+         location);
+  consumed_ = location.line > 0 ? location : SourceLocation{"unknown", 1};
   struct Running {
     Gradients*& slot;
     bool is_part;  // others add to them right now; who is around clears them
@@ -327,24 +328,24 @@ void Tape::run_backward(Var output, const Tensor* seed, Gradients& gradients, Wh
 // -- What users read.
 
 namespace {
-[[noreturn]] void reject_parameter(std::string_view op, Where where) {
+[[noreturn]] void reject_parameter(std::string_view op, SourceLocation location) {
   fail(op, "a parameter came; its gradient is summed over passes: read it from the Gradients after backward",
-       where);
+       location);
 }
 }  // namespace
 
-void Tape::keep_gradient(Var x, Where where) {
-  const std::uint32_t id = check(x, "keep_gradient", where);
-  if (consumed()) fail("keep_gradient", "backward has already run; call it before backward", where);
+void Tape::keep_gradient(Var x, SourceLocation location) {
+  const std::uint32_t id = check(x, "keep_gradient", location);
+  if (consumed()) fail("keep_gradient", "backward has already run; call it before backward", location);
   if (!values_[id].wants_gradient)
-    fail("keep_gradient", "a value came that depends on no trainable parameter and no variable", where);
+    fail("keep_gradient", "a value came that depends on no trainable parameter and no variable", location);
   Root& root = roots_[values_[id].root];
-  if (root.parameter) reject_parameter("keep_gradient", where);
+  if (root.parameter) reject_parameter("keep_gradient", location);
   root.keeps_gradient = true;
 }
 
-void Tape::on_gradient(Var x, std::function<void(const Tensor&)> hook, Where where) {
-  keep_gradient(x, where);
+void Tape::on_gradient(Var x, std::function<void(const Tensor&)> hook, SourceLocation location) {
+  keep_gradient(x, location);
   hooks_.push_back({x.index_, kNone, std::move(hook)});
 }
 
@@ -373,17 +374,17 @@ Tensor Tape::gradient_tensor(std::uint32_t id) {
   return result;
 }
 
-Tensor Tape::gradient(Var x, Where where) {
-  const std::uint32_t id = check(x, "gradient", where);
-  if (!consumed()) fail("gradient", "no backward has run on this tape; call backward first", where);
-  if (dry_) fail("gradient", "a value of a dry tape came; needed one of a tape that computes", where);
+Tensor Tape::gradient(Var x, SourceLocation location) {
+  const std::uint32_t id = check(x, "gradient", location);
+  if (!consumed()) fail("gradient", "no backward has run on this tape; call backward first", location);
+  if (dry_) fail("gradient", "a value of a dry tape came; needed one of a tape that computes", location);
   const Root& root = roots_[values_[id].root];
-  if (root.parameter) reject_parameter("gradient", where);
+  if (root.parameter) reject_parameter("gradient", location);
   if (!root.keeps_gradient)
     fail("gradient",
          "the gradient of this value was not kept; make it a variable(), or call keep_gradient() before "
          "backward",
-         where);
+         location);
   return gradient_tensor(id);
 }
 

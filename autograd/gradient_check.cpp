@@ -26,10 +26,11 @@ struct Subject {
   std::vector<Place> places;
   std::function<Var(Tape&)> run;
   std::function<Tensor(Tape&, const Gradients&, std::size_t place)> gradient;
-  Where where;
+  SourceLocation location;
 };
 
-Subject subject(const FunctionOfInputs& f, std::vector<Tensor>& inputs, std::vector<Var>& vars, Where where) {
+Subject subject(const FunctionOfInputs& f, std::vector<Tensor>& inputs, std::vector<Var>& vars,
+                SourceLocation location) {
   Subject s;
   for (std::size_t i = 0; i < inputs.size(); ++i)
     s.places.push_back({fmt::format("input {}", i), &inputs[i]});
@@ -39,17 +40,18 @@ Subject subject(const FunctionOfInputs& f, std::vector<Tensor>& inputs, std::vec
     return f(tape, vars);
   };
   s.gradient = [&vars](Tape& tape, const Gradients&, std::size_t i) { return tape.gradient(vars[i]); };
-  s.where = where;
+  s.location = location;
   return s;
 }
 
-Subject subject(const FunctionOfModel& f, std::span<const NamedParameter> parameters, Where where) {
+Subject subject(const FunctionOfModel& f, std::span<const NamedParameter> parameters,
+                SourceLocation location) {
   Subject s;
   std::vector<const Parameter*> trainable;
   for (const auto& [path, p] : parameters) {
     if (p->value().dtype() != DType::f64)
       fail("gradient check",
-           fmt::format("'{}' of f32 came; needed f64: call convert(model, f64) first", path), where);
+           fmt::format("'{}' of f32 came; needed f64: call convert(model, f64) first", path), location);
     if (!p->trainable()) continue;
     s.places.push_back({fmt::format("'{}'", path), &p->value()});
     trainable.push_back(p);
@@ -59,7 +61,7 @@ Subject subject(const FunctionOfModel& f, std::span<const NamedParameter> parame
     const bool reached = gradients.find(*trainable[i]) != nullptr;
     return reached ? gradients.dense(*trainable[i]) : Tensor(trainable[i]->shape(), DType::f64);
   };
-  s.where = where;
+  s.location = location;
   return s;
 }
 
@@ -106,12 +108,12 @@ class Checker {
  public:
   Checker(const Subject& subject, GradientCheckOptions options) : subject_(subject), random_(options.seed) {
     const Var output = subject_.run(tape_);
-    const Tensor at_rest = output.tensor(subject_.where);
+    const Tensor at_rest = output.tensor(subject_.location);
     seed_ = Tensor(at_rest.shape(), DType::f64);
     for (double& s : seed_.span<double>()) s = random_();
     value_floor_ = kValueFloor * largest(at_rest);
     Gradients gradients;
-    tape_.backward(output, seed_, gradients, subject_.where);
+    tape_.backward(output, seed_, gradients, subject_.location);
     for (std::size_t i = 0; i < subject_.places.size(); ++i)
       gradients_.push_back(subject_.gradient(tape_, gradients, i));
     at_rest_ = at_rest;
@@ -171,12 +173,12 @@ class Checker {
 
   Tensor value() {
     tape_.clear();
-    Tensor result = subject_.run(tape_).tensor(subject_.where);
+    Tensor result = subject_.run(tape_).tensor(subject_.location);
     if (result.shape() != at_rest_.shape())
       fail("gradient check",
            fmt::format("outputs of shapes {} and {} came; needed one shape for all inputs",
                        to_string(at_rest_.shape()), to_string(result.shape())),
-           subject_.where);
+           subject_.location);
     return result;
   }
 
@@ -185,7 +187,7 @@ class Checker {
       fail("gradient check",
            "two values came at one point; needed a function that gives the same numbers each time: make its "
            "generator inside",
-           subject_.where);
+           subject_.location);
   }
 
   // Outputs are subtracted one by one before they are added up, so that large ones that did not move do not
@@ -250,24 +252,24 @@ std::vector<Tensor> in_f64(std::span<const Tensor> tensors) {
 }  // namespace
 
 GradientCheck check_gradient(const FunctionOfInputs& f, std::span<const Tensor> inputs,
-                             GradientCheckOptions options, Where where) {
+                             GradientCheckOptions options, SourceLocation location) {
   std::vector<Tensor> numbers = in_f64(inputs);
   std::vector<Var> vars;
-  return Checker(subject(f, numbers, vars, where), options).every_element();
+  return Checker(subject(f, numbers, vars, location), options).every_element();
 }
 GradientCheck check_gradient(const FunctionOfModel& f, std::span<const NamedParameter> parameters,
-                             GradientCheckOptions options, Where where) {
-  return Checker(subject(f, parameters, where), options).every_element();
+                             GradientCheckOptions options, SourceLocation location) {
+  return Checker(subject(f, parameters, location), options).every_element();
 }
 GradientCheck check_projection(const FunctionOfInputs& f, std::span<const Tensor> inputs,
-                               GradientCheckOptions options, Where where) {
+                               GradientCheckOptions options, SourceLocation location) {
   std::vector<Tensor> numbers = in_f64(inputs);
   std::vector<Var> vars;
-  return Checker(subject(f, numbers, vars, where), options).projection();
+  return Checker(subject(f, numbers, vars, location), options).projection();
 }
 GradientCheck check_projection(const FunctionOfModel& f, std::span<const NamedParameter> parameters,
-                               GradientCheckOptions options, Where where) {
-  return Checker(subject(f, parameters, where), options).projection();
+                               GradientCheckOptions options, SourceLocation location) {
+  return Checker(subject(f, parameters, location), options).projection();
 }
 
 }  // namespace unroll::autograd

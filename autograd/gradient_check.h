@@ -34,15 +34,19 @@ using FunctionOfModel = std::function<Var(Tape&)>;
 /// whichever is closer of it and a fourth-order formula of step 1e-3. (The first is near kinks, the second is
 /// free of rounding.) Two to six passes an element: for small sizes.
 GradientCheck check_gradient(const FunctionOfInputs& f, std::span<const Tensor> inputs,
-                             GradientCheckOptions options = {}, Where where = Where::here());
+                             GradientCheckOptions options = {},
+                             SourceLocation location = SourceLocation::current());
 GradientCheck check_gradient(const FunctionOfModel& f, std::span<const NamedParameter> parameters,
-                             GradientCheckOptions options = {}, Where where = Where::here());
+                             GradientCheckOptions options = {},
+                             SourceLocation location = SourceLocation::current());
 
 /// The derivative along one random direction in all elements at once: two extra forward passes, at any size.
 GradientCheck check_projection(const FunctionOfInputs& f, std::span<const Tensor> inputs,
-                               GradientCheckOptions options = {}, Where where = Where::here());
+                               GradientCheckOptions options = {},
+                               SourceLocation location = SourceLocation::current());
 GradientCheck check_projection(const FunctionOfModel& f, std::span<const NamedParameter> parameters,
-                               GradientCheckOptions options = {}, Where where = Where::here());
+                               GradientCheckOptions options = {},
+                               SourceLocation location = SourceLocation::current());
 
 }  // namespace unroll::autograd
 

@@ -12,7 +12,7 @@ namespace unroll::autograd {
 namespace {
 
 // Memory for the numbers of a leaf.
-std::byte* allocate(Arena& arena, const Shape& shape, DType dtype, const char* op, Where where) {
+std::byte* allocate(Arena& arena, const Shape& shape, DType dtype, const char* op, SourceLocation location) {
   const std::size_t bytes = static_cast<std::size_t>(shape.size()) * size_of(dtype);
   try {
     return arena.allocate(bytes);
@@ -20,60 +20,60 @@ std::byte* allocate(Arena& arena, const Shape& shape, DType dtype, const char* o
     fail(op,
          fmt::format("a value of shape {} came, of {} bytes; needed one that there is memory for",
                      to_string(shape), bytes),
-         where);
+         location);
   }
 }
 
 }  // namespace
 
-std::uint32_t Tape::add_leaf(const Shape& shape, std::byte* data, Where where, std::uint32_t of) {
+std::uint32_t Tape::add_leaf(const Shape& shape, std::byte* data, SourceLocation location, std::uint32_t of) {
   const std::uint32_t id = add_root(shape, data, false);
   Leaf& leaf = leaves_.add();
-  leaf.where = where;
+  leaf.location = location;
   leaf.of = of;
   roots_.back().leaf = static_cast<std::uint32_t>(leaves_.size());
   return id;
 }
 
-Var Tape::constant(const Tensor& tensor, Where where) {
-  if (tensor.empty()) fail("constant", "an empty tensor came; needed one with memory", where);
-  std::byte* data = allocate(arena_, tensor.shape(), dtype_, "constant", where);
+Var Tape::constant(const Tensor& tensor, SourceLocation location) {
+  if (tensor.empty()) fail("constant", "an empty tensor came; needed one with memory", location);
+  std::byte* data = allocate(arena_, tensor.shape(), dtype_, "constant", location);
   if (!dry_)
     dispatch(tensor.dtype(), [&]<class From>() {
       dispatch(dtype_, [&]<class To>() {
         copy(tensor.view<From>(), view_of(reinterpret_cast<To*>(data), tensor.shape()));
       });
     });
-  return handle(add_leaf(tensor.shape(), data, where));
+  return handle(add_leaf(tensor.shape(), data, location));
 }
 
-Var Tape::constant(const Shape& shape, std::span<const float> values, Where where) {
+Var Tape::constant(const Shape& shape, std::span<const float> values, SourceLocation location) {
   if (static_cast<Index>(values.size()) != shape.size())
     fail(
         "constant",
         fmt::format("{} numbers came for shape {}; needed {}", values.size(), to_string(shape), shape.size()),
-        where);
-  std::byte* data = allocate(arena_, shape, dtype_, "constant", where);
+        location);
+  std::byte* data = allocate(arena_, shape, dtype_, "constant", location);
   if (!dry_)
     dispatch(dtype_, [&]<class T>() {
       copy(view_of(values.data(), shape), view_of(reinterpret_cast<T*>(data), shape));
     });
-  return handle(add_leaf(shape, data, where));
+  return handle(add_leaf(shape, data, location));
 }
 
-Var Tape::full(const Shape& shape, double value, Where where) {
+Var Tape::full(const Shape& shape, double value, SourceLocation location) {
   const auto count = static_cast<std::size_t>(shape.size());
-  std::byte* data = allocate(arena_, shape, dtype_, "full", where);
+  std::byte* data = allocate(arena_, shape, dtype_, "full", location);
   if (!dry_)
     dispatch(dtype_,
              [&]<class T>() { std::fill_n(reinterpret_cast<T*>(data), count, static_cast<T>(value)); });
-  const std::uint32_t id = add_leaf(shape, data, where);
+  const std::uint32_t id = add_leaf(shape, data, location);
   values_[id].zero = value == 0;
   return handle(id);
 }
 
-Var Tape::variable(const Tensor& tensor, Where where) {
-  Var x = constant(tensor, where);
+Var Tape::variable(const Tensor& tensor, SourceLocation location) {
+  Var x = constant(tensor, location);
   values_[x.index_].wants_gradient = true;
   roots_.back().keeps_gradient = true;
   return x;
@@ -84,38 +84,39 @@ bool Tape::lives(const Bound& b) const {
   return b.pass == pass_ && b.value < values_.size() && root(b.value).parameter == b.leaf;
 }
 
-Var Tape::snapshot(Var x, Where where) {
-  const std::uint32_t id = check_numbers(x, "snapshot", where);
+Var Tape::snapshot(Var x, SourceLocation location) {
+  const std::uint32_t id = check_numbers(x, "snapshot", location);
   const Shape shape = values_[id].shape;
-  std::byte* data = allocate(arena_, shape, dtype_, "snapshot", where);
+  std::byte* data = allocate(arena_, shape, dtype_, "snapshot", location);
   if (!dry_)
     dispatch(dtype_, [&]<class T>() {
       const View<const T> from{reinterpret_cast<const T*>(values_[id].data), shape, values_[id].stride};
       copy(from, view_of(reinterpret_cast<T*>(data), shape));
     });
   roots_[values_[id].root].read = true;
-  return handle(add_leaf(shape, data, where, id));
+  return handle(add_leaf(shape, data, location, id));
 }
 
-Var Tape::borrow(std::byte* numbers, const Shape& shape, Index stride, Where where) {
-  const std::uint32_t id = add_leaf(shape, numbers, where);
+Var Tape::borrow(std::byte* numbers, const Shape& shape, Index stride, SourceLocation location) {
+  const std::uint32_t id = add_leaf(shape, numbers, location);
   values_[id].stride = static_cast<std::int32_t>(stride);
   roots_.back().bytes = end_of(values_[id]);
   return handle(id);
 }
 
-Var Tape::borrow(const Tensor& tensor, Where where) {
+Var Tape::borrow(const Tensor& tensor, SourceLocation location) {
   if (tensor.empty() || tensor.dtype() != dtype_)
     fail("borrow",
          tensor.empty() ? "an empty tensor came; needed one with memory"
                         : fmt::format("a tensor of {} came; needed {}, or a copy by constant()",
                                       name_of(tensor.dtype()), name_of(dtype_)),
-         where);
-  return borrow(const_cast<std::byte*>(tensor.raw()), tensor.shape(), tensor.shape().cols(), where);
+         location);
+  return borrow(const_cast<std::byte*>(tensor.raw()), tensor.shape(), tensor.shape().cols(), location);
 }
 
-Var Tape::borrow(std::byte* numbers, const Shape& shape, Index stride, std::byte* gradient, Where where) {
-  const Var x = borrow(numbers, shape, stride, where);
+Var Tape::borrow(std::byte* numbers, const Shape& shape, Index stride, std::byte* gradient,
+                 SourceLocation location) {
+  const Var x = borrow(numbers, shape, stride, location);
   values_[x.index_].wants_gradient = true;
   Root& root = roots_.back();
   root.keeps_gradient = true;
@@ -156,8 +157,8 @@ Var Tape::parameter(const Parameter& parameter) {
   return handle(id);
 }
 
-Var Tape::reserve(const Shape& shape, Where where) {
-  const std::uint32_t id = add_root(shape, allocate(arena_, shape, dtype_, "reserve", where), false);
+Var Tape::reserve(const Shape& shape, SourceLocation location) {
+  const std::uint32_t id = add_root(shape, allocate(arena_, shape, dtype_, "reserve", location), false);
   Root& root = roots_.back();
   root.read = root.viewed = root.reserved = true;
   return handle(id);

@@ -48,8 +48,8 @@ inline constexpr unsigned kAll = ~0u;
 /// The shapes of an op's inputs, for its shape rule.
 class Inputs {
  public:
-  Inputs(const Tape& tape, const char* op, std::span<const Var> vars, Where where)
-      : tape_(tape), op_(op), vars_(vars), where_(where) {}
+  Inputs(const Tape& tape, const char* op, std::span<const Var> vars, SourceLocation location)
+      : tape_(tape), op_(op), vars_(vars), location_(location) {}
   int size() const { return static_cast<int>(vars_.size()); }
   const Shape& operator[](int i) const {
     return tape_.value(vars_[static_cast<std::size_t>(i)].index()).shape;
@@ -58,14 +58,14 @@ class Inputs {
   /// module it is "[op] message, in net.layers.0 (file:line)".
   [[noreturn]] void reject(std::string_view message) const {
     const std::string module = tape_.scope_path(tape_.current_scope());
-    fail(op_, module.empty() ? std::string(message) : std::string(message) + ", in " + module, where_);
+    fail(op_, module.empty() ? std::string(message) : std::string(message) + ", in " + module, location_);
   }
 
  private:
   const Tape& tape_;
   const char* op_;
   std::span<const Var> vars_;
-  Where where_;
+  SourceLocation location_;
 };
 
 /// What a phase of a node does: arithmetic operations, and bytes of numbers that it reads and writes, each
@@ -339,10 +339,10 @@ template <class O>
 inline const OpTable op_table = detail::register_op<O>(&op_table<O>);
 
 template <class O>
-std::array<Var, O::outputs> Tape::record(const O& op, std::span<const Var> inputs, Where where) {
+std::array<Var, O::outputs> Tape::record(const O& op, std::span<const Var> inputs, SourceLocation location) {
   const char* name = detail::op_name<O>(&op);
-  for (Var x : inputs) check(x, name, where);
-  const Inputs shapes(*this, name, inputs, where);
+  for (Var x : inputs) check(x, name, location);
+  const Inputs shapes(*this, name, inputs, location);
   const std::array<Shape, O::outputs> outputs{op.shape(shapes)};
   int aliased = -1, deferred = -1;
   if constexpr (requires { op.aliased(); }) {
@@ -353,7 +353,8 @@ std::array<Var, O::outputs> Tape::record(const O& op, std::span<const Var> input
   constexpr bool wants = requires { O::has_parameters; };
   static_assert(O::outputs > 0 && O::outputs < 256, "a node counts them in a byte");
   const void* kept = new (arena_.allocate_record(sizeof(O), alignof(O))) O(op);
-  const std::uint32_t node = begin_node(&op_table<O>, kept, inputs, outputs, aliased, deferred, wants, where);
+  const std::uint32_t node =
+      begin_node(&op_table<O>, kept, inputs, outputs, aliased, deferred, wants, location);
   run(node, Phase::forward, [&] { detail::op_forward<O>(*this, nodes_[node]); });
   std::array<Var, O::outputs> result;
   for (std::uint32_t o = 0; o < O::outputs; ++o) result[o] = handle(nodes_[node].first_output + o);

@@ -3,8 +3,8 @@
 #pragma once
 #include <cstdint>
 
-#include "autograd/system/error.h"
 #include "autograd/parameter.h"
+#include "autograd/system/error.h"
 #include "autograd/tensor/shape.h"
 
 namespace unroll::autograd {
@@ -54,7 +54,7 @@ struct alignas(64) Node {
   const OpTable* table;
   const void* op;  // the op's plain struct, in the arena
   const std::uint32_t* inputs;
-  Where where;
+  SourceLocation location;
   std::uint32_t input_count;
   std::uint32_t first_output;
   std::uint32_t scope;       // in Tape::scopes(), or kNone
@@ -69,8 +69,8 @@ static_assert(sizeof(Value) == 64 && sizeof(Root) == 64 && sizeof(Node) == 64);
 
 /// Where a value comes from that no node made.
 struct Leaf {
-  Where where;       // line 0 if that is not known
-  std::uint32_t of;  // the value whose numbers it was given, or kNone
+  SourceLocation location;  // line 0 if that is not known
+  std::uint32_t of;         // the value whose numbers it was given, or kNone
 };
 
 /// A value that is a factor of products.

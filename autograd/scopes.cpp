@@ -21,7 +21,7 @@ std::string short_name(std::string_view pretty) {
 namespace {
 constexpr std::uint32_t kKeptPasses = 16;
 
-bool same_line(Where a, Where b) { return a.line == b.line && a.file == b.file; }
+bool same_line(SourceLocation a, SourceLocation b) { return a.line == b.line && a.file == b.file; }
 }  // namespace
 
 // A guess first: passes are alike.
@@ -46,10 +46,10 @@ std::uint32_t Scopes::enter(std::uint32_t around, std::string_view name) {
 }
 
 std::uint32_t Scopes::enter(std::uint32_t around, const void* module, const ModuleType& type,
-                            std::optional<std::string_view> given, Where where) {
+                            std::optional<std::string_view> given, SourceLocation location) {
   auto is_it = [&](const Record& r) {
     return r.parent == around && r.module == module && r.type == &type && r.name == given &&
-           same_line(r.where, where);
+           same_line(r.location, location);
   };
   if (around != kNone && records_[around].module == module && records_[around].type == &type) return around;
   if (const std::uint32_t known = find(is_it); known != kNone) return entered(known);
@@ -66,10 +66,10 @@ std::uint32_t Scopes::enter(std::uint32_t around, const void* module, const Modu
   for (int number = 2; !list && std::ranges::any_of(records_, is_anothers); ++number)
     path = inside(around, name) + "#" + std::to_string(number);
   auto has_moved = [&](const Record& r) {
-    return is_called_so(r) && r.pass != pass_ && r.name == given && same_line(r.where, where);
+    return is_called_so(r) && r.pass != pass_ && r.name == given && same_line(r.location, location);
   };
   const auto moved = std::ranges::find_if(records_, has_moved);
-  if (moved == records_.end()) return entered(add(around, module, &type, given, std::move(path), where));
+  if (moved == records_.end()) return entered(add(around, module, &type, given, std::move(path), location));
   const auto scope = static_cast<std::uint32_t>(moved - records_.begin());
   moved->module = module;
   for (Record& r : records_)  // its parts are elsewhere, too
@@ -82,13 +82,13 @@ std::uint32_t Scopes::enter(const Scopes& other, std::uint32_t scope) {
   const Record& r = other[scope];
   const std::uint32_t around = enter(other, r.parent);
   const std::uint32_t mine =
-      r.type ? enter(around, r.module, *r.type, r.name, r.where) : enter(around, *r.name);
+      r.type ? enter(around, r.module, *r.type, r.name, r.location) : enter(around, *r.name);
   records_[mine].path = r.path;  // its number may have come from others there
   return mine;
 }
 
 std::uint32_t Scopes::add(std::uint32_t around, const void* module, const ModuleType* type,
-                          std::optional<std::string_view> name, std::string path, Where where) {
+                          std::optional<std::string_view> name, std::string path, SourceLocation location) {
   Record record{std::move(path),
                 around,
                 type,
@@ -96,7 +96,7 @@ std::uint32_t Scopes::add(std::uint32_t around, const void* module, const Module
                 pass_,
                 kNone,
                 name ? std::optional<std::string>(*name) : std::nullopt,
-                where};
+                location};
   if (free_.empty()) {
     records_.push_back(std::move(record));
     return static_cast<std::uint32_t>(records_.size() - 1);

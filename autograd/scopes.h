@@ -43,13 +43,13 @@ class Scopes {
     std::uint32_t pass;      // in which it was entered last; kForgotten if the record is free
     std::uint32_t next;      // the scope that was entered after it last time, a good guess for the next time
     std::optional<std::string> name;  // that it was given
-    Where where;                      // the line that called the module; line 0 if that is not known
+    SourceLocation location;          // the line that called the module; line 0 if that is not known
   };
 
   std::uint32_t enter(std::uint32_t around, std::string_view name);
   /// `module`, and all modules around it, must be alive.
   std::uint32_t enter(std::uint32_t around, const void* module, const ModuleType& type,
-                      std::optional<std::string_view> name, Where where);
+                      std::optional<std::string_view> name, SourceLocation location);
   /// The scope of another tape, and those around it.
   std::uint32_t enter(const Scopes& other, std::uint32_t scope);
   /// Modules may have moved: what is not entered in the new pass can become another's record. Those that have
@@ -67,7 +67,7 @@ class Scopes {
   std::uint32_t find(Same same) const;
   std::uint32_t entered(std::uint32_t scope);
   std::uint32_t add(std::uint32_t around, const void* module, const ModuleType* type,
-                    std::optional<std::string_view> name, std::string path, Where where);
+                    std::optional<std::string_view> name, std::string path, SourceLocation location);
   std::optional<std::string> listed(std::uint32_t around, const void* module, const ModuleType& type) const;
   std::string inside(std::uint32_t around, std::string_view name) const;
 

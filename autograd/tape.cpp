@@ -7,8 +7,8 @@
 #include <new>
 #include <utility>
 
-#include "autograd/system/thread_pool.h"
 #include "autograd/op.h"
+#include "autograd/system/thread_pool.h"
 
 namespace unroll::autograd {
 
@@ -19,55 +19,56 @@ std::vector<const OpTable*>& all_ops() {
 
 // -- Handles.
 
-void Var::reject(Where where) const {
-  if (!tape_) fail("value", "an empty handle came; needed one that an op or a tape gave", where);
+void Var::reject(SourceLocation location) const {
+  if (!tape_) fail("value", "an empty handle came; needed one that an op or a tape gave", location);
   fail("value",
        "a handle of a cleared tape came; compute it again after clear(), or keep tensor() across passes",
-       where);
+       location);
 }
 
 DType Var::dtype() const { return tape().dtype(); }
 
-Tensor Var::tensor(Where where) const {
-  Tape& t = tape(where);
+Tensor Var::tensor(SourceLocation location) const {
+  Tape& t = tape(location);
   t.observed_ = true;
-  t.check_numbers(*this, "tensor", where);
-  Tensor result(shape(where), t.dtype());
-  if (!t.dry()) dispatch(t.dtype(), [&]<class T>() { copy(view<T>(where), result.view<T>()); });
+  t.check_numbers(*this, "tensor", location);
+  Tensor result(shape(location), t.dtype());
+  if (!t.dry()) dispatch(t.dtype(), [&]<class T>() { copy(view<T>(location), result.view<T>()); });
   return result;
 }
 
-double Var::item(Where where) const {
-  Tape& t = tape(where);
-  if (shape(where).size() != 1)
-    fail("item", fmt::format("a value of shape {} came; needed one element", to_string(shape(where))), where);
-  t.check_numbers(*this, "item", where);
+double Var::item(SourceLocation location) const {
+  Tape& t = tape(location);
+  if (shape(location).size() != 1)
+    fail("item", fmt::format("a value of shape {} came; needed one element", to_string(shape(location))),
+         location);
+  t.check_numbers(*this, "item", location);
   if (t.dry()) return 0;
-  return dispatch(t.dtype(), [&]<class T>() { return static_cast<double>(*view<T>(where).data); });
+  return dispatch(t.dtype(), [&]<class T>() { return static_cast<double>(*view<T>(location).data); });
 }
 
-void Tape::reject(Var x, const char* op, Where where) const {
-  if (!x.tape_) fail(op, "an empty handle came; needed one that an op or a tape gave", where);
-  if (x.tape_ != this) fail(op, "a handle of another tape came; needed one tape for all operands", where);
+void Tape::reject(Var x, const char* op, SourceLocation location) const {
+  if (!x.tape_) fail(op, "an empty handle came; needed one that an op or a tape gave", location);
+  if (x.tape_ != this) fail(op, "a handle of another tape came; needed one tape for all operands", location);
   if (x.pass_ != pass_)
     fail(
         op,
         "a handle of a cleared tape came; compute it again after clear(), or carry its numbers across passes "
         "with tensor() and constant()",
-        where);
+        location);
   fail(
       op,
       "a value came whose memory was given to a recurrence for overwriting; needed its use inside the cell's "
       "step, or a copy made before",
-      where);
+      location);
 }
 
-void Tape::reject_overwritten(const char* op, Where where) {
+void Tape::reject_overwritten(const char* op, SourceLocation location) {
   fail(
       op,
       "a value came whose numbers backward overwrote with their gradient; needed its use before backward, or "
       "keep_numbers() of the tape",
-      where);
+      location);
 }
 
 // -- Memory.
@@ -116,8 +117,8 @@ Value& Tape::add_view(std::uint32_t of, Index stride, Index offset) {
   return v;
 }
 
-Var Tape::rows(Var x, Index begin, Index count, Where where) {
-  const std::uint32_t id = check(x, "rows", where);
+Var Tape::rows(Var x, Index begin, Index count, SourceLocation location) {
+  const std::uint32_t id = check(x, "rows", location);
   const Value& v = values_[id];
   const Index extent = v.shape.rank() == 0 ? 0 : v.shape[0];
   if (begin < 0 || count < 0 || begin > extent - count)
@@ -125,35 +126,35 @@ Var Tape::rows(Var x, Index begin, Index count, Where where) {
          fmt::format(
              "{} rows from {} on of a value of shape {} came; needed 0 <= begin and begin + count <= {}",
              count, begin, to_string(v.shape), extent),
-         where);
+         location);
   const bool flat = v.shape.rank() == 1;
   const Index step = flat ? 1 : extent == 0 ? 0 : v.shape.rows() / extent * v.stride;
   add_view(id, flat ? count : v.stride, begin * step).shape.shrink_rows(count);
   return last();
 }
 
-Var Tape::columns(Var x, Index begin, Index count, Where where) {
-  const std::uint32_t id = check(x, "columns", where);
+Var Tape::columns(Var x, Index begin, Index count, SourceLocation location) {
+  const std::uint32_t id = check(x, "columns", location);
   const Value& v = values_[id];
   if (v.shape.rank() == 0 || begin < 0 || count < 0 || begin > v.shape.cols() - count)
     fail("columns",
          fmt::format(
              "{} columns from {} on of a value of shape {} came; needed 0 <= begin and begin + count <= {}",
              count, begin, to_string(v.shape), v.shape.rank() == 0 ? 0 : v.shape.cols()),
-         where);
+         location);
   add_view(id, v.stride, begin).shape.shrink_cols(count);
   return last();
 }
 
-[[gnu::flatten]] void Tape::split(Var x, std::span<Var> parts, Where where) {
-  const std::uint32_t id = check(x, "split", where);
+[[gnu::flatten]] void Tape::split(Var x, std::span<Var> parts, SourceLocation location) {
+  const std::uint32_t id = check(x, "split", location);
   const auto count = static_cast<Index>(parts.size());
   const Shape& whole = values_[id].shape;
   if (count == 0 || whole.rank() == 0 || whole.cols() % count != 0)
     fail("split",
          fmt::format("a value of shape {} came; needed a number of columns divisible by {}", to_string(whole),
                      count),
-         where);
+         location);
   const Index each = whole.cols() / count, stride = values_[id].stride;
   for (Index i = 0; i < count; ++i) {
     add_view(id, stride, i * each).shape.shrink_cols(each);
@@ -161,14 +162,14 @@ Var Tape::columns(Var x, Index begin, Index count, Where where) {
   }
 }
 
-Var Tape::reshape(Var x, const Shape& shape, Where where) {
-  const std::uint32_t id = check(x, "reshape", where);
+Var Tape::reshape(Var x, const Shape& shape, SourceLocation location) {
+  const std::uint32_t id = check(x, "reshape", location);
   const Value& v = values_[id];
   if (shape.size() != v.shape.size())
     fail("reshape",
          fmt::format("{} elements of shape {} came for shape {}; needed {}", v.shape.size(),
                      to_string(v.shape), to_string(shape), shape.size()),
-         where);
+         location);
   const bool contiguous = v.stride == v.shape.cols() || v.shape.rows() <= 1;
   if (contiguous || shape.cols() == v.shape.cols()) {
     add_view(id, contiguous ? shape.cols() : v.stride, 0).shape = shape;
@@ -178,46 +179,46 @@ Var Tape::reshape(Var x, const Shape& shape, Where where) {
        fmt::format("a slice of columns of shape {} came for shape {}; needed the same number of columns, "
                    "or a copy (concat) first",
                    to_string(v.shape), to_string(shape)),
-       where);
+       location);
 }
 
-Var Tape::stop_gradient(Var x, Where where) {
-  const std::uint32_t from = check_numbers(x, "stop_gradient", where);
+Var Tape::stop_gradient(Var x, SourceLocation location) {
+  const std::uint32_t from = check_numbers(x, "stop_gradient", location);
   const Value v = values_[from];
-  const std::uint32_t id = add_leaf(v.shape, v.data, where, from);
+  const std::uint32_t id = add_leaf(v.shape, v.data, location, from);
   values_[id].stride = v.stride;
   roots_[v.root].read = roots_[v.root].shared = true;
   roots_[v.root].released = false;
   return handle(id);
 }
 
-Var Tape::open(Var x, Where where) {
-  const std::uint32_t id = check(x, "open", where);
+Var Tape::open(Var x, SourceLocation location) {
+  const std::uint32_t id = check(x, "open", location);
   const Value v = values_[id];
   if (v.node == kNone || v.view || nodes_[v.node].table->reads_outputs != 0) return {};
   if (roots_[v.root].read || roots_[v.root].keeps_gradient) return {};
-  release_numbers(x, where);
+  release_numbers(x, location);
   for (std::size_t i = id; i < values_.size(); ++i)
     if (values_[i].root == v.root) values_[i].closed = true;
   add_view(id, v.stride, 0);
   return last();
 }
 
-Var Tape::release_numbers(Var x, Where where) {
-  const Value& v = values_[check(x, "release_numbers", where)];
+Var Tape::release_numbers(Var x, SourceLocation location) {
+  const Value& v = values_[check(x, "release_numbers", location)];
   const bool needed = v.node == kNone || v.view || nodes_[v.node].table->reads_outputs != 0;
   if (!needed && !roots_[v.root].read) roots_[v.root].released = true;
   return x;
 }
 
-bool Tape::move_in(Var piece, Var whole, Index row, Where where) {
-  const std::uint32_t id = check(piece, "move_in", where), to = check(whole, "move_in", where);
+bool Tape::move_in(Var piece, Var whole, Index row, SourceLocation location) {
+  const std::uint32_t id = check(piece, "move_in", location), to = check(whole, "move_in", location);
   const Value& v = values_[id];
   const std::uint32_t from_root = v.root, to_root = values_[to].root;
   const Shape &shape = v.shape, &all = values_[to].shape;
   Root &from = roots_[from_root], &root = roots_[to_root];
   if (!root.reserved || values_[to].view)
-    fail("move_in", "a value came that reserve() did not give; needed one that it gave, whole", where);
+    fail("move_in", "a value came that reserve() did not give; needed one that it gave, whole", location);
   if (!can_move(piece) || shape.cols() != all.cols() || row < 0 || row > all.rows() - shape.rows() ||
       (id >= framed_) != (to >= framed_))
     return false;
@@ -290,8 +291,10 @@ std::byte* Tape::output_memory(const Shape& shape) {
 // Flattened, as the calls are a large part of what a small node costs.
 [[gnu::flatten]] std::uint32_t Tape::begin_node(const OpTable* table, const void* op,
                                                 std::span<const Var> inputs, std::span<const Shape> outputs,
-                                                int aliased, int deferred, bool wants, Where where) {
-  if (gradients_) fail(table->name(op), "an op came while backward runs; needed it before or after", where);
+                                                int aliased, int deferred, bool wants,
+                                                SourceLocation location) {
+  if (gradients_)
+    fail(table->name(op), "an op came while backward runs; needed it before or after", location);
   auto* ids = static_cast<std::uint32_t*>(
       arena_.allocate_record(inputs.size() * sizeof(std::uint32_t), alignof(std::uint32_t)));
   bool released = false, overwritten = false;
@@ -306,7 +309,7 @@ std::byte* Tape::output_memory(const Shape& shape) {
     wants = wants || v.wants_gradient;
   }
   if (overwritten) [[unlikely]]
-    reject_overwritten(table->name(op), where);
+    reject_overwritten(table->name(op), location);
   if (released && !consumed()) use_released(*table, {ids, inputs.size()}, aliased);
   wants = wants && records_gradients();
   if (deferred >= 0) {
@@ -323,7 +326,7 @@ std::byte* Tape::output_memory(const Shape& shape) {
   node.table = table;
   node.op = op;
   node.inputs = ids;
-  node.where = where;
+  node.location = location;
   node.input_count = static_cast<std::uint32_t>(inputs.size());
   node.first_output = static_cast<std::uint32_t>(values_.size());
   node.scope = current_scope();
@@ -358,7 +361,7 @@ void Tape::reject_outputs(std::uint32_t node, const Shape& shape) {
   nodes_.shrink(node);
   fail(n.table->name(n.op),
        fmt::format("an output of shape {} came; needed one that there is memory for", to_string(shape)),
-       n.where);
+       n.location);
 }
 
 // That of the other form in backward, but once: where both are needed, each is made once more at most.
@@ -404,10 +407,10 @@ void Tape::clear() {
   parts_in_use_ = 0;
 }
 
-void Tape::employ(Crew* crew) {
-  crew_ = crew;
-  crew_lives_.reset();
-  if (crew) crew_lives_ = crew->life();
+void Tape::use_threads(ThreadPool* thread_pool) {
+  thread_pool_ = thread_pool;
+  thread_pool_lives_.reset();
+  if (thread_pool) thread_pool_lives_ = thread_pool->life();
 }
 
 void Tape::poison(bool on) {

@@ -18,17 +18,17 @@
 #include <vector>
 
 #include "autograd/memory/arena.h"
+#include "autograd/memory/pool.h"
+#include "autograd/memory/table.h"
 #include "autograd/observer.h"
 #include "autograd/parameter.h"
-#include "autograd/memory/pool.h"
 #include "autograd/records.h"
 #include "autograd/scopes.h"
-#include "autograd/memory/table.h"
 #include "autograd/var.h"
 
 namespace unroll::autograd {
 
-class Crew;
+class ThreadPool;
 
 class Tape {
  public:
@@ -45,57 +45,62 @@ class Tape {
 
   // -- Leaves. Tensors are copied, and converted to the tape's dtype.
 
-  Var constant(const Tensor& tensor, Where where = Where::here());
-  Var constant(const Shape& shape, std::span<const float> values, Where where = Where::here());
-  Var full(const Shape& shape, double value, Where where = Where::here());
-  Var zeros(const Shape& shape, Where where = Where::here()) { return full(shape, 0, where); }
+  Var constant(const Tensor& tensor, SourceLocation location = SourceLocation::current());
+  Var constant(const Shape& shape, std::span<const float> values,
+               SourceLocation location = SourceLocation::current());
+  Var full(const Shape& shape, double value, SourceLocation location = SourceLocation::current());
+  Var zeros(const Shape& shape, SourceLocation location = SourceLocation::current()) {
+    return full(shape, 0, location);
+  }
   /// A leaf whose gradient can be read after backward.
-  Var variable(const Tensor& tensor, Where where = Where::here());
+  Var variable(const Tensor& tensor, SourceLocation location = SourceLocation::current());
   /// The parameter's value in this pass, the same handle each time.
   Var parameter(const Parameter& parameter);
   /// The numbers of x as they are now, in memory of their own, through which no gradient flows.
-  Var snapshot(Var x, Where where = Where::here());
+  Var snapshot(Var x, SourceLocation location = SourceLocation::current());
   /// A leaf on numbers of this dtype that somebody else keeps until clear(): no copy, no gradient.
-  Var borrow(std::byte* numbers, const Shape& shape, Index stride, Where where = Where::here());
+  Var borrow(std::byte* numbers, const Shape& shape, Index stride,
+             SourceLocation location = SourceLocation::current());
   /// The same of a tensor, which must be of the tape's dtype.
-  Var borrow(const Tensor& tensor, Where where = Where::here());
-  Var borrow(Tensor&& tensor, Where where = Where::here()) = delete;  // it would be gone before clear()
+  Var borrow(const Tensor& tensor, SourceLocation location = SourceLocation::current());
+  Var borrow(Tensor&& tensor, SourceLocation location = SourceLocation::current()) =
+      delete;  // it would be gone before clear()
   /// The same with a gradient, in memory that lies like the numbers and holds a sum that is added to; or in
   /// the tape's own if that is nullptr.
   Var borrow(std::byte* numbers, const Shape& shape, Index stride, std::byte* gradient,
-             Where where = Where::here());
+             SourceLocation location = SourceLocation::current());
 
   // -- Views: no copy, no node.
 
   /// Rows [begin, begin + count) of the first axis.
-  Var rows(Var x, Index begin, Index count, Where where = Where::here());
+  Var rows(Var x, Index begin, Index count, SourceLocation location = SourceLocation::current());
   /// Columns [begin, begin + count) of the last axis.
-  Var columns(Var x, Index begin, Index count, Where where = Where::here());
+  Var columns(Var x, Index begin, Index count, SourceLocation location = SourceLocation::current());
   /// As many equal blocks of columns as there are `parts`.
-  void split(Var x, std::span<Var> parts, Where where = Where::here());
+  void split(Var x, std::span<Var> parts, SourceLocation location = SourceLocation::current());
   /// The same elements under another shape. Needs contiguous memory, or the same number of columns.
-  Var reshape(Var x, const Shape& shape, Where where = Where::here());
+  Var reshape(Var x, const Shape& shape, SourceLocation location = SourceLocation::current());
   /// The same numbers, through which no gradient flows.
-  Var stop_gradient(Var x, Where where = Where::here());
+  Var stop_gradient(Var x, SourceLocation location = SourceLocation::current());
   /// Gives the memory of `x` away to ops that overwrite it with sums that begin with it (Op::aliased).
   /// Returns the handle through which that may happen, each element at most once; other uses of x throw Error
   /// from then on. Returns an empty handle where it would be unsafe: something has read x or will need its
   /// numbers. Does what release_numbers() does, too.
-  Var open(Var x, Where where = Where::here());
+  Var open(Var x, SourceLocation location = SourceLocation::current());
   /// Says that the numbers of `x` are needed no longer than for backward: there its gradient may take their
   /// place, so that both take the memory of one. It does where each element is an input of one node at most,
   /// whose op reads it first (op.h); where keep_gradient() was not called for x, nothing had used it before
   /// this, and no observer reads numbers. Reading them after backward throws Error then. Returns x.
-  Var release_numbers(Var x, Where where = Where::here());
+  Var release_numbers(Var x, SourceLocation location = SourceLocation::current());
   /// From now on, for this tape: numbers stay readable after backward, whatever was released.
   void keep_numbers(bool on) { keeps_numbers_ = on; }
   /// A value to move others into; its numbers are undefined where there are none.
-  Var reserve(const Shape& shape, Where where = Where::here());
+  Var reserve(const Shape& shape, SourceLocation location = SourceLocation::current());
   /// Moves the numbers of `piece` into rows of a reserved value, from `row` on. It lives on there as a view,
   /// so its gradient is a part of that of `whole`, by whatever way it comes; the memory that it had is used
   /// again. Returns false, and does nothing, where that cannot be: the piece is a view or a leaf, or does not
   /// fit.
-  bool move_in(Var piece, Var whole, Index row, Where where = Where::here());
+  bool move_in(Var piece, Var whole, Index row, SourceLocation location = SourceLocation::current());
   /// Whether move_in() can move `piece`, if it fits.
   bool can_move(Var piece) const {
     const Value& v = values_[piece.index_];
@@ -105,31 +110,33 @@ class Tape {
   // -- Recording, for ops (op.h).
 
   template <class O>
-  Var record(const O& op, std::initializer_list<Var> inputs, Where where) {
-    return record(op, std::span(inputs.begin(), inputs.size()), where)[0];
+  Var record(const O& op, std::initializer_list<Var> inputs, SourceLocation location) {
+    return record(op, std::span(inputs.begin(), inputs.size()), location)[0];
   }
   template <class O>
-  std::array<Var, O::outputs> record(const O& op, std::span<const Var> inputs, Where where);
+  std::array<Var, O::outputs> record(const O& op, std::span<const Var> inputs, SourceLocation location);
 
   // -- Backward.
 
   /// Adds the derivatives of the one-element `loss` to `gradients`. A second call needs a new pass. If it
   /// throws on its way back, out of a hook say, `gradients` is cleared: what it held is then a part of a sum.
-  void backward(Var loss, Gradients& gradients, Where where = Where::here());
+  void backward(Var loss, Gradients& gradients, SourceLocation location = SourceLocation::current());
   /// The same for any shape, given the derivative of the final result with respect to `output`.
-  void backward(Var output, const Tensor& seed, Gradients& gradients, Where where = Where::here());
+  void backward(Var output, const Tensor& seed, Gradients& gradients,
+                SourceLocation location = SourceLocation::current());
   /// After backward: the gradient of a variable, or of a value that was named to keep_gradient(). Zero if the
   /// loss does not depend on it. Those of parameters are in `gradients`.
-  Tensor gradient(Var x, Where where = Where::here());
-  void keep_gradient(Var x, Where where = Where::here());
+  Tensor gradient(Var x, SourceLocation location = SourceLocation::current());
+  void keep_gradient(Var x, SourceLocation location = SourceLocation::current());
   /// During backward, as soon as the gradient of `x` is complete. A hook may look at the tape, not record;
   /// numbers that were released, such as a cell's sums, may be gone (keep_numbers).
-  void on_gradient(Var x, std::function<void(const Tensor&)> hook, Where where = Where::here());
+  void on_gradient(Var x, std::function<void(const Tensor&)> hook,
+                   SourceLocation location = SourceLocation::current());
 
   /// Ends the pass: all handles become stale, all memory is kept for the next one.
   void clear();
   bool consumed() const { return consumed_.line > 0; }
-  /// For a node whose parts are passes of their own until its backward (ops/at_once.h): so many tapes from
+  /// For a node whose parts are passes of their own until its backward (ops/parallel.h): so many tapes from
   /// this number on, each fit for a thread of its own unless somebody watches. On a tape without gradients
   /// the next node gets the same.
   std::size_t new_parts(std::size_t count);
@@ -167,10 +174,10 @@ class Tape {
   // -- Threads.
 
   /// From now on, parts of the pass that do not depend on each other, such as the directions of scan_both,
-  /// may be computed at once by this crew; nullptr, as at first, or a crew that has gone is none. The numbers
-  /// do not depend on how many threads of it are free.
-  void employ(Crew* crew);
-  Crew* crew() const { return crew_lives_.expired() ? nullptr : crew_; }
+  /// may be computed at once by this thread pool; nullptr, as at first, or a thread pool that has gone is
+  /// none. The numbers do not depend on how many threads of it are free.
+  void use_threads(ThreadPool* thread_pool);
+  ThreadPool* thread_pool() const { return thread_pool_lives_.expired() ? nullptr : thread_pool_; }
 
   // -- Where we are: module path and time step of what is recorded next.
 
@@ -192,8 +199,8 @@ class Tape {
   }
   /// The same for a module; nn::enter() is how one says it.
   [[nodiscard]] Scope scope(const void* module, const ModuleType& type,
-                            std::optional<std::string_view> name = {}, Where where = {}) {
-    return Scope(scope_, scopes_->enter(current_scope(), module, type, name, where));
+                            std::optional<std::string_view> name = {}, SourceLocation location = {}) {
+    return Scope(scope_, scopes_->enter(current_scope(), module, type, name, location));
   }
   /// The number of a recurrence that begins, its own in this pass, inner tapes included.
   std::uint32_t new_recurrence() { return scopes_->new_recurrence(); }
@@ -263,16 +270,16 @@ class Tape {
     return known > 0 ? operands_[known - 1] : add_operand(id);
   }
   /// Throws Error unless `x` is a live handle of this tape; its position otherwise.
-  std::uint32_t check(Var x, const char* op, Where where) const {
+  std::uint32_t check(Var x, const char* op, SourceLocation location) const {
     if (x.tape_ != this || x.pass_ != pass_ || values_[x.index_].closed) [[unlikely]]
-      reject(x, op, where);
+      reject(x, op, location);
     return x.index_;
   }
   /// The same for one whose numbers are to be read.
-  std::uint32_t check_numbers(Var x, const char* op, Where where) const {
-    const std::uint32_t id = check(x, op, where);
+  std::uint32_t check_numbers(Var x, const char* op, SourceLocation location) const {
+    const std::uint32_t id = check(x, op, location);
     if (root(id).overwritten) [[unlikely]]
-      reject_overwritten(op, where);
+      reject_overwritten(op, location);
     return id;
   }
   Arena& arena() { return arena_; }
@@ -283,8 +290,8 @@ class Tape {
     for (const auto& part : parts_) total += part->memory();
     return total;
   }
-  Pool& pool() { return pool_; }
-  const Pool& pool() const { return pool_; }
+  MemoryPool& pool() { return pool_; }
+  const MemoryPool& pool() const { return pool_; }
   /// Bytes of numbers in use now, without those of the inner tape: what the arena gave out, forms, and what
   /// is taken of the pool, which is gradients and scratch.
   struct Usage {
@@ -342,13 +349,14 @@ class Tape {
   bool lives(const Bound& b) const;
   Var handle(std::uint32_t id) { return Var(this, id, pass_); }
   std::uint32_t add_root(const Shape& shape, std::byte* data, bool wants);
-  std::uint32_t add_leaf(const Shape& shape, std::byte* data, Where where, std::uint32_t of = kNone);
+  std::uint32_t add_leaf(const Shape& shape, std::byte* data, SourceLocation location,
+                         std::uint32_t of = kNone);
   Value& add_view(std::uint32_t of, Index stride, Index offset);
   Var last() { return handle(static_cast<std::uint32_t>(values_.size() - 1)); }
   std::uint32_t begin_node(const OpTable* table, const void* op, std::span<const Var> inputs,
                            std::span<const Shape> outputs, int aliased, int deferred, bool wants,
-                           Where where);
-  void run_backward(Var output, const Tensor* seed, Gradients& gradients, Where where);
+                           SourceLocation location);
+  void run_backward(Var output, const Tensor* seed, Gradients& gradients, SourceLocation location);
   void backward_node(std::uint32_t index);
   /// f(), of which the observers are told.
   template <class F>
@@ -382,8 +390,8 @@ class Tape {
   void call_hooks(std::uint32_t node);
   void sort_hooks();
   Operand& add_operand(std::uint32_t id);
-  [[noreturn]] void reject(Var x, const char* op, Where where) const;
-  [[noreturn]] static void reject_overwritten(const char* op, Where where);
+  [[noreturn]] void reject(Var x, const char* op, SourceLocation location) const;
+  [[noreturn]] static void reject_overwritten(const char* op, SourceLocation location);
   Tensor gradient_tensor(std::uint32_t id);
 
   DType dtype_;
@@ -395,7 +403,7 @@ class Tape {
     std::size_t bytes;
   } spare_{};      // of it: what a value had that was moved away last
   Arena lasting_;  // what a Frame does not take back: blocks of the pool, and forms of values from before it
-  Pool pool_{lasting_};
+  MemoryPool pool_{lasting_};
   Table<Value> values_;
   Table<Root> roots_;
   Table<Node> nodes_;
@@ -416,7 +424,7 @@ class Tape {
   std::int64_t silent_ = 0;
   Gradients* gradients_ = nullptr;  // of the running backward
   void (*flush_)(Tape&, std::uint32_t) = nullptr;
-  Where consumed_;
+  SourceLocation consumed_;
   bool poisoned_ = false;
   bool observed_ = false;
   Observers own_observers_;
@@ -426,29 +434,29 @@ class Tape {
   std::size_t parts_in_use_ = 0;
   bool is_part_ = false;  // of another tape, whose Gradients it adds to
   bool pulls_back_ = false;
-  Crew* crew_ = nullptr;
-  std::weak_ptr<const void> crew_lives_;
+  ThreadPool* thread_pool_ = nullptr;
+  std::weak_ptr<const void> thread_pool_lives_;
 };
 
-inline Tape& Var::tape(Where where) const {
+inline Tape& Var::tape(SourceLocation location) const {
   if (!tape_ || pass_ != tape_->pass_) [[unlikely]]
-    reject(where);
+    reject(location);
   return *tape_;
 }
 
-inline Shape Var::shape(Where where) const { return tape(where).value(index_).shape; }
-inline Index Var::rows(Where where) const { return tape(where).value(index_).shape.rows(); }
-inline Index Var::cols(Where where) const { return tape(where).value(index_).shape.cols(); }
+inline Shape Var::shape(SourceLocation location) const { return tape(location).value(index_).shape; }
+inline Index Var::rows(SourceLocation location) const { return tape(location).value(index_).shape.rows(); }
+inline Index Var::cols(SourceLocation location) const { return tape(location).value(index_).shape.cols(); }
 
 inline Tape::Scope Tape::no_gradient() { return Scope(silent_, 1); }
 
 template <class T>
-View<const T> Var::view(Where where) const {
-  Tape& t = tape(where);
+View<const T> Var::view(SourceLocation location) const {
+  Tape& t = tape(location);
   t.observed_ = true;
-  if (t.dry()) fail("view", "a value of a dry tape came; needed one of a tape that computes", where);
-  if (t.dtype() != dtype_of<T>) fail("view", std::string("the tape is of ") + name_of(t.dtype()), where);
-  const Value& v = t.value(t.check_numbers(*this, "view", where));
+  if (t.dry()) fail("view", "a value of a dry tape came; needed one of a tape that computes", location);
+  if (t.dtype() != dtype_of<T>) fail("view", std::string("the tape is of ") + name_of(t.dtype()), location);
+  const Value& v = t.value(t.check_numbers(*this, "view", location));
   return {reinterpret_cast<const T*>(v.data), v.shape, v.stride};
 }
 

@@ -17,20 +17,20 @@ class Var {
   Var() = default;
 
   /// Throws Error for a handle that was never given a value, and for one of a cleared tape.
-  Tape& tape(Where where = Where::here()) const;
-  Shape shape(Where where = Where::here()) const;
-  Index rows(Where where = Where::here()) const;
-  Index cols(Where where = Where::here()) const;
+  Tape& tape(SourceLocation location = SourceLocation::current()) const;
+  Shape shape(SourceLocation location = SourceLocation::current()) const;
+  Index rows(SourceLocation location = SourceLocation::current()) const;
+  Index cols(SourceLocation location = SourceLocation::current()) const;
   DType dtype() const;
 
   /// A copy of the numbers.
-  Tensor tensor(Where where = Where::here()) const;
+  Tensor tensor(SourceLocation location = SourceLocation::current()) const;
   /// The only number of a one-element value; throws Error for any other size.
-  double item(Where where = Where::here()) const;
+  double item(SourceLocation location = SourceLocation::current()) const;
   /// The numbers where they are, valid until the tape is cleared; those of a cell's new state until its step
   /// ends, released ones until backward (Tape::release_numbers).
   template <class T>
-  View<const T> view(Where where = Where::here()) const;
+  View<const T> view(SourceLocation location = SourceLocation::current()) const;
 
   bool defined() const { return tape_ != nullptr; }
   /// Position in the tape's table of values.
@@ -40,7 +40,7 @@ class Var {
  private:
   friend class Tape;
   Var(Tape* tape, std::uint32_t index, std::uint32_t pass) : tape_(tape), index_(index), pass_(pass) {}
-  [[noreturn]] void reject(Where where) const;
+  [[noreturn]] void reject(SourceLocation location) const;
 
   Tape* tape_ = nullptr;
   std::uint32_t index_ = 0;

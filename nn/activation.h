@@ -14,22 +14,24 @@ namespace unroll::nn {
 /// captures up to two numbers. Trivially copyable; holds no memory.
 class Activation {
  public:
-  using Function = Var (*)(Var, Where);
-  using FunctionWithNumber = Var (*)(Var, double, Where);
+  using Function = Var (*)(Var, SourceLocation);
+  using FunctionWithNumber = Var (*)(Var, double, SourceLocation);
 
   Activation(Function function) {
-    keep([function](Var x, Where where) { return function(x, where); });
+    keep([function](Var x, SourceLocation location) { return function(x, location); });
   }
   Activation(FunctionWithNumber function, double number) {
-    keep([function, number](Var x, Where where) { return function(x, number, where); });
+    keep([function, number](Var x, SourceLocation location) { return function(x, number, location); });
   }
   template <class F>
-  requires(!std::same_as<F, Activation> && std::is_invocable_r_v<Var, const F&, Var, Where>)
+  requires(!std::same_as<F, Activation> && std::is_invocable_r_v<Var, const F&, Var, SourceLocation>)
       Activation(F function) {
     keep(function);
   }
 
-  Var operator()(Var x, Where where = Where::here()) const { return call_(captured_, x, where); }
+  Var operator()(Var x, SourceLocation location = SourceLocation::current()) const {
+    return call_(captured_, x, location);
+  }
 
  private:
   template <class F>
@@ -37,12 +39,12 @@ class Activation {
     static_assert(sizeof(F) <= sizeof captured_ && std::is_trivially_copyable_v<F>,
                   "an activation captures two numbers at most");
     new (captured_) F(function);
-    call_ = [](const std::byte* captured, Var x, Where where) {
-      return (*std::launder(reinterpret_cast<const F*>(captured)))(x, where);
+    call_ = [](const std::byte* captured, Var x, SourceLocation location) {
+      return (*std::launder(reinterpret_cast<const F*>(captured)))(x, location);
     };
   }
 
-  Var (*call_)(const std::byte* captured, Var x, Where where);
+  Var (*call_)(const std::byte* captured, Var x, SourceLocation location);
   alignas(double) std::byte captured_[2 * sizeof(double)] = {};
 };
 

@@ -33,22 +33,22 @@ constexpr auto update_formula = [](auto z, auto n, auto h) {
 
 }  // namespace
 
-std::array<Var, 2> formulas::lstm(Var i, Var f, Var g, Var o, Var c, Where where) {
-  return pointwise({"lstm", where}, lstm_formula, i, f, g, o, c);
+std::array<Var, 2> formulas::lstm(Var i, Var f, Var g, Var o, Var c, SourceLocation location) {
+  return pointwise({"lstm", location}, lstm_formula, i, f, g, o, c);
 }
 std::array<Var, 2> formulas::lstm_with_peepholes(Var i, Var f, Var g, Var o, Var c, Var p_i, Var p_f, Var p_o,
-                                                 Where where) {
-  return pointwise({"lstm", where}, peephole_formula, i, f, g, o, c, p_i, p_f, p_o);
+                                                 SourceLocation location) {
+  return pointwise({"lstm", location}, peephole_formula, i, f, g, o, c, p_i, p_f, p_o);
 }
 Var formulas::gru_reset_after(Var x_r, Var x_z, Var x_n, Var h_r, Var h_z, Var h_n, Var b, Var h,
-                              Where where) {
-  return pointwise({"gru", where}, gru_formula, x_r, x_z, x_n, h_r, h_z, h_n, b, h);
+                              SourceLocation location) {
+  return pointwise({"gru", location}, gru_formula, x_r, x_z, x_n, h_r, h_z, h_n, b, h);
 }
-Var formulas::gru_reset(Var r, Var h, Where where) {
-  return pointwise({"gru_reset", where}, reset_formula, r, h);
+Var formulas::gru_reset(Var r, Var h, SourceLocation location) {
+  return pointwise({"gru_reset", location}, reset_formula, r, h);
 }
-Var formulas::gru_update(Var z, Var n, Var h, Where where) {
-  return pointwise({"gru", where}, update_formula, z, n, h);
+Var formulas::gru_update(Var z, Var n, Var h, SourceLocation location) {
+  return pointwise({"gru", location}, update_formula, z, n, h);
 }
 
 // -- Weights
@@ -56,8 +56,8 @@ Var formulas::gru_update(Var z, Var n, Var h, Where where) {
 namespace {
 
 Parameter input_weight(const char* cell, Index in, Index hidden, Index gates, Generator& generator,
-                       Where where) {
-  const Shape gate = detail::weight_shape(cell, in, hidden, where);
+                       SourceLocation location) {
+  const Shape gate = detail::weight_shape(cell, in, hidden, location);
   Parameter weight("weight_ih", gate.with(1, gates * hidden));
   initialise::glorot_uniform(weight, generator);
   return weight;
@@ -74,20 +74,20 @@ Parameter recurrent_weight(const char* name, Index in, Index hidden, Index gates
 
 // -- Elman
 
-Elman::Elman(Index in, Index hidden, Generator& generator, Activation g, Where where)
-    : weight_ih(input_weight("elman", in, hidden, 1, generator, where)),
+Elman::Elman(Index in, Index hidden, Generator& generator, Activation g, SourceLocation location)
+    : weight_ih(input_weight("elman", in, hidden, 1, generator, location)),
       weight_hh(recurrent_weight("weight_hh", hidden, hidden, 1, generator)),
       bias("bias", {hidden}),
       activation(g) {}
 
 // -- LSTM
 
-Lstm::Lstm(Index in, Index hidden, Generator& generator, const LstmOptions& options, Where where)
-    : weight_ih(input_weight("lstm", in, hidden, 4, generator, where)), bias("bias", {4 * hidden}) {
+Lstm::Lstm(Index in, Index hidden, Generator& generator, const LstmOptions& options, SourceLocation location)
+    : weight_ih(input_weight("lstm", in, hidden, 4, generator, location)), bias("bias", {4 * hidden}) {
   if (options.projection < 0)
     autograd::fail(
         "lstm", fmt::format("a projection to {} came; needed at least 1, or 0 for none", options.projection),
-        where);
+        location);
   const Index recurrent = options.projection > 0 ? options.projection : hidden;
   weight_hh = recurrent_weight("weight_hh", recurrent, hidden, 4, generator);
   initialise::forget_gate_bias(gate(bias, 1, 4), options.forget_bias);
@@ -120,8 +120,8 @@ void Lstm::members(Members& m) {
 
 // -- GRU
 
-Gru::Gru(Index in, Index hidden, Generator& generator, Reset reset, Where where)
-    : weight_ih(input_weight("gru", in, hidden, 3, generator, where)),
+Gru::Gru(Index in, Index hidden, Generator& generator, Reset reset, SourceLocation location)
+    : weight_ih(input_weight("gru", in, hidden, 3, generator, location)),
       weight_hh(recurrent_weight("weight_hh", hidden, hidden, reset == Reset::after ? 3 : 2, generator)),
       bias("bias", {3 * hidden}) {
   if (reset == Reset::before)

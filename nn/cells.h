@@ -18,10 +18,10 @@ struct Elman {
   Elman() = default;
   /// Glorot-uniform input weights, orthogonal recurrent weights, bias 0.
   Elman(Index in, Index hidden, Generator& generator, Activation activation = ops::tanh,
-        Where where = Where::here());
+        SourceLocation location = SourceLocation::current());
 
   Var project(Var xs) const { return affine(xs, weight_ih, bias); }
-  Var step(Projected x, Var h) const { return activation(x.add(h, weight_hh), Where::here()); }
+  Var step(Projected x, Var h) const { return activation(x.add(h, weight_hh), SourceLocation::current()); }
   Var initial(Tape& tape, Index batch) const { return tape.zeros({batch, weight_hh.shape()[0]}); }
   void members(Members& m) { m("weight_ih", weight_ih), m("weight_hh", weight_hh), m("bias", bias); }
 };
@@ -46,7 +46,7 @@ struct Lstm {
   Lstm() = default;
   /// Glorot-uniform input weights, orthogonal recurrent weights a gate, biases 0 but the forget gate's.
   Lstm(Index in, Index hidden, Generator& generator, const LstmOptions& options = {},
-       Where where = Where::here());
+       SourceLocation location = SourceLocation::current());
 
   Var project(Var xs) const { return affine(xs, weight_ih, bias); }
   State step(Projected x, State s) const;
@@ -67,7 +67,8 @@ struct Gru {
 
   Gru() = default;
   /// Glorot-uniform input weights, orthogonal recurrent weights a gate, biases 0.
-  Gru(Index in, Index hidden, Generator& generator, Reset reset = Reset::after, Where where = Where::here());
+  Gru(Index in, Index hidden, Generator& generator, Reset reset = Reset::after,
+      SourceLocation location = SourceLocation::current());
 
   Var project(Var xs) const { return affine(xs, weight_ih, bias); }
   Var step(Projected x, Var h) const;

@@ -1,5 +1,5 @@
 // Two cells over the same rows, one from the first step on, one from the last: one after the other, or at
-// once on the threads of the tape's crew.
+// once on the threads of the tape's thread pool.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -7,14 +7,14 @@
 #include <span>
 
 #include "nn/recurrence.h"
-#include "ops/at_once.h"
+#include "ops/parallel.h"
 
 namespace unroll::nn {
 
 /// What scan_both() gives: outputs side by side, [N, H1 + H2], and the last state of each direction.
 template <class Forward, class Reverse>
 struct ScannedBoth {
-  Sequence outputs;
+  PackedSequence outputs;
   Forward last_forward;
   Reverse last_reverse;
 };
@@ -26,16 +26,16 @@ Var beside(Var a, Var b);
 
 /// One of the two directions.
 template <Cell C>
-Scanned<StateOf<C>> scan_in(Order order, const C& cell, const Sequence& xs,
-                            const std::optional<StateOf<C>>& initial, Where where) {
-  const auto scope = enter(xs.rows.tape(), cell, order == Order::forward ? "forward" : "reverse", where);
-  return scan(cell, xs, order, initial, where);
+Scanned<StateOf<C>> scan_in(Order order, const C& cell, const PackedSequence& xs,
+                            const std::optional<StateOf<C>>& initial, SourceLocation location) {
+  const auto scope = enter(xs.rows.tape(), cell, order == Order::forward ? "forward" : "reverse", location);
+  return scan(cell, xs, order, initial, location);
 }
 
 /// Whether the tape has threads for two directions, and nobody watches it.
 bool has_threads(const Tape& tape);
 /// Whether a direction over these rows, with this width of its outputs, is worth a thread.
-bool worth_a_thread(const Sequence& xs, Index width);
+bool worth_a_thread(const PackedSequence& xs, Index width);
 
 /// One direction as a part of a pass: from the rows, and its first state if that is given, to outputs and
 /// last state.
@@ -45,7 +45,7 @@ struct Direction {
   Order order;
   const Layout* layout;
   std::size_t given;  // the first of its state among the inputs; 0 if it is not there
-  Where where;
+  SourceLocation location;
 
   void operator()(Tape& tape, std::span<const Var> in, std::span<Var> out) const {
     std::optional<StateOf<C>> initial;
@@ -54,7 +54,7 @@ struct Direction {
       auto to = fields(*initial);
       for (std::size_t f = 0; f < to.size(); ++f) *to[f] = in[given + f];
     }
-    const auto scanned = scan_in(order, *cell, {in[0], layout}, initial, where);
+    const auto scanned = scan_in(order, *cell, {in[0], layout}, initial, location);
     const auto last = list(scanned.last);
     out[0] = scanned.outputs.rows;
     std::copy_n(last.begin(), out.size() - 1, out.begin() + 1);
@@ -63,11 +63,11 @@ struct Direction {
 
 /// Both directions as parts of a pass. `first_forward` and `first_reverse` are states like theirs.
 template <Cell F, Cell R>
-ScannedBoth<StateOf<F>, StateOf<R>> scan_at_once(const F& forward, const R& reverse, const Sequence& xs,
+ScannedBoth<StateOf<F>, StateOf<R>> scan_at_once(const F& forward, const R& reverse, const PackedSequence& xs,
                                                  const std::optional<StateOf<F>>& initial_forward,
                                                  const std::optional<StateOf<R>>& initial_reverse,
                                                  StateOf<F> first_forward, StateOf<R> first_reverse,
-                                                 Where where) {
+                                                 SourceLocation location) {
   std::array<Var, 9> in{xs.rows};
   std::size_t inputs = 1;
   auto give = [&](const auto& initial) -> std::size_t {
@@ -76,8 +76,8 @@ ScannedBoth<StateOf<F>, StateOf<R>> scan_at_once(const F& forward, const R& reve
     for (const Var* v : fields(*initial)) in[inputs++] = *v;
     return first;
   };
-  const Direction<F> there{&forward, Order::forward, xs.layout, give(initial_forward), where};
-  const Direction<R> back{&reverse, Order::reverse, xs.layout, give(initial_reverse), where};
+  const Direction<F> there{&forward, Order::forward, xs.layout, give(initial_forward), location};
+  const Direction<R> back{&reverse, Order::reverse, xs.layout, give(initial_reverse), location};
   // Outputs, and the last state: for each direction.
   std::array<std::array<Shape, 5>, 2> shapes;
   std::array<std::array<Var, 5>, 2> results;
@@ -87,12 +87,12 @@ ScannedBoth<StateOf<F>, StateOf<R>> scan_at_once(const F& forward, const R& reve
     for (const Var* v : fields(first)) shapes[p][count++] = v->shape();
     return {std::span(shapes[p]).first(count), std::span(results[p]).first(count)};
   };
-  ops::at_once(
+  ops::parallel(
       xs.rows.tape(), std::span(in).first(inputs), {part(0, first_forward), part(1, first_reverse)},
       [there, back](int p, Tape& tape, std::span<const Var> from, std::span<Var> out) {
         p == 0 ? there(tape, from, out) : back(tape, from, out);
       },
-      where);
+      location);
   auto last = [&](std::size_t p, auto& state) {
     std::size_t o = 1;
     for (Var* v : fields(state)) *v = results[p][o++];
@@ -104,18 +104,18 @@ ScannedBoth<StateOf<F>, StateOf<R>> scan_at_once(const F& forward, const R& reve
 
 }  // namespace detail
 
-/// Runs one cell forward and one in reverse over the same rows. At once, if the tape has a crew of two or
-/// more (Tape::employ), nobody watches it, and the work is worth a thread: then the cells must not share
-/// anything that they change, and gradients are those of one after the other up to rounding.
+/// Runs one cell forward and one in reverse over the same rows. At once, if the tape has a thread pool of two
+/// or more (Tape::use_threads), nobody watches it, and the work is worth a thread: then the cells must not
+/// share anything that they change, and gradients are those of one after the other up to rounding.
 template <Cell F, Cell R>
-ScannedBoth<StateOf<F>, StateOf<R>> scan_both(const F& forward, const R& reverse, const Sequence& xs,
+ScannedBoth<StateOf<F>, StateOf<R>> scan_both(const F& forward, const R& reverse, const PackedSequence& xs,
                                               const std::optional<StateOf<F>>& initial_forward = {},
                                               const std::optional<StateOf<R>>& initial_reverse = {},
-                                              Where where = Where::here()) {
-  detail::check_sequence(xs, where);
+                                              SourceLocation location = SourceLocation::current()) {
+  detail::check_sequence(xs, location);
   if (Tape& tape = xs.rows.tape(); detail::has_threads(tape)) {
     auto like = [&](const auto& cell, const auto& initial) {
-      return detail::called_from(where,
+      return detail::called_from(location,
                                  [&] { return initial ? *initial : cell.initial(tape, xs.layout->batch()); });
     };
     const auto state_forward = like(forward, initial_forward);
@@ -123,10 +123,10 @@ ScannedBoth<StateOf<F>, StateOf<R>> scan_both(const F& forward, const R& reverse
     if (detail::worth_a_thread(
             xs, std::min(nn::fields(state_forward)[0]->cols(), nn::fields(state_reverse)[0]->cols())))
       return detail::scan_at_once(forward, reverse, xs, initial_forward, initial_reverse, state_forward,
-                                  state_reverse, where);
+                                  state_reverse, location);
   }
-  const auto there = detail::scan_in(Order::forward, forward, xs, initial_forward, where);
-  const auto back = detail::scan_in(Order::reverse, reverse, xs, initial_reverse, where);
+  const auto there = detail::scan_in(Order::forward, forward, xs, initial_forward, location);
+  const auto back = detail::scan_in(Order::reverse, reverse, xs, initial_reverse, location);
   return {{detail::beside(there.outputs.rows, back.outputs.rows), xs.layout}, there.last, back.last};
 }
 

@@ -29,8 +29,9 @@ void each_run(AnyEntry& entry, F f) {
   });
 }
 
-void check_limit(const char* op, double limit, Where where) {
-  if (!(limit > 0)) autograd::fail(op, fmt::format("a limit of {} came; needed more than 0", limit), where);
+void check_limit(const char* op, double limit, SourceLocation location) {
+  if (!(limit > 0))
+    autograd::fail(op, fmt::format("a limit of {} came; needed more than 0", limit), location);
 }
 
 }  // namespace
@@ -42,15 +43,15 @@ double global_norm(const Gradients& gradients) {
   return std::sqrt(sum);
 }
 
-double clip_by_global_norm(Gradients& gradients, double limit, Where where) {
-  check_limit("clip_by_global_norm", limit, where);
+double clip_by_global_norm(Gradients& gradients, double limit, SourceLocation location) {
+  check_limit("clip_by_global_norm", limit, location);
   const double norm = global_norm(gradients);
   if (std::isfinite(norm) && norm > limit) scale_gradients(gradients, limit / norm);
   return norm;
 }
 
-void clip_by_value(Gradients& gradients, double limit, Where where) {
-  check_limit("clip_by_value", limit, where);
+void clip_by_value(Gradients& gradients, double limit, SourceLocation location) {
+  check_limit("clip_by_value", limit, location);
   gradients.each([&](Entry& entry) { each_run(entry, [&](auto run) { ops::limit(run, limit); }); });
 }
 

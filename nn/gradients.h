@@ -10,9 +10,10 @@ namespace unroll::nn {
 double global_norm(const Gradients& gradients);
 /// Scales all gradients so that their global norm is at most `limit` (Pascanu, Mikolov and Bengio 2013).
 /// Returns the norm before. If that is not finite, nothing is scaled.
-double clip_by_global_norm(Gradients& gradients, double limit, Where where = Where::here());
+double clip_by_global_norm(Gradients& gradients, double limit,
+                           SourceLocation location = SourceLocation::current());
 /// Limits every element to [-limit, limit].
-void clip_by_value(Gradients& gradients, double limit, Where where = Where::here());
+void clip_by_value(Gradients& gradients, double limit, SourceLocation location = SourceLocation::current());
 void scale_gradients(Gradients& gradients, double factor);
 /// into += from, for the sum over the passes of several threads. Sums made in one order have the same bits.
 /// A gradient of rows is added row by row, and stays one unless the other side is dense.

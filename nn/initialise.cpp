@@ -12,38 +12,38 @@ namespace unroll::nn {
 
 using autograd::fail;
 
-Block::Block(Tensor& tensor, Index begin, Index count, Where where)
+Block::Block(Tensor& tensor, Index begin, Index count, SourceLocation location)
     : tensor_(&tensor), begin_(begin), count_(count) {
   if (begin < 0 || count < 0 || count > tensor.shape().cols() - begin)
     fail("initialise",
          fmt::format("columns {} to {} of a tensor of shape {} came; needed 0 <= begin <= end <= {}", begin,
                      begin + count, to_string(tensor.shape()), tensor.shape().cols()),
-         where);
+         location);
 }
 
-Block gate(Tensor& whole, Index k, Index gates, Where where) {
+Block gate(Tensor& whole, Index k, Index gates, SourceLocation location) {
   const Index cols = whole.shape().cols();
   if (gates <= 0 || k < 0 || k >= gates || cols % gates != 0)
     fail("initialise",
          fmt::format("gate {} of {} in a tensor of shape {} came; needed 0 <= gate < gates, and columns that "
                      "the gates divide",
                      k, gates, to_string(whole.shape())),
-         where);
-  return Block(whole, k * (cols / gates), cols / gates, where);
+         location);
+  return Block(whole, k * (cols / gates), cols / gates, location);
 }
-Block gate(Parameter& whole, Index k, Index gates, Where where) {
-  return gate(whole.value(), k, gates, where);
+Block gate(Parameter& whole, Index k, Index gates, SourceLocation location) {
+  return gate(whole.value(), k, gates, location);
 }
 
 namespace initialise {
 
 namespace {
 
-void check_matrix(const char* op, const Block& block, Where where) {
+void check_matrix(const char* op, const Block& block, SourceLocation location) {
   if (block.tensor_shape().rank() < 2)
     fail(op,
          fmt::format("a tensor of shape {} came; needed a weight [in, out]", to_string(block.tensor_shape())),
-         where);
+         location);
 }
 double deviation_of(double gain, double fan) { return gain / std::sqrt(std::max(fan, 1.0)); }
 double mean_fan(const Block& b) { return static_cast<double>(b.rows() + b.cols()) / 2; }
@@ -68,39 +68,39 @@ void constant(Block block, double value) {
 }
 void zeros(Block block) { constant(block, 0); }
 
-void uniform(Block block, Generator& generator, double low, double high, Where where) {
+void uniform(Block block, Generator& generator, double low, double high, SourceLocation location) {
   if (!(low <= high))
-    fail("uniform", fmt::format("{} to {} came; needed the lower bound first", low, high), where);
+    fail("uniform", fmt::format("{} to {} came; needed the lower bound first", low, high), location);
   fill_from(block, generator, [&] { return generator.uniform(low, high); });
 }
 
-void normal(Block block, Generator& generator, double mean, double deviation, Where where) {
+void normal(Block block, Generator& generator, double mean, double deviation, SourceLocation location) {
   if (!(deviation >= 0))
-    fail("normal", fmt::format("a standard deviation of {} came; needed 0 or more", deviation), where);
+    fail("normal", fmt::format("a standard deviation of {} came; needed 0 or more", deviation), location);
   fill_from(block, generator, [&] { return mean + deviation * generator.normal(); });
 }
 
 double leaky_relu_gain(double slope) { return std::sqrt(2 / (1 + slope * slope)); }
 
-void glorot_uniform(Block weight, Generator& generator, double gain, Where where) {
-  check_matrix("glorot_uniform", weight, where);
+void glorot_uniform(Block weight, Generator& generator, double gain, SourceLocation location) {
+  check_matrix("glorot_uniform", weight, location);
   uniform_with(weight, generator, deviation_of(gain, mean_fan(weight)));
 }
-void glorot_normal(Block weight, Generator& generator, double gain, Where where) {
-  check_matrix("glorot_normal", weight, where);
+void glorot_normal(Block weight, Generator& generator, double gain, SourceLocation location) {
+  check_matrix("glorot_normal", weight, location);
   normal_with(weight, generator, deviation_of(gain, mean_fan(weight)));
 }
-void he_uniform(Block weight, Generator& generator, double gain, Fan fan, Where where) {
-  check_matrix("he_uniform", weight, where);
+void he_uniform(Block weight, Generator& generator, double gain, Fan fan, SourceLocation location) {
+  check_matrix("he_uniform", weight, location);
   uniform_with(weight, generator, deviation_of(gain, fan_of(weight, fan)));
 }
-void he_normal(Block weight, Generator& generator, double gain, Fan fan, Where where) {
-  check_matrix("he_normal", weight, where);
+void he_normal(Block weight, Generator& generator, double gain, Fan fan, SourceLocation location) {
+  check_matrix("he_normal", weight, location);
   normal_with(weight, generator, deviation_of(gain, fan_of(weight, fan)));
 }
 
-void orthogonal(Block weight, Generator& generator, double gain, Where where) {
-  check_matrix("orthogonal", weight, where);
+void orthogonal(Block weight, Generator& generator, double gain, SourceLocation location) {
+  check_matrix("orthogonal", weight, location);
   if (!generator.wanted()) return;
   const bool wide = weight.cols() >= weight.rows();
   const Shape shape{std::min(weight.rows(), weight.cols()), std::max(weight.rows(), weight.cols())};
@@ -111,25 +111,25 @@ void orthogonal(Block weight, Generator& generator, double gain, Where where) {
   weight.fill([&](Index r, Index c) { return gain * (wide ? q(r, c) : q(c, r)); });
 }
 
-void identity(Block weight, double scale, Where where) {
-  check_matrix("identity", weight, where);
+void identity(Block weight, double scale, SourceLocation location) {
+  check_matrix("identity", weight, location);
   if (weight.rows() != weight.cols())
     fail("identity",
          fmt::format("a block of {} rows and {} columns came; needed a square one", weight.rows(),
                      weight.cols()),
-         where);
+         location);
   weight.fill([&](Index r, Index c) { return r == c ? scale : 0; });
 }
 
 void forget_gate_bias(Block forget, double value) { constant(forget, value); }
 
-void chrono(Block forget, Block input, Index longest, Generator& generator, Where where) {
-  if (longest < 2) fail("chrono", fmt::format("{} steps came; needed 2 or more", longest), where);
+void chrono(Block forget, Block input, Index longest, Generator& generator, SourceLocation location) {
+  if (longest < 2) fail("chrono", fmt::format("{} steps came; needed 2 or more", longest), location);
   if (forget.rows() != input.rows() || forget.cols() != input.cols())
     fail("chrono",
          fmt::format("a forget gate of {} columns and an input gate of {} came; needed the same shape",
                      forget.cols(), input.cols()),
-         where);
+         location);
   if (!generator.wanted()) return;
   std::vector<double> values;
   forget.fill([&](Index, Index) {

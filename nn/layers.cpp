@@ -4,26 +4,29 @@
 
 namespace unroll::nn {
 
-Linear::Linear(Index in, Index out, Generator& generator, Where where)
-    : weight("weight", detail::weight_shape("linear", in, out, where)), bias("bias", {out}) {
+Linear::Linear(Index in, Index out, Generator& generator, SourceLocation location)
+    : weight("weight", detail::weight_shape("linear", in, out, location)), bias("bias", {out}) {
   initialise::glorot_uniform(weight, generator);
 }
 
-Embedding::Embedding(Index vocabulary, Index width, Generator& generator, double deviation, Where where)
-    : weight("weight", detail::weight_shape("embedding", vocabulary, width, where)) {
+Embedding::Embedding(Index vocabulary, Index width, Generator& generator, double deviation,
+                     SourceLocation location)
+    : weight("weight", detail::weight_shape("embedding", vocabulary, width, location)) {
   initialise::normal(weight, generator, 0, deviation);
 }
 
-Var Dropout::operator()(Var x, Generator* noise, Where where) const {
+Var Dropout::operator()(Var x, Generator* noise, SourceLocation location) const {
   if (variational)
-    autograd::fail("dropout", "rows without a layout came; needed a Sequence, which has time steps", where);
-  return noise ? ops::dropout(x, probability, *noise, where) : x;
+    autograd::fail("dropout", "rows without a layout came; needed a Sequence, which has time steps",
+                   location);
+  return noise ? ops::dropout(x, probability, *noise, location) : x;
 }
 
-Sequence Dropout::operator()(const Sequence& xs, Generator* noise, Where where) const {
+PackedSequence Dropout::operator()(const PackedSequence& xs, Generator* noise,
+                                   SourceLocation location) const {
   if (!noise) return xs;
-  return {variational ? ops::variational_dropout(xs.rows, *xs.layout, probability, *noise, where)
-                      : ops::dropout(xs.rows, probability, *noise, where),
+  return {variational ? ops::variational_dropout(xs.rows, *xs.layout, probability, *noise, location)
+                      : ops::dropout(xs.rows, probability, *noise, location),
           xs.layout};
 }
 

@@ -22,10 +22,10 @@ struct Linear {
 
   Linear() = default;
   /// Glorot-uniform weights, bias 0.
-  Linear(Index in, Index out, Generator& generator, Where where = Where::here());
-  Var operator()(Var x, Where where = Where::here()) const {
-    const auto scope = enter(x.tape(where), *this, where);
-    return affine(x, weight, bias, where);
+  Linear(Index in, Index out, Generator& generator, SourceLocation location = SourceLocation::current());
+  Var operator()(Var x, SourceLocation location = SourceLocation::current()) const {
+    const auto scope = enter(x.tape(location), *this, location);
+    return affine(x, weight, bias, location);
   }
   void members(Members& m) { m("weight", weight), m("bias", bias); }
 };
@@ -37,11 +37,12 @@ struct Embedding {
   Embedding() = default;
   /// Normal weights of the given standard deviation.
   Embedding(Index vocabulary, Index width, Generator& generator, double deviation = 0.1,
-            Where where = Where::here());
+            SourceLocation location = SourceLocation::current());
   /// [indices, width]; throws Error for an index outside of the vocabulary.
-  Var operator()(Tape& tape, std::span<const int> indices, Where where = Where::here()) const {
-    const auto scope = enter(tape, *this, where);
-    return ops::gather_rows(tape, weight, indices, {}, where);
+  Var operator()(Tape& tape, std::span<const int> indices,
+                 SourceLocation location = SourceLocation::current()) const {
+    const auto scope = enter(tape, *this, location);
+    return ops::gather_rows(tape, weight, indices, {}, location);
   }
   void members(Members& m) { m("weight", weight); }
 };
@@ -54,9 +55,9 @@ struct LayerNorm {
 
   LayerNorm() = default;
   explicit LayerNorm(Index width, double epsilon = 1e-5);
-  Var operator()(Var x, Where where = Where::here()) const {
-    const auto scope = enter(x.tape(where), *this, where);
-    return ops::layer_norm(x, gain, bias, epsilon, where);
+  Var operator()(Var x, SourceLocation location = SourceLocation::current()) const {
+    const auto scope = enter(x.tape(location), *this, location);
+    return ops::layer_norm(x, gain, bias, epsilon, location);
   }
   void members(Members& m) { m("gain", gain), m("bias", bias); }
 };
@@ -68,8 +69,9 @@ struct Dropout {
   bool variational = false;  // the same elements at all time steps (Gal and Ghahramani 2016)
 
   /// Throws Error if variational: rows alone have no time steps.
-  Var operator()(Var x, Generator* noise, Where where = Where::here()) const;
-  Sequence operator()(const Sequence& xs, Generator* noise, Where where = Where::here()) const;
+  Var operator()(Var x, Generator* noise, SourceLocation location = SourceLocation::current()) const;
+  PackedSequence operator()(const PackedSequence& xs, Generator* noise,
+                            SourceLocation location = SourceLocation::current()) const;
   void members(Members&) {}
 };
 
@@ -85,13 +87,14 @@ struct Sequential {
   std::tuple<Layers...> layers;
 
   explicit Sequential(Layers... list) : layers(std::move(list)...) {}
-  Var operator()(Var x, Generator* noise = nullptr, Where where = Where::here()) const {
-    const auto scope = enter(x.tape(where), *this, where);
+  Var operator()(Var x, Generator* noise = nullptr,
+                 SourceLocation location = SourceLocation::current()) const {
+    const auto scope = enter(x.tape(location), *this, location);
     auto apply = [&](const auto& layer) {
-      if constexpr (std::invocable<decltype(layer), Var, Generator*, Where>)
-        return layer(x, noise, where);
-      else if constexpr (std::invocable<decltype(layer), Var, Where>)
-        return layer(x, where);
+      if constexpr (std::invocable<decltype(layer), Var, Generator*, SourceLocation>)
+        return layer(x, noise, location);
+      else if constexpr (std::invocable<decltype(layer), Var, SourceLocation>)
+        return layer(x, location);
       else
         return layer(x);
     };

@@ -22,15 +22,15 @@ std::optional<std::string> detail::path_of(const Members& list, const void* modu
   return found == list.modules().end() ? std::nullopt : std::optional(found->path);
 }
 
-Shape detail::weight_shape(const char* module, Index in, Index out, Where where) {
+Shape detail::weight_shape(const char* module, Index in, Index out, SourceLocation location) {
   if (in < 1 || out < 1)
-    autograd::fail(module, fmt::format("widths {} and {} came; needed at least 1", in, out), where);
+    autograd::fail(module, fmt::format("widths {} and {} came; needed at least 1", in, out), location);
   return {in, out};
 }
 
 std::vector<NamedParameter> detail::select(std::vector<NamedParameter> all,
                                            std::initializer_list<std::string_view> paths, bool selected,
-                                           Where where) {
+                                           SourceLocation location) {
   auto below = [](const std::string& p, std::string_view path) {
     return p.starts_with(path) && (p.size() == path.size() || p[path.size()] == '.');
   };
@@ -39,7 +39,7 @@ std::vector<NamedParameter> detail::select(std::vector<NamedParameter> all,
       autograd::fail("parameters",
                      fmt::format("{} came; needed the path of a parameter or of a module with parameters{}",
                                  in_quotes(path), all.empty() ? "" : ", such as " + in_quotes(all[0].path)),
-                     where);
+                     location);
   std::erase_if(all, [&](const NamedParameter& p) {
     return selected != std::ranges::any_of(paths, [&](std::string_view path) { return below(p.path, path); });
   });

@@ -98,22 +98,24 @@ std::vector<NamedParameter> parameters(std::initializer_list<Parameter*> list);
 namespace detail {
 std::optional<std::string> path_of(const Members& list, const void* module, const autograd::ModuleType& type);
 std::vector<NamedParameter> select(std::vector<NamedParameter> all,
-                                   std::initializer_list<std::string_view> paths, bool selected, Where where);
+                                   std::initializer_list<std::string_view> paths, bool selected,
+                                   SourceLocation location);
 /// The shape of a weight; throws Error unless both extents are at least 1.
-Shape weight_shape(const char* module, Index in, Index out, Where where);
+Shape weight_shape(const char* module, Index in, Index out, SourceLocation location);
 }  // namespace detail
 
 /// Those at a path and below it, under their paths in the whole model: parameters(model, "head"). Throws
 /// Error if there is none.
 template <Module M>
-std::vector<NamedParameter> parameters(M& module, std::string_view path, Where where = Where::here()) {
-  return detail::select(parameters(module), {path}, true, where);
+std::vector<NamedParameter> parameters(M& module, std::string_view path,
+                                       SourceLocation location = SourceLocation::current()) {
+  return detail::select(parameters(module), {path}, true, location);
 }
 /// All others: parameters_except(model, {"words", "head"}).
 template <Module M>
 std::vector<NamedParameter> parameters_except(M& module, std::initializer_list<std::string_view> paths,
-                                              Where where = Where::here()) {
-  return detail::select(parameters(module), paths, false, where);
+                                              SourceLocation location = SourceLocation::current()) {
+  return detail::select(parameters(module), paths, false, location);
 }
 
 template <Module M>
@@ -160,12 +162,14 @@ const autograd::ModuleType& module_type() {
 /// then the paths inside are those of parameters(model). `where` is the line that called the module.
 template <class M>
 [[nodiscard]] autograd::Tape::Scope enter(autograd::Tape& tape, const M& module,
-                                          std::optional<std::string_view> name, Where where = {}) {
-  return tape.scope(&module, module_type<M>(), name, where);
+                                          std::optional<std::string_view> name,
+                                          SourceLocation location = {}) {
+  return tape.scope(&module, module_type<M>(), name, location);
 }
 template <class M>
-[[nodiscard]] autograd::Tape::Scope enter(autograd::Tape& tape, const M& module, Where where = {}) {
-  return enter(tape, module, std::nullopt, where);
+[[nodiscard]] autograd::Tape::Scope enter(autograd::Tape& tape, const M& module,
+                                          SourceLocation location = {}) {
+  return enter(tape, module, std::nullopt, location);
 }
 
 }  // namespace unroll::nn

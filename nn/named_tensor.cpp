@@ -31,7 +31,7 @@ class Complaints {
 }  // namespace
 
 void assign(std::span<const NamedTensor> from, std::span<const Destination> into, std::string_view op,
-            std::string_view source, Where where) {
+            std::string_view source, SourceLocation location) {
   std::unordered_map<std::string_view, Tensor*> wanted;
   std::vector<std::string> missing, superfluous, misshapen, repeated;
   for (const Destination& d : into)
@@ -59,7 +59,7 @@ void assign(std::span<const NamedTensor> from, std::span<const Destination> into
   if (!complaints.text().empty())
     autograd::fail(
         op, fmt::format("{}: {}; needed the same names and shapes on both sides", source, complaints.text()),
-        where);
+        location);
 
   for (std::size_t i = 0; i < targets.size(); ++i)
     autograd::dispatch(from[i].tensor.dtype(), [&]<class From>() {

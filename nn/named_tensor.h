@@ -25,7 +25,7 @@ struct Destination {
 /// Names and shapes must agree both ways: otherwise one Error, "[op] source: ...", lists what is missing,
 /// what is superfluous and what has another shape, and nothing is changed.
 void assign(std::span<const NamedTensor> from, std::span<const Destination> into, std::string_view op,
-            std::string_view source, Where where);
+            std::string_view source, SourceLocation location);
 
 using autograd::in_quotes;
 

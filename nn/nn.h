@@ -1,7 +1,7 @@
 // Everything for writing and training a model in one include: tapes, ops, modules, optimisers, files.
 #pragma once
-#include "autograd/system/thread_pool.h"
 #include "autograd/gradient_check.h"
+#include "autograd/system/thread_pool.h"
 #include "nn/cells.h"
 #include "nn/gradients.h"
 #include "nn/initialise.h"

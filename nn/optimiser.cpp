@@ -58,22 +58,22 @@ ops::Update update_of(const AdamW& r, double rate, std::int64_t step) {
 
 class Settings {
  public:
-  explicit Settings(Where where) : where_(where) {}
+  explicit Settings(SourceLocation location) : location_(location) {}
   void at_least_0(const char* name, double x) const {
     within(name, x, 0 <= x && x < 0x1p53, "0 or more, and finite");
   }
   void positive(const char* name, double x) const { within(name, x, 0 < x && std::isfinite(x), "above 0"); }
   void below_1(const char* name, double x) const { within(name, x, 0 <= x && x < 1, "0 <= x < 1"); }
   void within(const char* name, double x, bool good, const char* needed) const {
-    if (!good) fail("optimiser", fmt::format("{} of {} came; needed {}", name, x, needed), where_);
+    if (!good) fail("optimiser", fmt::format("{} of {} came; needed {}", name, x, needed), location_);
   }
 
  private:
-  Where where_;
+  SourceLocation location_;
 };
 
-void check_rule(const Rule& rule, Where where) {
-  const Settings settings(where);
+void check_rule(const Rule& rule, SourceLocation location) {
+  const Settings settings(location);
   std::visit(
       [&](const auto& r) {
         settings.at_least_0("a learning rate", r.learning_rate);
@@ -96,9 +96,9 @@ void append(std::string& list, const std::string& name) {
 
 }  // namespace
 
-void Optimiser::add(std::span<const NamedParameter> parameters, const Rule& rule, Where where) {
-  check_rule(rule, where);
-  if (parameters.empty()) fail("optimiser", "no parameters came; needed one or more", where);
+void Optimiser::add(std::span<const NamedParameter> parameters, const Rule& rule, SourceLocation location) {
+  check_rule(rule, location);
+  if (parameters.empty()) fail("optimiser", "no parameters came; needed one or more", location);
   // All is checked before anything is changed.
   std::unordered_set<const Parameter::Leaf*> leaves;
   std::unordered_set<std::string_view> paths;
@@ -106,13 +106,13 @@ void Optimiser::add(std::span<const NamedParameter> parameters, const Rule& rule
   for (const auto& [path, p] : parameters) {
     if (!leaves.insert(p->leaf()).second)
       fail("optimiser", fmt::format("{} came twice; needed each parameter in one group", in_quotes(path)),
-           where);
+           location);
     if (!paths.insert(path).second)
       fail("optimiser",
            fmt::format("two parameters called {} came; needed a name for each: select groups from one model, "
                        "as in parameters(model, \"head\")",
                        in_quotes(path)),
-           where);
+           location);
   }
   for (const auto& [path, p] : parameters) {
     index_.emplace(p->leaf(), held_.size());
@@ -127,7 +127,7 @@ void Optimiser::add(std::span<const NamedParameter> parameters, const Rule& rule
 
 // -- A step.
 
-void Optimiser::check_entry(const Gradients::Entry& entry, Where where) const {
+void Optimiser::check_entry(const Gradients::Entry& entry, SourceLocation location) const {
   const Parameter::Leaf& leaf = entry.parameter();
   const Held& held = held_[index_.at(&leaf)];
   auto describe = [](const Tensor& t) {
@@ -138,21 +138,21 @@ void Optimiser::check_entry(const Gradients::Entry& entry, Where where) const {
          fmt::format("the gradient of {} is {} and the parameter {}; needed the same: use a tape of the "
                      "model's dtype, or convert() the model",
                      in_quotes(held.path), describe(entry.buffer()), describe(leaf.value)),
-         where);
+         location);
   for (const Tensor& part : held.state)
     if (part.shape() != leaf.value.shape())
       fail("optimiser",
            fmt::format("{} was {} when it was added and is {} now; needed the same shape",
                        in_quotes(held.path), to_string(part.shape()), to_string(leaf.value.shape())),
-           where);
+           location);
 }
 
-void Optimiser::check(const Gradients& gradients, Missing missing, Where where) const {
+void Optimiser::check(const Gradients& gradients, Missing missing, SourceLocation location) const {
   std::string unknown, without;
   gradients.each([&](const Gradients::Entry& entry) {
     if (!entry.parameter().trainable) return;
     if (index_.contains(&entry.parameter()))
-      check_entry(entry, where);
+      check_entry(entry, location);
     else
       append(unknown, entry.parameter().name);
   });
@@ -161,7 +161,7 @@ void Optimiser::check(const Gradients& gradients, Missing missing, Where where) 
          fmt::format("gradients came for {}, not among the optimiser's parameters; needed a group for them: "
                      "add() or freeze() them",
                      unknown),
-         where);
+         location);
   if (missing == Missing::skip) return;
   for (const Held& held : held_)
     if (held.leaf->trainable && !gradients.find(held.leaf)) append(without, held.path);
@@ -170,11 +170,11 @@ void Optimiser::check(const Gradients& gradients, Missing missing, Where where) 
          fmt::format("no gradient came for {}; needed one for each trainable parameter: does the loss depend "
                      "on it? If it need not, freeze() it or call step(gradients, Missing::skip)",
                      without),
-         where);
+         location);
 }
 
-void Optimiser::step(const Gradients& gradients, Missing missing, Where where) {
-  check(gradients, missing, where);
+void Optimiser::step(const Gradients& gradients, Missing missing, SourceLocation location) {
+  check(gradients, missing, location);
   ++steps_;
   for (std::size_t g = 0; g < groups_.size(); ++g)
     updates_[g] = std::visit([&](const auto& r) { return update_of(r, r.learning_rate * factor_, steps_); },
@@ -192,8 +192,8 @@ void Optimiser::step(const Gradients& gradients, Missing missing, Where where) {
   }
 }
 
-void Optimiser::set_factor(double factor, Where where) {
-  Settings(where).at_least_0("a factor", factor);
+void Optimiser::set_factor(double factor, SourceLocation location) {
+  Settings(location).at_least_0("a factor", factor);
   factor_ = factor;
 }
 
@@ -222,15 +222,15 @@ std::vector<NamedTensor> Optimiser::state() const {
   return state;
 }
 
-void Optimiser::load_state(std::span<const NamedTensor> state, Where where) {
+void Optimiser::load_state(std::span<const NamedTensor> state, SourceLocation location) {
   for (const NamedTensor& n : state)
     if ((n.name == "step" || n.name == "factor") && n.tensor.size() == 1)
-      Settings(where).at_least_0(n.name == "step" ? "a step" : "a factor", n.tensor.at(0));
+      Settings(location).at_least_0(n.name == "step" ? "a step" : "a factor", n.tensor.at(0));
   Tensor step(Shape{}, DType::f64), factor(Shape{}, DType::f64);
   std::vector<Destination> into = parts();
   into.push_back({"step", &step});
   into.push_back({"factor", &factor});
-  assign(state, into, "optimiser", "saved state", where);
+  assign(state, into, "optimiser", "saved state", location);
   steps_ = static_cast<std::int64_t>(step.at(0));
   factor_ = factor.at(0);
 }

@@ -80,13 +80,15 @@ enum class Missing { refuse, skip };
 class Optimiser {
  public:
   Optimiser() = default;
-  Optimiser(std::span<const NamedParameter> parameters, const Rule& rule, Where where = Where::here()) {
-    add(parameters, rule, where);
+  Optimiser(std::span<const NamedParameter> parameters, const Rule& rule,
+            SourceLocation location = SourceLocation::current()) {
+    add(parameters, rule, location);
   }
 
   /// A further group. Throws Error for an empty one, a parameter or a path that is held already, or a setting
   /// out of range.
-  void add(std::span<const NamedParameter> parameters, const Rule& rule, Where where = Where::here());
+  void add(std::span<const NamedParameter> parameters, const Rule& rule,
+           SourceLocation location = SourceLocation::current());
 
   /// Changes every parameter by its rule. A gradient of rows (a looked-up embedding) changes those rows only:
   /// in all others parameter and state stay as they are, without weight decay or momentum; the bias
@@ -95,12 +97,13 @@ class Optimiser {
   /// Throws Error, and changes nothing, if there is a gradient whose parameter it does not hold, or, unless
   /// told to skip it, no gradient for one that it holds: it names them. Frozen parameters are exempt, and
   /// stay as they are.
-  void step(const Gradients& gradients, Missing missing = Missing::refuse, Where where = Where::here());
+  void step(const Gradients& gradients, Missing missing = Missing::refuse,
+            SourceLocation location = SourceLocation::current());
   /// Calls of step() so far.
   std::int64_t steps() const { return steps_; }
 
   /// Every learning rate is multiplied by `factor` from now on: where a Schedule comes in.
-  void set_factor(double factor, Where where = Where::here());
+  void set_factor(double factor, SourceLocation location = SourceLocation::current());
   double factor() const { return factor_; }
   /// Of a group, in the order of add(), with the factor.
   double learning_rate(std::size_t group = 0) const;
@@ -109,7 +112,7 @@ class Optimiser {
   /// part, "encoder.weight.square".
   std::vector<NamedTensor> state() const;
   /// Throws Error, and changes nothing, unless names and shapes are those of state().
-  void load_state(std::span<const NamedTensor> state, Where where = Where::here());
+  void load_state(std::span<const NamedTensor> state, SourceLocation location = SourceLocation::current());
 
  private:
   struct Held {
@@ -118,8 +121,8 @@ class Optimiser {
     std::size_t group;
     std::vector<Tensor> state;
   };
-  void check(const Gradients& gradients, Missing missing, Where where) const;
-  void check_entry(const Gradients::Entry& entry, Where where) const;
+  void check(const Gradients& gradients, Missing missing, SourceLocation location) const;
+  void check_entry(const Gradients::Entry& entry, SourceLocation location) const;
   std::vector<Destination> parts();
 
   std::vector<Rule> groups_;

@@ -20,18 +20,19 @@ struct Pooling {
 
   Pooling() = default;
   /// `width` and `attention` (the extent A) matter to attention only.
-  Pooling(Pool kind, Index width, Generator& generator, Index attention = 64, Where where = Where::here());
+  Pooling(Pool kind, Index width, Generator& generator, Index attention = 64,
+          SourceLocation location = SourceLocation::current());
 
   /// What a recurrent layer gave. The last state is that of each direction's own end.
   template <class Scanned>
-  Var operator()(const Scanned& scanned, Where where = Where::here()) const {
-    const auto scope = enter(scanned.outputs.rows.tape(where), *this, where);
-    return kind == Pool::last ? final_state(scanned) : over_time(scanned.outputs, where);
+  Var operator()(const Scanned& scanned, SourceLocation location = SourceLocation::current()) const {
+    const auto scope = enter(scanned.outputs.rows.tape(location), *this, location);
+    return kind == Pool::last ? final_state(scanned) : over_time(scanned.outputs, location);
   }
   void members(Members& m) { m("projection", projection), m("context", context); }
 
  private:
-  Var over_time(const Sequence& xs, Where where) const;
+  Var over_time(const PackedSequence& xs, SourceLocation location) const;
 };
 
 /// The last output of each sequence [B, H]; of both directions side by side [B, H1 + H2].
@@ -60,9 +61,10 @@ struct Head {
 
   Head() = default;
   Head(Index in, Index classes, Generator& generator, const HeadOptions& options = {},
-       Where where = Where::here());
+       SourceLocation location = SourceLocation::current());
   /// Logits [rows, classes]. Dropout is applied only with a generator.
-  Var operator()(Var x, Generator* noise = nullptr, Where where = Where::here()) const;
+  Var operator()(Var x, Generator* noise = nullptr,
+                 SourceLocation location = SourceLocation::current()) const;
   void members(Members& m) { m("layers", layers); }
 };
 
@@ -70,9 +72,10 @@ struct Head {
 struct OutputLayer {
   Linear linear;
   Activation activation = ops::sigmoid;
-  Sequence operator()(const Sequence& states, Where where = Where::here()) const {
-    const auto scope = enter(states.rows.tape(where), *this, where);
-    return {activation(linear(states.rows, where), where), states.layout};
+  PackedSequence operator()(const PackedSequence& states,
+                            SourceLocation location = SourceLocation::current()) const {
+    const auto scope = enter(states.rows.tape(location), *this, location);
+    return {activation(linear(states.rows, location), location), states.layout};
   }
   void members(Members& m) { m("linear", linear); }
 };

@@ -4,17 +4,18 @@
 
 namespace unroll::nn {
 
-Var Projected::add(Var a, const ops::Term& b, Where where) {
-  autograd::Tape& tape = piece_.tape(where);
+Var Projected::add(Var a, const ops::Term& b, SourceLocation location) {
+  autograd::Tape& tape = piece_.tape(location);
   if (closed_)
-    autograd::fail("add", "this step's sum was read before; needed one add(), before its first use", where);
+    autograd::fail("add", "this step's sum was read before; needed one add(), before its first use",
+                   location);
   closed_ = true;
-  if (skips_zero_ && tape.value(tape.check(a, "add", where)).zero)
+  if (skips_zero_ && tape.value(tape.check(a, "add", location)).zero)
     if (const Var weight = b.on(tape); weight.defined() && a.cols() == weight.rows() &&
                                        piece_.cols() == weight.cols() && a.rows() == piece_.rows())
       return piece_;
-  return piece_ =
-             in_place_ ? ops::add_matmul_in_place(piece_, a, b, where) : ops::add_matmul(piece_, a, b, where);
+  return piece_ = in_place_ ? ops::add_matmul_in_place(piece_, a, b, location)
+                            : ops::add_matmul(piece_, a, b, location);
 }
 
 Projected Projected::block(Index begin, Index width) const {

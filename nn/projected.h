@@ -20,7 +20,7 @@ class Projected {
   Projected(Projected&&) = default;
 
   /// The sum and a b, with a [B, K] and b [K, N].
-  Var add(Var a, const ops::Term& b, Where where = Where::here());
+  Var add(Var a, const ops::Term& b, SourceLocation location = SourceLocation::current());
   /// Column blocks of these widths, which must add up to all columns; each is a sum of its own.
   template <class... Width>
   std::array<Projected, sizeof...(Width)> split(Width... widths) {

@@ -8,13 +8,13 @@
 
 namespace unroll::nn::detail {
 
-void check_sequence(const Sequence& xs, Where where) {
-  if (!xs.layout) autograd::fail("scan", "a sequence without a layout came; needed one", where);
-  if (xs.rows.shape(where).rank() != 2 || xs.rows.rows() != xs.layout->rows())
+void check_sequence(const PackedSequence& xs, SourceLocation location) {
+  if (!xs.layout) autograd::fail("scan", "a sequence without a layout came; needed one", location);
+  if (xs.rows.shape(location).rank() != 2 || xs.rows.rows() != xs.layout->rows())
     autograd::fail("scan",
                    fmt::format("rows of shape {} came; needed [{}, features] for a layout of {} sequences",
                                to_string(xs.rows.shape()), xs.layout->rows(), xs.layout->batch()),
-                   where);
+                   location);
 }
 
 void check_state(Var field, Index batch) {
@@ -51,7 +51,7 @@ Var Collage::paste(const Shape& result) const {
                      : ops::detail::paste_computed(tape_, {pieces_, count_}, {places_, count_}, result);
 }
 
-OutputRows::OutputRows(Tape& tape, const Layout& layout, const Segment& segment)
+OutputRows::OutputRows(Tape& tape, const Layout& layout, const StepRange& segment)
     : tape_(tape),
       layout_(layout),
       begin_(layout.offset(segment.begin)),
@@ -72,9 +72,9 @@ void OutputRows::add(Var output, Index t) {
 
 Var OutputRows::value() const { return moved_ ? whole_ : pieces_.paste(Shape{rows_, first_.cols()}); }
 
-void check_segment(Index steps, Where where) {
+void check_segment(Index steps, SourceLocation location) {
   if (steps < 1)
-    autograd::fail("scan", fmt::format("a segment of {} steps came; needed at least 1", steps), where);
+    autograd::fail("scan", fmt::format("a segment of {} steps came; needed at least 1", steps), location);
 }
 
 Var unwritten(Tape& tape, Index rows, Index cols) {
@@ -117,7 +117,7 @@ Steps::Steps(Var projected, std::size_t values_before, const Layout& layout, Ind
   Var* rows = tape.arena().allocate_array<Var>(count);
   for (Index t = begin; t < end; ++t)
     new (&rows[t - begin])
-        Var(tape.rows(projected, layout.offset(t) - layout.offset(begin), layout.alive(t)));
+        Var(tape.rows(projected, layout.offset(t) - layout.offset(begin), layout.batch_size(t)));
   rows_ = {rows, count};
 }
 

@@ -47,7 +47,7 @@ concept Cell = requires(const C& cell, Var xs, Tape& tape, StateOf<C> state) {
 /// [B, ...] in the caller's order.
 template <class State>
 struct Scanned {
-  Sequence outputs;
+  PackedSequence outputs;
   State last;
 };
 
@@ -55,20 +55,20 @@ namespace detail {
 
 /// f(); adds the caller's line to an error in a cell.
 template <class F>
-auto called_from(Where where, F f) {
+auto called_from(SourceLocation location, F f) {
   try {
     return f();
   } catch (const Error& error) {
-    throw error.called_from(where);
+    throw error.called_from(location);
   }
 }
 
 /// Throws unless one field of a given state has a row for each sequence.
 void check_state(Var field, Index batch);
 /// Throws unless `steps` >= 1.
-void check_segment(Index steps, Where where);
+void check_segment(Index steps, SourceLocation location);
 /// Throws unless xs are the rows of its layout.
-void check_sequence(const Sequence& xs, Where where);
+void check_sequence(const PackedSequence& xs, SourceLocation location);
 /// Rows of `a`, then those of `b`.
 Var rows_after(Var a, Var b);
 /// Rows in the order of `index`; x itself if that changes nothing.
@@ -103,7 +103,7 @@ class Steps {
 };
 
 /// Steps [begin, end) of a scan.
-struct Segment {
+struct StepRange {
   Index begin, end;
   Order order;
   std::uint32_t recurrence;  // its number: Tape::new_recurrence
@@ -114,7 +114,7 @@ struct Segment {
 
 /// The state before the first step, in the order of ranks.
 template <Cell C>
-StateOf<C> first_state(const C& cell, const Sequence& xs, const std::optional<StateOf<C>>& given) {
+StateOf<C> first_state(const C& cell, const PackedSequence& xs, const std::optional<StateOf<C>>& given) {
   const Layout& layout = *xs.layout;
   if (!given) return cell.initial(xs.rows.tape(), layout.batch());
   for (const Var* field : fields(*given)) check_state(*field, layout.batch());
@@ -133,7 +133,7 @@ std::array<Var, 4> list(const State& state) {
 /// (Tape::move_in), so that it takes memory once; where that cannot be, they are copied at the end.
 class OutputRows {
  public:
-  OutputRows(Tape& tape, const Layout& layout, const Segment& segment);
+  OutputRows(Tape& tape, const Layout& layout, const StepRange& segment);
   void add(Var output, Index t);
   /// After the last step.
   Var value() const;
@@ -150,7 +150,7 @@ class OutputRows {
 
 /// One step of the cell, of which those who watch the tape are told.
 template <Cell C>
-StateOf<C> take_step(const C& cell, Projected x, const StateOf<C>& state, const Segment& segment,
+StateOf<C> take_step(const C& cell, Projected x, const StateOf<C>& state, const StepRange& segment,
                      bool first) {
   Tape& tape = fields(state)[0]->tape();
   if (!tape.attended()) return cell.step(std::move(x), state);
@@ -166,7 +166,7 @@ StateOf<C> take_step(const C& cell, Projected x, const StateOf<C>& state, const 
 /// Runs the cell over the rows `xs` of a segment; returns the state after each of its steps, with rows for
 /// the sequences alive then. `initial` has rows for all. Adds to `outputs` if there are any.
 template <Cell C>
-std::span<const StateOf<C>> run(const C& cell, Var xs, const Layout& layout, Segment segment,
+std::span<const StateOf<C>> run(const C& cell, Var xs, const Layout& layout, StepRange segment,
                                 const StateOf<C>& initial, OutputRows* outputs) {
   using State = StateOf<C>;
   Tape& tape = xs.tape();
@@ -180,7 +180,7 @@ std::span<const StateOf<C>> run(const C& cell, Var xs, const Layout& layout, Seg
   for (Index s = 0; s < segment.size(); ++s) {
     const Index t = segment.step(s);
     const auto time = tape.at_step(segment.recurrence, t);
-    const Index now = layout.alive(t);
+    const Index now = layout.batch_size(t);
     if (now < alive) {  // some have ended, or not begun: the rest are a prefix
       state = map_state(state, [&](Var v) { return tape.rows(v, 0, now); });
     } else if (now > alive) {  // some begin, at their own end
@@ -203,9 +203,9 @@ std::span<const StateOf<C>> run(const C& cell, Var xs, const Layout& layout, Seg
 /// order of ranks.
 template <class State>
 State last_state(std::span<const State> states, const State& initial, const Layout& layout,
-                 const Segment& segment) {
-  const Index alive = layout.alive(segment.begin), batch = layout.batch();
-  const bool all_go_on = segment.order == Order::reverse || layout.alive(segment.end - 1) == alive;
+                 const StepRange& segment) {
+  const Index alive = layout.batch_size(segment.begin), batch = layout.batch();
+  const bool all_go_on = segment.order == Order::reverse || layout.batch_size(segment.end - 1) == alive;
   State last = segment.order == Order::reverse ? states.front() : states.back();
   if (all_go_on && alive == batch) return last;
   for (std::size_t f = 0; f < fields(last).size(); ++f) {
@@ -214,8 +214,8 @@ State last_state(std::span<const State> states, const State& initial, const Layo
     Collage ends(tape, segment.size() + 1);
     if (all_go_on) ends.add(*fields(last)[f], 0, 0);
     for (Index t = segment.begin; t < segment.end && !all_go_on; ++t) {
-      const Index going_on = t + 1 < segment.end ? layout.alive(t + 1) : 0;
-      if (const Index ending = layout.alive(t) - going_on; ending > 0)
+      const Index going_on = t + 1 < segment.end ? layout.batch_size(t + 1) : 0;
+      if (const Index ending = layout.batch_size(t) - going_on; ending > 0)
         ends.add(tape.rows(field(t), going_on, ending), going_on, 0);
     }
     if (alive < batch) ends.add(tape.rows(*fields(initial)[f], alive, batch - alive), alive, 0);
@@ -239,17 +239,18 @@ void carry_over(std::span<const Var> from, std::span<const Var> to);
 /// The scan on a tape that records no gradients: every step in the memory of the one before. The first is
 /// outside of a frame, so that what later steps share, such as packed weights, is kept.
 template <Cell C>
-Scanned<StateOf<C>> scan_forward(const C& cell, const Sequence& xs, Order order, const StateOf<C>& initial) {
+Scanned<StateOf<C>> scan_forward(const C& cell, const PackedSequence& xs, Order order,
+                                 const StateOf<C>& initial) {
   Tape& tape = xs.rows.tape();
   const Layout& layout = *xs.layout;
-  const Segment all{0, layout.steps(), order, tape.new_recurrence()};
+  const StepRange all{0, layout.steps(), order, tape.new_recurrence()};
   const std::size_t before = tape.values().size();
   const Steps steps(cell.project(xs.rows), before, layout, 0, layout.steps());
   const StateOf<C> memory = map_state(initial, [&](Var v) { return tape.snapshot(v); });
   const Var out = unwritten(tape, layout.rows(), fields(initial)[0]->cols());
   const std::size_t count = fields(initial).size();
   for (Index s = 0; s < all.size(); ++s) {
-    const Index t = all.step(s), now = layout.alive(t);
+    const Index t = all.step(s), now = layout.batch_size(t);
     std::optional<Tape::Frame> frame;
     if (s > 0) frame.emplace(tape);
     const auto time = tape.at_step(all.recurrence, t);
@@ -270,7 +271,7 @@ template <Cell C>
 struct RecomputedSegment {
   const C* cell;
   const Layout* layout;
-  Segment segment;
+  StepRange segment;
   bool wants_outputs;
   std::size_t skipped;
 
@@ -289,23 +290,23 @@ struct RecomputedSegment {
 
 /// Runs the segments one after the other. Returns the outputs, if asked for, and the last state.
 template <Cell C>
-Scanned<StateOf<C>> scan_segments(const C& cell, const Sequence& xs, Index steps, bool wants_outputs,
-                                  Order order, const StateOf<C>& initial, Where where) {
+Scanned<StateOf<C>> scan_segments(const C& cell, const PackedSequence& xs, Index steps, bool wants_outputs,
+                                  Order order, const StateOf<C>& initial, SourceLocation location) {
   Tape& tape = xs.rows.tape();
   const Layout& layout = *xs.layout;
-  check_segment(steps, where);
+  check_segment(steps, location);
   if (tape.truncation() > 0)
-    autograd::fail("scan", "recomputed segments came on a tape that truncates; needed one of them", where);
+    autograd::fail("scan", "recomputed segments came on a tape that truncates; needed one of them", location);
   const Index pieces = (layout.steps() + steps - 1) / steps;
   // The last outputs of a batch of equal lengths are the next state: a view of them costs no copy, and its
   // gradient is added up in the same order as without segments.
-  const bool output_is_state = wants_outputs && layout.alive(layout.steps() - 1) == layout.batch();
+  const bool output_is_state = wants_outputs && layout.batch_size(layout.steps() - 1) == layout.batch();
   StateOf<C> state = initial;
   const std::uint32_t recurrence = tape.new_recurrence();
   Collage rows(tape, pieces);
   for (Index p = 0; p < pieces; ++p) {
     const Index k = order == Order::forward ? p : pieces - 1 - p;
-    const Segment segment{k * steps, std::min(layout.steps(), (k + 1) * steps), order, recurrence};
+    const StepRange segment{k * steps, std::min(layout.steps(), (k + 1) * steps), order, recurrence};
     const Index begin = layout.offset(segment.begin), count = layout.offset(segment.end) - begin;
     const RecomputedSegment<C> f{&cell, &layout, segment, wants_outputs, output_is_state ? 1u : 0u};
     std::array<Var, 5> in{tape.rows(xs.rows, begin, count)}, out;
@@ -317,7 +318,7 @@ Scanned<StateOf<C>> scan_segments(const C& cell, const Sequence& xs, Index steps
       if (field++ >= f.skipped) shapes[results++] = v->shape();
     }
     ops::recompute(tape, std::span(in).first(inputs), std::span(shapes).first(results), f,
-                   std::span(out).first(results), where);
+                   std::span(out).first(results), location);
     std::size_t o = 0;
     if (wants_outputs) rows.add(out[o++], begin, 0);
     field = 0;
@@ -338,16 +339,17 @@ Scanned<StateOf<C>> scan_segments(const C& cell, const Sequence& xs, Index steps
 /// its own end. Gradients stop after so many steps as Tape::truncation says. On a tape without gradients
 /// (Tape::no_gradient) each step works in the memory of the one before.
 template <Cell C>
-Scanned<StateOf<C>> scan(const C& cell, const Sequence& xs, Order order = Order::forward,
-                         const std::optional<StateOf<C>>& initial = {}, Where where = Where::here()) {
-  detail::check_sequence(xs, where);
+Scanned<StateOf<C>> scan(const C& cell, const PackedSequence& xs, Order order = Order::forward,
+                         const std::optional<StateOf<C>>& initial = {},
+                         SourceLocation location = SourceLocation::current()) {
+  detail::check_sequence(xs, location);
   Tape& tape = xs.rows.tape();
   const Layout& layout = *xs.layout;
-  const auto scope = enter(tape, cell, where);
-  return detail::called_from(where, [&]() -> Scanned<StateOf<C>> {
+  const auto scope = enter(tape, cell, location);
+  return detail::called_from(location, [&]() -> Scanned<StateOf<C>> {
     const auto first = detail::first_state(cell, xs, initial);
     if (!tape.records_gradients()) return detail::scan_forward(cell, xs, order, first);
-    const detail::Segment all{0, layout.steps(), order, tape.new_recurrence()};
+    const detail::StepRange all{0, layout.steps(), order, tape.new_recurrence()};
     detail::OutputRows outputs(tape, layout, all);
     const auto states = detail::run(cell, xs.rows, layout, all, first, &outputs);
     return {{outputs.value(), &layout},
@@ -360,27 +362,27 @@ Scanned<StateOf<C>> scan(const C& cell, const Sequence& xs, Order order = Order:
 /// O(T / segment + segment) states. With forward order and equal lengths all gradients have the same bits.
 /// The cell must outlive the pass.
 template <Cell C>
-Scanned<StateOf<C>> scan_recomputed(const C& cell, const Sequence& xs, Index segment,
+Scanned<StateOf<C>> scan_recomputed(const C& cell, const PackedSequence& xs, Index segment,
                                     Order order = Order::forward,
                                     const std::optional<StateOf<C>>& initial = {},
-                                    Where where = Where::here()) {
-  detail::check_sequence(xs, where);
-  const auto scope = enter(xs.rows.tape(), cell, where);
-  return detail::called_from(where, [&] {
+                                    SourceLocation location = SourceLocation::current()) {
+  detail::check_sequence(xs, location);
+  const auto scope = enter(xs.rows.tape(), cell, location);
+  return detail::called_from(location, [&] {
     const auto first = detail::first_state(cell, xs, initial);
-    return detail::scan_segments(cell, xs, segment, true, order, first, where);
+    return detail::scan_segments(cell, xs, segment, true, order, first, location);
   });
 }
 /// The last state only: outputs are not kept either.
 template <Cell C>
-StateOf<C> last_state_recomputed(const C& cell, const Sequence& xs, Index segment,
+StateOf<C> last_state_recomputed(const C& cell, const PackedSequence& xs, Index segment,
                                  Order order = Order::forward, const std::optional<StateOf<C>>& initial = {},
-                                 Where where = Where::here()) {
-  detail::check_sequence(xs, where);
-  const auto scope = enter(xs.rows.tape(), cell, where);
-  return detail::called_from(where, [&] {
+                                 SourceLocation location = SourceLocation::current()) {
+  detail::check_sequence(xs, location);
+  const auto scope = enter(xs.rows.tape(), cell, location);
+  return detail::called_from(location, [&] {
     const auto first = detail::first_state(cell, xs, initial);
-    return detail::scan_segments(cell, xs, segment, false, order, first, where).last;
+    return detail::scan_segments(cell, xs, segment, false, order, first, location).last;
   });
 }
 
@@ -389,7 +391,7 @@ StateOf<C> last_state_recomputed(const C& cell, const Sequence& xs, Index segmen
 namespace unroll {
 using nn::last_state_recomputed;
 using nn::Order;
+using nn::PackedSequence;
 using nn::scan;
 using nn::scan_recomputed;
-using nn::Sequence;
 }  // namespace unroll

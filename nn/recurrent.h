@@ -17,11 +17,11 @@ struct Unidirectional {
       0;  // steps in a segment that backward computes again (scan_recomputed); 0 keeps everything
 
   using State = StateOf<C>;
-  Scanned<State> operator()(const Sequence& xs, const std::optional<State>& initial = {},
-                            Where where = Where::here()) const {
-    const auto scope = enter(xs.rows.tape(where), *this, where);
-    return recompute > 0 ? scan_recomputed(cell, xs, recompute, order, initial, where)
-                         : scan(cell, xs, order, initial, where);
+  Scanned<State> operator()(const PackedSequence& xs, const std::optional<State>& initial = {},
+                            SourceLocation location = SourceLocation::current()) const {
+    const auto scope = enter(xs.rows.tape(location), *this, location);
+    return recompute > 0 ? scan_recomputed(cell, xs, recompute, order, initial, location)
+                         : scan(cell, xs, order, initial, location);
   }
   void members(Members& m) { m("cell", cell); }
 };
@@ -31,9 +31,10 @@ template <Cell C>
 struct Bidirectional {
   C forward, reverse;
 
-  ScannedBoth<StateOf<C>, StateOf<C>> operator()(const Sequence& xs, Where where = Where::here()) const {
-    const auto scope = enter(xs.rows.tape(where), *this, where);
-    return scan_both(forward, reverse, xs, {}, {}, where);
+  ScannedBoth<StateOf<C>, StateOf<C>> operator()(const PackedSequence& xs,
+                                                 SourceLocation location = SourceLocation::current()) const {
+    const auto scope = enter(xs.rows.tape(location), *this, location);
+    return scan_both(forward, reverse, xs, {}, {}, location);
   }
   void members(Members& m) { m("forward", forward), m("reverse", reverse); }
 };
@@ -46,49 +47,50 @@ struct Stack {
   bool residual = false;  // each layer's output is added to its input where their widths agree
 
   /// What the top layer gives. Dropout is applied only with a generator.
-  auto operator()(Sequence xs, Generator* noise = nullptr, Where where = Where::here()) const {
-    return through(xs, noise, where, [&](std::size_t i, const Sequence& in) {
+  auto operator()(PackedSequence xs, Generator* noise = nullptr,
+                  SourceLocation location = SourceLocation::current()) const {
+    return through(xs, noise, location, [&](std::size_t i, const PackedSequence& in) {
       if constexpr (requires { typename Layer::State; })
-        return layers[i](in, {}, where);
+        return layers[i](in, {}, location);
       else
-        return layers[i](in, where);
+        return layers[i](in, location);
     });
   }
   /// The same from the states that `from` holds (the cells' own if it is empty), leaving the new ones in
   /// `to`; they may be one.
-  auto operator()(Sequence xs, const Carry& from, Carry& to, Generator* noise = nullptr,
-                  Where where = Where::here()) const requires requires {
+  auto operator()(PackedSequence xs, const Carry& from, Carry& to, Generator* noise = nullptr,
+                  SourceLocation location = SourceLocation::current()) const requires requires {
     typename Layer::State;
   }
   {
     using State = typename Layer::State;
     const bool first = from.empty();
-    return through(xs, noise, where, [&](std::size_t i, const Sequence& in) {
+    return through(xs, noise, location, [&](std::size_t i, const PackedSequence& in) {
       std::optional<State> initial;
       if (!first) initial = from.load<State>(i, in.rows.tape());
-      auto result = layers[i](in, initial, where);
+      auto result = layers[i](in, initial, location);
       to.store(i, result.last);
       return result;
     });
   }
-  auto operator()(Sequence xs, Carry& carry, Generator* noise = nullptr,
-                  Where where = Where::here()) const requires requires {
+  auto operator()(PackedSequence xs, Carry& carry, Generator* noise = nullptr,
+                  SourceLocation location = SourceLocation::current()) const requires requires {
     typename Layer::State;
   }
-  { return (*this)(xs, carry, carry, noise, where); }
+  { return (*this)(xs, carry, carry, noise, location); }
   void members(Members& m) { m("layers", layers); }
 
  private:
   template <class Apply>
-  auto through(Sequence xs, Generator* noise, Where where, Apply apply) const {
-    if (layers.empty()) autograd::fail("stack", "no layers came; needed at least one", where);
-    const auto scope = enter(xs.rows.tape(where), *this, where);
+  auto through(PackedSequence xs, Generator* noise, SourceLocation location, Apply apply) const {
+    if (layers.empty()) autograd::fail("stack", "no layers came; needed at least one", location);
+    const auto scope = enter(xs.rows.tape(location), *this, location);
     for (std::size_t i = 0;; ++i) {
       auto result = apply(i, xs);
       if (residual && result.outputs.rows.cols() == xs.rows.cols())
         result.outputs.rows = result.outputs.rows + xs.rows;
       if (i + 1 == layers.size()) return result;
-      xs = dropout(result.outputs, noise, where);
+      xs = dropout(result.outputs, noise, location);
     }
   }
 };

@@ -22,8 +22,8 @@ static_assert(std::endian::native == std::endian::little, "the format is little-
 
 namespace {
 
-[[noreturn]] void complain(std::string_view file, std::string_view message, Where where) {
-  autograd::fail("safetensors", fmt::format("{}: {}", file, message), where);
+[[noreturn]] void complain(std::string_view file, std::string_view message, SourceLocation location) {
+  autograd::fail("safetensors", fmt::format("{}: {}", file, message), location);
 }
 
 // -- Where bytes come from. Both have size() and read(offset, bytes).
@@ -42,7 +42,7 @@ class Memory {
 
 class File {
  public:
-  File(const std::string& path, Where where) : path_(path), where_(where) {
+  File(const std::string& path, SourceLocation location) : path_(path), location_(location) {
     file_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (file_ < 0) fail_with(errno);
     struct stat status {};
@@ -54,7 +54,7 @@ class File {
     const int error = errno;
     ::close(file_);
     if (!known) fail_with(error);
-    complain(path, "something that is not a file came; needed a file", where);
+    complain(path, "something that is not a file came; needed a file", location);
   }
   File(const File&) = delete;
   File& operator=(const File&) = delete;
@@ -66,7 +66,7 @@ class File {
       const ssize_t count = ::pread(file_, into.data(), into.size(), static_cast<off_t>(offset));
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) fail_with(errno);
-      if (count == 0) complain(path_, "the file became shorter while it was read", where_);
+      if (count == 0) complain(path_, "the file became shorter while it was read", location_);
       into = into.subspan(static_cast<std::size_t>(count));
       offset += static_cast<std::uint64_t>(count);
     }
@@ -74,10 +74,10 @@ class File {
 
  private:
   [[noreturn]] void fail_with(int error) const {
-    complain(path_, fmt::format("reading failed: {}", std::generic_category().message(error)), where_);
+    complain(path_, fmt::format("reading failed: {}", std::generic_category().message(error)), location_);
   }
   const std::string& path_;
-  Where where_;
+  SourceLocation location_;
   int file_;
   std::uint64_t size_ = 0;
 };
@@ -128,12 +128,12 @@ Tensor read_tensor(const Bytes& bytes, std::uint64_t data, const HeaderEntry& en
 }
 
 template <class Bytes>
-SafeTensors read(const Bytes& bytes, std::string_view file, Where where) {
+SafeTensors read(const Bytes& bytes, std::string_view file, SourceLocation location) {
   std::uint64_t length = 0;
   if (bytes.size() < sizeof(length))
     complain(file,
              fmt::format("no safetensors file: a file of {} bytes came; needed 8 or more", bytes.size()),
-             where);
+             location);
   bytes.read(0, std::as_writable_bytes(std::span(&length, 1)));
   if (length > Header::kLongest || length > bytes.size() - sizeof(length))
     complain(file,
@@ -141,11 +141,11 @@ SafeTensors read(const Bytes& bytes, std::string_view file, Where where) {
                  "no safetensors file: a header of {} bytes came in a file of {}; needed at most {}, and 8 "
                  "less than the file",
                  length, bytes.size(), Header::kLongest),
-             where);
+             location);
   std::string text(length, ' ');
   bytes.read(sizeof(length), std::as_writable_bytes(std::span(text)));
   const std::uint64_t data = sizeof(length) + length;
-  Header header = parse_header(text, bytes.size() - data, file, where);
+  Header header = parse_header(text, bytes.size() - data, file, location);
 
   SafeTensors result;
   result.metadata = std::move(header.metadata);
@@ -161,17 +161,18 @@ const Tensor* SafeTensors::find(std::string_view name) const {
   return found == tensors.end() ? nullptr : &found->tensor;
 }
 
-SafeTensors read_safetensors(const std::string& path, Where where) {
-  return read(File(path, where), path, where);
+SafeTensors read_safetensors(const std::string& path, SourceLocation location) {
+  return read(File(path, location), path, location);
 }
-SafeTensors parse_safetensors(std::span<const std::byte> bytes, std::string_view name, Where where) {
-  return read(Memory(bytes), name, where);
+SafeTensors parse_safetensors(std::span<const std::byte> bytes, std::string_view name,
+                              SourceLocation location) {
+  return read(Memory(bytes), name, location);
 }
 
 // -- Writing.
 
 void write_safetensors(const std::string& path, std::span<const Source> tensors, const Metadata& metadata,
-                       Where where) {
+                       SourceLocation location) {
   std::vector<const Source*> order;
   for (const Source& s : tensors) order.push_back(&s);
   std::stable_partition(order.begin(), order.end(),
@@ -187,36 +188,37 @@ void write_safetensors(const std::string& path, std::span<const Source> tensors,
     entry.end = end += s->tensor->bytes();
     header.tensors.push_back(std::move(entry));
   }
-  const std::string text = format_header(header, path, where);
+  const std::string text = format_header(header, path, location);
   const std::uint64_t length = text.size();
 
-  autograd::AtomicFile file(path, where);
+  autograd::AtomicFile file(path, location);
   file.write(std::as_bytes(std::span(&length, 1)));
   file.write(std::as_bytes(std::span(text)));
   for (const Source* s : order) file.write({s->tensor->raw(), s->tensor->bytes()});
   file.commit();
 }
 
-void write_safetensors(const std::string& path, const SafeTensors& content, Where where) {
+void write_safetensors(const std::string& path, const SafeTensors& content, SourceLocation location) {
   std::vector<Source> tensors;
   for (const NamedTensor& n : content.tensors) tensors.push_back({n.name, &n.tensor});
-  write_safetensors(path, tensors, content.metadata, where);
+  write_safetensors(path, tensors, content.metadata, location);
 }
 
 // -- Models.
 
 void save_parameters(std::span<const NamedParameter> parameters, const std::string& path,
-                     const Metadata& metadata, Where where) {
+                     const Metadata& metadata, SourceLocation location) {
   std::vector<Source> tensors;
   for (const auto& [name, p] : parameters) tensors.push_back({name, &p->value()});
-  write_safetensors(path, tensors, metadata, where);
+  write_safetensors(path, tensors, metadata, location);
 }
 
-Metadata load_parameters(std::span<const NamedParameter> parameters, const std::string& path, Where where) {
-  SafeTensors content = read_safetensors(path, where);
+Metadata load_parameters(std::span<const NamedParameter> parameters, const std::string& path,
+                         SourceLocation location) {
+  SafeTensors content = read_safetensors(path, location);
   std::vector<Destination> into;
   for (const auto& [name, p] : parameters) into.push_back({name, &p->value()});
-  assign(content.tensors, into, "load", path, where);
+  assign(content.tensors, into, "load", path, location);
   return std::move(content.metadata);
 }
 

@@ -20,9 +20,9 @@ using Json = nlohmann::ordered_json;
 /// Throws Error with the file's name before every message.
 struct Complain {
   std::string_view file;
-  Where where;
+  SourceLocation location;
   [[noreturn]] void operator()(std::string_view message) const {
-    autograd::fail("safetensors", fmt::format("{}: {}", file, message), where);
+    autograd::fail("safetensors", fmt::format("{}: {}", file, message), location);
   }
 };
 
@@ -182,8 +182,9 @@ std::uint64_t element_bytes(std::string_view dtype) {
   return dtype == "F64" ? 8 : dtype == "F32" ? 4 : dtype == "F16" || dtype == "BF16" ? 2 : 0;
 }
 
-Header parse_header(std::string_view text, std::uint64_t data_bytes, std::string_view file, Where where) {
-  const Complain complain{file, where};
+Header parse_header(std::string_view text, std::uint64_t data_bytes, std::string_view file,
+                    SourceLocation location) {
+  const Complain complain{file, location};
   const std::string_view object = text.substr(0, text.find_last_not_of(' ') + 1);
   // The parser takes a zero byte for the end of its input, and other white space for padding.
   if (!object.starts_with('{') || !object.ends_with('}') || object.find('\0') != object.npos)
@@ -195,8 +196,8 @@ Header parse_header(std::string_view text, std::uint64_t data_bytes, std::string
   return header;
 }
 
-std::string format_header(const Header& header, std::string_view file, Where where) {
-  const Complain complain{file, where};
+std::string format_header(const Header& header, std::string_view file, SourceLocation location) {
+  const Complain complain{file, location};
   Json json = Json::object();
   if (!header.metadata.empty()) json["__metadata__"] = header.metadata;
   std::unordered_set<std::string_view> names{"__metadata__"};

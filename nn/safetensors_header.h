@@ -33,9 +33,10 @@ struct Header {
 /// Parses the text and checks all rules, for `data_bytes` of numbers behind it. Every shape of the result has
 /// at most four extents, each below 2^31, and every dtype is one that element_bytes() knows. `file` stands in
 /// messages.
-Header parse_header(std::string_view text, std::uint64_t data_bytes, std::string_view file, Where where);
+Header parse_header(std::string_view text, std::uint64_t data_bytes, std::string_view file,
+                    SourceLocation location);
 /// The text of a header, padded. The order of `tensors` is kept.
-std::string format_header(const Header& header, std::string_view file, Where where);
+std::string format_header(const Header& header, std::string_view file, SourceLocation location);
 
 /// 0 for a dtype that is not read here.
 std::uint64_t element_bytes(std::string_view dtype);

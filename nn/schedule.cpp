@@ -10,25 +10,25 @@
 namespace unroll::nn {
 
 namespace {
-void check_steps(std::int64_t steps, Where where) {
-  if (steps <= 0) autograd::fail("schedule", fmt::format("{} steps came; needed 1 or more", steps), where);
+void check_steps(std::int64_t steps, SourceLocation location) {
+  if (steps <= 0) autograd::fail("schedule", fmt::format("{} steps came; needed 1 or more", steps), location);
 }
-void check_factor(double factor, Where where) {
+void check_factor(double factor, SourceLocation location) {
   if (!(factor >= 0 && std::isfinite(factor)))
     autograd::fail("schedule", fmt::format("a factor of {} came; needed 0 or more, and finite", factor),
-                   where);
+                   location);
 }
 }  // namespace
 
-Schedule Schedule::step(std::int64_t every, double factor, Where where) {
-  Schedule s = exponential(every, factor, where);
+Schedule Schedule::step(std::int64_t every, double factor, SourceLocation location) {
+  Schedule s = exponential(every, factor, location);
   s.curve_ = Curve::step;
   return s;
 }
 
-Schedule Schedule::exponential(std::int64_t every, double factor, Where where) {
-  check_steps(every, where);
-  check_factor(factor, where);
+Schedule Schedule::exponential(std::int64_t every, double factor, SourceLocation location) {
+  check_steps(every, location);
+  check_factor(factor, location);
   Schedule s;
   s.curve_ = Curve::exponential;
   s.period_ = every;
@@ -36,14 +36,14 @@ Schedule Schedule::exponential(std::int64_t every, double factor, Where where) {
   return s;
 }
 
-Schedule Schedule::cosine(std::int64_t steps, double last, Where where) {
-  Schedule s = exponential(steps, last, where);
+Schedule Schedule::cosine(std::int64_t steps, double last, SourceLocation location) {
+  Schedule s = exponential(steps, last, location);
   s.curve_ = Curve::cosine;
   return s;
 }
 
-Schedule Schedule::after_warm_up(std::int64_t steps, Where where) const {
-  check_steps(steps, where);
+Schedule Schedule::after_warm_up(std::int64_t steps, SourceLocation location) const {
+  check_steps(steps, location);
   Schedule s = *this;
   s.warm_up_ = steps;
   return s;
@@ -66,18 +66,18 @@ double Schedule::operator()(std::int64_t step) const {
   return 1;
 }
 
-Plateau::Plateau(const PlateauOptions& options, Where where)
+Plateau::Plateau(const PlateauOptions& options, SourceLocation location)
     : options_(options),
       best_((options.larger_is_better ? -1 : 1) * std::numeric_limits<double>::infinity()) {
-  check_factor(options.factor, where);
-  check_factor(options.lowest, where);
+  check_factor(options.factor, location);
+  check_factor(options.lowest, location);
   if (!(options.factor < 1 && options.lowest <= 1 && options.patience >= 0 && options.threshold >= 0))
     autograd::fail(
         "plateau",
         fmt::format("factor {}, patience {}, threshold {} and lowest {} came; needed a factor below "
                     "1, a lowest of at most 1 and the others 0 or more",
                     options.factor, options.patience, options.threshold, options.lowest),
-        where);
+        location);
 }
 
 double Plateau::report(double metric) {
@@ -102,17 +102,17 @@ std::vector<NamedTensor> Plateau::state() const {
   return state;
 }
 
-void Plateau::load_state(std::span<const NamedTensor> state, Where where) {
+void Plateau::load_state(std::span<const NamedTensor> state, SourceLocation location) {
   Tensor best(Shape{}, DType::f64), waited(Shape{}, DType::f64), factor(Shape{}, DType::f64);
   const Destination into[] = {
       {"plateau.best", &best}, {"plateau.waited", &waited}, {"plateau.factor", &factor}};
-  assign(state, into, "plateau", "saved state", where);
+  assign(state, into, "plateau", "saved state", location);
   if (!(waited.at(0) >= 0 && waited.at(0) < 0x1p53 && factor.at(0) >= 0 && factor.at(0) <= 1))
     autograd::fail("plateau",
                    fmt::format("a saved state with {} reports waited and a factor of {} came; needed 0 or "
                                "more, and 0 to 1",
                                waited.at(0), factor.at(0)),
-                   where);
+                   location);
   best_ = best.at(0);
   waited_ = static_cast<std::int64_t>(waited.at(0));
   factor_ = factor.at(0);

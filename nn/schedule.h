@@ -19,14 +19,17 @@ class Schedule {
   /// 1
   static Schedule constant() { return {}; }
   /// factor^floor(step / every)
-  static Schedule step(std::int64_t every, double factor, Where where = Where::here());
+  static Schedule step(std::int64_t every, double factor,
+                       SourceLocation location = SourceLocation::current());
   /// factor^(step / every)
-  static Schedule exponential(std::int64_t every, double factor, Where where = Where::here());
+  static Schedule exponential(std::int64_t every, double factor,
+                              SourceLocation location = SourceLocation::current());
   /// last + (1 - last) (1 + cos(pi step / steps)) / 2, and `last` after that (Loshchilov and Hutter 2017,
   /// without restarts).
-  static Schedule cosine(std::int64_t steps, double last = 0, Where where = Where::here());
+  static Schedule cosine(std::int64_t steps, double last = 0,
+                         SourceLocation location = SourceLocation::current());
   /// The same schedule, begun `steps` later; before that (step + 1) / steps.
-  Schedule after_warm_up(std::int64_t steps, Where where = Where::here()) const;
+  Schedule after_warm_up(std::int64_t steps, SourceLocation location = SourceLocation::current()) const;
 
   double operator()(std::int64_t step) const;
 
@@ -49,14 +52,14 @@ struct PlateauOptions {
 /// Reduces the rate when a validation metric no longer improves. NaN is no improvement.
 class Plateau {
  public:
-  explicit Plateau(const PlateauOptions& options = {}, Where where = Where::here());
+  explicit Plateau(const PlateauOptions& options = {}, SourceLocation location = SourceLocation::current());
   /// Takes the metric of one validation, returns factor().
   double report(double metric);
   double factor() const { return factor_; }
 
   /// "plateau.best", "plateau.waited", "plateau.factor".
   std::vector<NamedTensor> state() const;
-  void load_state(std::span<const NamedTensor> state, Where where = Where::here());
+  void load_state(std::span<const NamedTensor> state, SourceLocation location = SourceLocation::current());
 
  private:
   PlateauOptions options_;

@@ -6,7 +6,7 @@
 namespace unroll::nn {
 
 /// Packed rows [N, F] with their layout, which must outlive the pass.
-struct Sequence {
+struct PackedSequence {
   autograd::Var rows;
   const ops::Layout* layout;
 };

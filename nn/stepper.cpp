@@ -4,26 +4,26 @@
 
 #include <cstring>
 
-#include "ops/simd/denormals.h"
 #include "ops/paste.h"
+#include "ops/simd/denormals.h"
 
 namespace unroll::nn {
 
-void Stepper::check_order(Order order, Where where) const {
+void Stepper::check_order(Order order, SourceLocation location) const {
   if (order == Order::reverse)
-    autograd::fail("stepper", "a layer in reverse order came; needed forward order, step by step", where);
+    autograd::fail("stepper", "a layer in reverse order came; needed forward order, step by step", location);
 }
 
-void Stepper::reject(std::size_t size, DType dtype, Where where) const {
+void Stepper::reject(std::size_t size, DType dtype, SourceLocation location) const {
   autograd::fail("stepper",
                  fmt::format("{} numbers of {} came; needed {} of {}", size, name_of(dtype), input_size_,
                              name_of(tape_->dtype())),
-                 where);
+                 location);
 }
 
-Var Stepper::input(Index width, Where where) {
+Var Stepper::input(Index width, SourceLocation location) {
   if (width < 1)
-    autograd::fail("stepper", fmt::format("a width of {} came; needed at least 1", width), where);
+    autograd::fail("stepper", fmt::format("a width of {} came; needed at least 1", width), location);
   const Var x = detail::unwritten(*tape_, batch_, width);
   input_ = tape_->value(x.index()).data;
   input_size_ = static_cast<std::size_t>(batch_ * width);
@@ -50,12 +50,12 @@ void Stepper::set_next(Field& field, Var next) {
   field.next = handed_on ? ops::multiply(next, 1.0) : ops::contiguous(next);
 }
 
-void Stepper::finish_recording(Var output, Where where) {
+void Stepper::finish_recording(Var output, SourceLocation location) {
   if (tape_->observed())
     autograd::fail("stepper",
                    "the net looks at numbers (tensor(), item(), view()) while it runs; needed ops alone, the "
                    "same at every step",
-                   where);
+                   location);
   output = ops::contiguous(output);
   step_ = tape_->replay(begin_, tape_->nodes().size());
   const autograd::Value& y = tape_->value(output.index());
@@ -81,17 +81,17 @@ std::vector<Tensor> Stepper::state() const {
   return copies;
 }
 
-void Stepper::set_state(std::span<const Tensor> state, Where where) {
+void Stepper::set_state(std::span<const Tensor> state, SourceLocation location) {
   if (state.size() != first_.size())
     autograd::fail("stepper", fmt::format("{} state tensors came; needed {}", state.size(), first_.size()),
-                   where);
+                   location);
   for (std::size_t f = 0; f < state.size(); ++f)
     if (state[f].shape() != first_[f].shape() || state[f].dtype() != first_[f].dtype())
       autograd::fail("stepper",
                      fmt::format("state tensor {} of shape {} in {} came; needed {} in {}", f,
                                  to_string(state[f].shape()), name_of(state[f].dtype()),
                                  to_string(first_[f].shape()), name_of(first_[f].dtype())),
-                     where);
+                     location);
   for (std::size_t f = 0; f < state.size(); ++f) std::memcpy(moves_[f].to, state[f].raw(), moves_[f].bytes);
 }
 

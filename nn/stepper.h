@@ -26,19 +26,20 @@ class Stepper {
   /// `width` numbers come for each of the batch. `finish` is applied to the outputs: Var -> Var, such as a
   /// Linear.
   template <class Net>
-  Stepper(const Net& net, Index width, const StepperOptions& options = {}, Where where = Where::here())
+  Stepper(const Net& net, Index width, const StepperOptions& options = {},
+          SourceLocation location = SourceLocation::current())
       : Stepper(
-            net, width, options, [](Var y) { return y; }, where) {}
+            net, width, options, [](Var y) { return y; }, location) {}
   template <class Net, class Finish>
   Stepper(const Net& net, Index width, const StepperOptions& options, const Finish& finish,
-          Where where = Where::here());
+          SourceLocation location = SourceLocation::current());
 
   /// [batch, width] numbers, row-major, of the stepper's dtype; gives [batch, outputs], valid until the next
   /// step. T is float or double.
   template <class T>
-  std::span<const T> step(std::span<const T> x, Where where = Where::here()) {
+  std::span<const T> step(std::span<const T> x, SourceLocation location = SourceLocation::current()) {
     if (x.size() != input_size_ || autograd::dtype_of<T> != tape_->dtype())
-      reject(x.size(), autograd::dtype_of<T>, where);
+      reject(x.size(), autograd::dtype_of<T>, location);
     std::ranges::copy(x, reinterpret_cast<T*>(input_));
     run();
     return {reinterpret_cast<const T*>(output_), output_size_};
@@ -47,7 +48,7 @@ class Stepper {
   void reset();
   /// The state's tensors [batch, ...], in the order of the layers and of their Vars.
   std::vector<Tensor> state() const;
-  void set_state(std::span<const Tensor> state, Where where = Where::here());
+  void set_state(std::span<const Tensor> state, SourceLocation location = SourceLocation::current());
 
  private:
   // One Var of the state: where it is kept, and where a step leaves the next one.
@@ -63,19 +64,19 @@ class Stepper {
 
   // Adds what a cell, a layer or a stack carries to the state.
   template <Cell C>
-  void add_state(const C& cell, Where) {
+  void add_state(const C& cell, SourceLocation) {
     const auto initial = cell.initial(*tape_, batch_);
     for (const Var* v : fields(initial)) add_field(*v);
   }
   template <Cell C>
-  void add_state(const Unidirectional<C>& layer, Where where) {
-    check_order(layer.order, where);
-    add_state(layer.cell, where);
+  void add_state(const Unidirectional<C>& layer, SourceLocation location) {
+    check_order(layer.order, location);
+    add_state(layer.cell, location);
   }
   template <class Layer>
-  void add_state(const Stack<Layer>& stack, Where where) {
-    if (stack.layers.empty()) autograd::fail("stepper", "no layers came; needed at least one", where);
-    for (const Layer& layer : stack.layers) add_state(layer, where);
+  void add_state(const Stack<Layer>& stack, SourceLocation location) {
+    if (stack.layers.empty()) autograd::fail("stepper", "no layers came; needed at least one", location);
+    for (const Layer& layer : stack.layers) add_state(layer, location);
   }
 
   // Records one step; `field` is the position of its state.
@@ -106,10 +107,10 @@ class Stepper {
 
   void add_field(Var initial);
   void set_next(Field& field, Var next);
-  void check_order(Order order, Where where) const;
-  [[noreturn]] void reject(std::size_t size, DType dtype, Where where) const;
-  Var input(Index width, Where where);
-  void finish_recording(Var output, Where where);
+  void check_order(Order order, SourceLocation location) const;
+  [[noreturn]] void reject(std::size_t size, DType dtype, SourceLocation location) const;
+  Var input(Index width, SourceLocation location);
+  void finish_recording(Var output, SourceLocation location);
   void run();
 
   Index batch_;
@@ -126,21 +127,21 @@ class Stepper {
 
 template <class Net, class Finish>
 Stepper::Stepper(const Net& net, Index width, const StepperOptions& options, const Finish& finish,
-                 Where where)
+                 SourceLocation location)
     : batch_(options.batch),
-      layout_(Layout::uniform(options.batch, 1, where)),
+      layout_(Layout::uniform(options.batch, 1, location)),
       tape_(std::make_unique<Tape>(options.dtype)) {
   const auto silent = tape_->no_gradient();
-  const Var x = input(width, where);
-  add_state(net, where);
+  const Var x = input(width, location);
+  add_state(net, location);
   // Twice: at its second use a large matrix is packed.
   Var y;
   for (int i = 0; i < 2; ++i) {
     begin_ = tape_->nodes().size();
     std::size_t field = 0;
-    y = detail::called_from(where, [&] { return finish(record(net, x, field)); });
+    y = detail::called_from(location, [&] { return finish(record(net, x, field)); });
   }
-  finish_recording(y, where);
+  finish_recording(y, location);
 }
 
 }  // namespace unroll::nn

@@ -22,7 +22,7 @@ class Axis {
 enum class Keep : bool { no, yes };
 
 /// `axis` counted from the front; throws Error unless the shape has it.
-int front_axis(const char* op, int axis, const Shape& shape, Where where);
+int front_axis(const char* op, int axis, const Shape& shape, SourceLocation location);
 
 /// Products of the extents before and after one axis.
 struct Surroundings {

@@ -72,8 +72,9 @@ double ClassTargets::loss_and_gradient(Index row, double* logits) const {
 }
 
 ClassTargets make_targets(autograd::Tape& tape, const char* op, Index rows, Index classes,
-                          std::span<const int> labels, const CrossEntropyOptions& options, Where where) {
-  auto reject = [&](const std::string& message) { autograd::fail(op, message, where); };
+                          std::span<const int> labels, const CrossEntropyOptions& options,
+                          SourceLocation location) {
+  auto reject = [&](const std::string& message) { autograd::fail(op, message, location); };
   if (static_cast<Index>(labels.size()) != rows)
     reject(fmt::format("{} labels came for {} rows; needed one for each", labels.size(), rows));
   for (std::size_t r = 0; r < labels.size(); ++r)

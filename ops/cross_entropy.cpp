@@ -48,14 +48,15 @@ struct CrossEntropy {
 
 }  // namespace
 
-Var cross_entropy(Var logits, std::span<const int> labels, const CrossEntropyOptions& options, Where where) {
-  autograd::Tape& tape = logits.tape(where);
-  const Shape& shape = logits.shape(where);
+Var cross_entropy(Var logits, std::span<const int> labels, const CrossEntropyOptions& options,
+                  SourceLocation location) {
+  autograd::Tape& tape = logits.tape(location);
+  const Shape& shape = logits.shape(location);
   if (shape.rank() == 0)
-    autograd::fail("cross_entropy", "logits of shape [] came; needed a row of classes", where);
-  return tape.record(
-      CrossEntropy{make_targets(tape, "cross_entropy", shape.rows(), shape.cols(), labels, options, where)},
-      {logits}, where);
+    autograd::fail("cross_entropy", "logits of shape [] came; needed a row of classes", location);
+  return tape.record(CrossEntropy{make_targets(tape, "cross_entropy", shape.rows(), shape.cols(), labels,
+                                               options, location)},
+                     {logits}, location);
 }
 
 }  // namespace unroll::ops

@@ -104,58 +104,60 @@ struct Dropout {
   }
 };
 
-void check_probability(const char* op, double probability, Where where) {
+void check_probability(const char* op, double probability, SourceLocation location) {
   if (!(probability >= 0 && probability < 1))
     autograd::fail(op, fmt::format("a probability of {} came; needed 0 <= probability < 1", probability),
-                   where);
+                   location);
 }
 
 // `offset(t)` for t up to `steps` is where step t begins; the first is the longest.
 template <class F>
 Var drop(const char* label, Var x, Index steps, F offset, double probability, Generator& generator,
-         Where where) {
-  Tape& tape = x.tape(where);
+         SourceLocation location) {
+  Tape& tape = x.tape(location);
   auto* offsets = tape.arena().allocate_array<Index>(static_cast<std::size_t>(steps + 1));
   for (Index t = 0; t <= steps; ++t) offsets[t] = offset(t);
   const Index masked = steps == 0 ? 0 : offsets[1] * x.cols();
   auto* keep = tape.arena().allocate_array<Byte>(static_cast<std::size_t>(masked));
   if (!tape.dry()) MaskMaker(probability, generator).fill(keep, masked);
-  return tape.record(Dropout{label, keep, offsets, steps, 1 / (1 - probability)}, {x}, where);
+  return tape.record(Dropout{label, keep, offsets, steps, 1 / (1 - probability)}, {x}, location);
 }
 
 }  // namespace
 
-Var dropout(Var x, double probability, Generator& generator, Where where) {
-  check_probability("dropout", probability, where);
-  const Index rows = x.rows(where);
+Var dropout(Var x, double probability, Generator& generator, SourceLocation location) {
+  check_probability("dropout", probability, location);
+  const Index rows = x.rows(location);
   if (probability == 0) return x;
   return drop(
-      "dropout", x, 1, [rows](Index t) { return t * rows; }, probability, generator, where);
+      "dropout", x, 1, [rows](Index t) { return t * rows; }, probability, generator, location);
 }
 
-Var variational_dropout(Var x, const Layout& layout, double probability, Generator& generator, Where where) {
-  check_probability("variational_dropout", probability, where);
+Var variational_dropout(Var x, const Layout& layout, double probability, Generator& generator,
+                        SourceLocation location) {
+  check_probability("variational_dropout", probability, location);
   if (probability == 0) return x;
   return drop(
       "variational_dropout", x, layout.steps(), [&](Index t) { return layout.offset(t); }, probability,
-      generator, where);
+      generator, location);
 }
 
-Var dropout_mask(Tape& tape, const Shape& shape, double probability, Generator& generator, Where where) {
-  check_probability("dropout_mask", probability, where);
-  return dropout(tape.full(shape, 1), probability, generator, where);
+Var dropout_mask(Tape& tape, const Shape& shape, double probability, Generator& generator,
+                 SourceLocation location) {
+  check_probability("dropout_mask", probability, location);
+  return dropout(tape.full(shape, 1), probability, generator, location);
 }
 
-Var dropout(Var x, Var mask, Where where) {
-  const Shape &s = x.shape(where), &m = mask.shape(where);
+Var dropout(Var x, Var mask, SourceLocation location) {
+  const Shape &s = x.shape(location), &m = mask.shape(location);
   if (s.rank() == 0 || m.rank() != s.rank() || m.with(0, s[0]) != s || m[0] < s[0])
     autograd::fail(
         "dropout",
         fmt::format("a mask of shape {} came for a value of shape {}; needed as many rows or more, "
                     "and equal extents otherwise",
                     to_string(m), to_string(s)),
-        where);
-  return multiply(x, m == s ? mask : mask.tape(where).rows(mask, 0, s[0], where), where);
+        location);
+  return multiply(x, m == s ? mask : mask.tape(location).rows(mask, 0, s[0], location), location);
 }
 
 }  // namespace unroll::ops

@@ -1,4 +1,5 @@
-// The named elementwise ops. Each is one line on top of pointwise(); see ops/simd/functions.h for the formulas.
+// The named elementwise ops. Each is one line on top of pointwise(); see ops/simd/functions.h for the
+// formulas.
 #pragma once
 #include "autograd/tape.h"
 
@@ -23,36 +24,36 @@ class Term {
 };
 
 // Shapes broadcast as in pointwise(): equal, or one side a row, a column or a scalar.
-Var add(Var a, Term b, Where where = Where::here());
-Var subtract(Var a, Term b, Where where = Where::here());
-Var subtract(double a, Var b, Where where = Where::here());
-Var multiply(Var a, Term b, Where where = Where::here());
-Var divide(Var a, Term b, Where where = Where::here());
-Var divide(double a, Var b, Where where = Where::here());
+Var add(Var a, Term b, SourceLocation location = SourceLocation::current());
+Var subtract(Var a, Term b, SourceLocation location = SourceLocation::current());
+Var subtract(double a, Var b, SourceLocation location = SourceLocation::current());
+Var multiply(Var a, Term b, SourceLocation location = SourceLocation::current());
+Var divide(Var a, Term b, SourceLocation location = SourceLocation::current());
+Var divide(double a, Var b, SourceLocation location = SourceLocation::current());
 
-Var negate(Var x, Where where = Where::here());
-Var exp(Var x, Where where = Where::here());
-Var log(Var x, Where where = Where::here());
-Var sqrt(Var x, Where where = Where::here());
-Var square(Var x, Where where = Where::here());
-Var abs(Var x, Where where = Where::here());
-Var tanh(Var x, Where where = Where::here());
-Var sigmoid(Var x, Where where = Where::here());
-Var relu(Var x, Where where = Where::here());
-Var leaky_relu(Var x, double slope = 0.01, Where where = Where::here());
-Var elu(Var x, double alpha = 1, Where where = Where::here());
-Var gelu(Var x, Where where = Where::here());
-Var softplus(Var x, Where where = Where::here());
-Var sin(Var x, Where where = Where::here());
-Var cos(Var x, Where where = Where::here());
-Var pow(Var x, double exponent, Where where = Where::here());
+Var negate(Var x, SourceLocation location = SourceLocation::current());
+Var exp(Var x, SourceLocation location = SourceLocation::current());
+Var log(Var x, SourceLocation location = SourceLocation::current());
+Var sqrt(Var x, SourceLocation location = SourceLocation::current());
+Var square(Var x, SourceLocation location = SourceLocation::current());
+Var abs(Var x, SourceLocation location = SourceLocation::current());
+Var tanh(Var x, SourceLocation location = SourceLocation::current());
+Var sigmoid(Var x, SourceLocation location = SourceLocation::current());
+Var relu(Var x, SourceLocation location = SourceLocation::current());
+Var leaky_relu(Var x, double slope = 0.01, SourceLocation location = SourceLocation::current());
+Var elu(Var x, double alpha = 1, SourceLocation location = SourceLocation::current());
+Var gelu(Var x, SourceLocation location = SourceLocation::current());
+Var softplus(Var x, SourceLocation location = SourceLocation::current());
+Var sin(Var x, SourceLocation location = SourceLocation::current());
+Var cos(Var x, SourceLocation location = SourceLocation::current());
+Var pow(Var x, double exponent, SourceLocation location = SourceLocation::current());
 /// x >= 0.
-Var pow(Var x, Var exponent, Where where = Where::here());
-Var max(Var a, Term b, Where where = Where::here());
-Var min(Var a, Term b, Where where = Where::here());
-Var clamp(Var x, double low, double high, Where where = Where::here());
+Var pow(Var x, Var exponent, SourceLocation location = SourceLocation::current());
+Var max(Var a, Term b, SourceLocation location = SourceLocation::current());
+Var min(Var a, Term b, SourceLocation location = SourceLocation::current());
+Var clamp(Var x, double low, double high, SourceLocation location = SourceLocation::current());
 /// a where mask is not 0, else b; no gradient for the mask.
-Var select(Var mask, Var a, Var b, Where where = Where::here());
+Var select(Var mask, Var a, Var b, SourceLocation location = SourceLocation::current());
 
 }  // namespace unroll::ops
 
@@ -71,19 +72,19 @@ using ops::abs, ops::add, ops::clamp, ops::cos, ops::divide, ops::elu, ops::exp,
 /// One operand of an operator with the line it stands in.
 struct Left {
   Var var;
-  Where where;
-  Left(Var v, Where here = Where::here()) : var(v), where(here) {}
+  SourceLocation location;
+  Left(Var v, SourceLocation here = SourceLocation::current()) : var(v), location(here) {}
 };
 
-inline Var operator+(Left a, const ops::Term& b) { return ops::add(a.var, b, a.where); }
-inline Var operator+(double a, Left b) { return ops::add(b.var, a, b.where); }
-inline Var operator-(Left a, const ops::Term& b) { return ops::subtract(a.var, b, a.where); }
-inline Var operator-(double a, Left b) { return ops::subtract(a, b.var, b.where); }
-inline Var operator*(Left a, const ops::Term& b) { return ops::multiply(a.var, b, a.where); }
-inline Var operator*(double a, Left b) { return ops::multiply(b.var, a, b.where); }
-inline Var operator/(Left a, const ops::Term& b) { return ops::divide(a.var, b, a.where); }
-inline Var operator/(double a, Left b) { return ops::divide(a, b.var, b.where); }
-inline Var operator-(Left a) { return ops::negate(a.var, a.where); }
+inline Var operator+(Left a, const ops::Term& b) { return ops::add(a.var, b, a.location); }
+inline Var operator+(double a, Left b) { return ops::add(b.var, a, b.location); }
+inline Var operator-(Left a, const ops::Term& b) { return ops::subtract(a.var, b, a.location); }
+inline Var operator-(double a, Left b) { return ops::subtract(a, b.var, b.location); }
+inline Var operator*(Left a, const ops::Term& b) { return ops::multiply(a.var, b, a.location); }
+inline Var operator*(double a, Left b) { return ops::multiply(b.var, a, b.location); }
+inline Var operator/(Left a, const ops::Term& b) { return ops::divide(a.var, b, a.location); }
+inline Var operator/(double a, Left b) { return ops::divide(a, b.var, b.location); }
+inline Var operator-(Left a) { return ops::negate(a.var, a.location); }
 
 }  // namespace autograd
 }  // namespace unroll

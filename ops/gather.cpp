@@ -63,17 +63,18 @@ struct GatherRows {
 
 }  // namespace
 
-Var gather_rows(Var table, std::span<const int> indices, std::optional<int> padding, Where where) {
-  Tape& tape = table.tape(where);
+Var gather_rows(Var table, std::span<const int> indices, std::optional<int> padding,
+                SourceLocation location) {
+  Tape& tape = table.tape(location);
   auto* kept = tape.arena().allocate_array<int>(indices.size());
   std::ranges::copy(indices, kept);
   const GatherRows op{kept, static_cast<Index>(indices.size()), padding.value_or(kNoPadding)};
-  return tape.record(op, {table}, where);
+  return tape.record(op, {table}, location);
 }
 
 Var gather_rows(Tape& tape, const autograd::Parameter& table, std::span<const int> indices,
-                std::optional<int> padding, Where where) {
-  return gather_rows(tape.parameter(table), indices, padding, where);
+                std::optional<int> padding, SourceLocation location) {
+  return gather_rows(tape.parameter(table), indices, padding, location);
 }
 
 }  // namespace unroll::ops

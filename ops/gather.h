@@ -11,9 +11,9 @@ namespace unroll::ops {
 /// all i with indices[i] = v; for a parameter only the rows used are touched (Gradients::Entry::rows). The
 /// row `padding` gets no gradient. Throws Error for an index outside 0 to V - 1.
 Var gather_rows(Var table, std::span<const int> indices, std::optional<int> padding = {},
-                Where where = Where::here());
+                SourceLocation location = SourceLocation::current());
 Var gather_rows(autograd::Tape& tape, const autograd::Parameter& table, std::span<const int> indices,
-                std::optional<int> padding = {}, Where where = Where::here());
+                std::optional<int> padding = {}, SourceLocation location = SourceLocation::current());
 
 }  // namespace unroll::ops
 

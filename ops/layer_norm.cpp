@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "ops/pointwise.h"
 #include "ops/simd/map_rows.h"
 #include "ops/simd/row_kernels.h"
 
@@ -101,15 +102,15 @@ struct LayerNorm {
 
 }  // namespace
 
-Var layer_norm(Var x, Term gain, Term bias, double epsilon, Where where) {
-  autograd::Tape& tape = x.tape(where);
+Var layer_norm(Var x, Term gain, Term bias, double epsilon, SourceLocation location) {
+  autograd::Tape& tape = x.tape(location);
   if (gain.is_number() || bias.is_number())
-    autograd::fail("layer_norm", "a number came for gain or bias; needed values of one row", where);
+    autograd::fail("layer_norm", "a number came for gain or bias; needed values of one row", location);
   if (!(epsilon > 0))
-    autograd::fail("layer_norm", fmt::format("an epsilon of {} came; needed one above 0", epsilon), where);
-  const auto bytes = static_cast<std::size_t>(x.rows(where)) * 2 * size_of(tape.dtype());
+    autograd::fail("layer_norm", fmt::format("an epsilon of {} came; needed one above 0", epsilon), location);
+  const auto bytes = static_cast<std::size_t>(x.rows(location)) * 2 * size_of(tape.dtype());
   return tape.record(LayerNorm{tape.arena().allocate(bytes), epsilon}, {x, gain.on(tape), bias.on(tape)},
-                     where);
+                     location);
 }
 
 }  // namespace unroll::ops

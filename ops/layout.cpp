@@ -8,16 +8,17 @@
 
 namespace unroll::ops {
 
-Layout::Layout(std::span<const int> lengths, Where where) : lengths_(lengths.begin(), lengths.end()) {
-  if (lengths.empty()) autograd::fail("layout", "no sequences came; needed at least one", where);
+Layout::Layout(std::span<const int> lengths, SourceLocation location)
+    : lengths_(lengths.begin(), lengths.end()) {
+  if (lengths.empty()) autograd::fail("layout", "no sequences came; needed at least one", location);
   for (std::size_t s = 0; s < lengths.size(); ++s)
     if (lengths[s] < 1)
       autograd::fail("layout", fmt::format("sequence {} has length {}; needed at least 1", s, lengths[s]),
-                     where);
+                     location);
 
   const Index rows = std::accumulate(lengths.begin(), lengths.end(), Index{0});
   if (rows > std::numeric_limits<int>::max())
-    autograd::fail("layout", fmt::format("{} rows came; needed at most 2147483647", rows), where);
+    autograd::fail("layout", fmt::format("{} rows came; needed at most 2147483647", rows), location);
 
   sequences_.resize(lengths.size());
   std::iota(sequences_.begin(), sequences_.end(), 0);
@@ -36,19 +37,19 @@ Layout::Layout(std::span<const int> lengths, Where where) : lengths_(lengths.beg
   }
 }
 
-Layout Layout::uniform(Index batch, Index steps, Where where) {
+Layout Layout::uniform(Index batch, Index steps, SourceLocation location) {
   constexpr Index most = std::numeric_limits<int>::max();
   if (batch < 1 || steps < 1 || steps > most / batch)
     autograd::fail("layout",
                    fmt::format("{} sequences of {} steps came; needed 1 to {} rows", batch, steps, most),
-                   where);
+                   location);
   const std::vector<int> lengths(static_cast<std::size_t>(batch), static_cast<int>(steps));
-  return Layout(lengths, where);
+  return Layout(lengths, location);
 }
 
-void Layout::check_items(std::size_t count, Where where) const {
+void Layout::check_items(std::size_t count, SourceLocation location) const {
   if (static_cast<Index>(count) != rows())
-    autograd::fail("layout", fmt::format("{} items came; needed one a row, {}", count, rows()), where);
+    autograd::fail("layout", fmt::format("{} items came; needed one a row, {}", count, rows()), location);
 }
 
 }  // namespace unroll::ops

@@ -3,8 +3,8 @@
 #include <span>
 #include <vector>
 
-#include "autograd/tensor/dtype.h"
 #include "autograd/system/error.h"
+#include "autograd/tensor/dtype.h"
 
 namespace unroll::ops {
 
@@ -21,9 +21,9 @@ class Layout {
  public:
   Layout() = default;
   /// Throws Error for an empty batch, a length below 1, or more than 2^31 - 1 rows.
-  explicit Layout(std::span<const int> lengths, Where where = Where::here());
+  explicit Layout(std::span<const int> lengths, SourceLocation location = SourceLocation::current());
   /// `batch` sequences of `steps` each: the packed rows are [steps, batch].
-  static Layout uniform(Index batch, Index steps, Where where = Where::here());
+  static Layout uniform(Index batch, Index steps, SourceLocation location = SourceLocation::current());
 
   Index batch() const { return static_cast<Index>(lengths_.size()); }
   /// The longest length.
@@ -31,7 +31,7 @@ class Layout {
   /// The sum of all lengths.
   Index rows() const { return offsets_.back(); }
   /// Sequences that have a step t; 0 for t = steps().
-  Index alive(Index t) const { return t < steps() ? offset(t + 1) - offset(t) : 0; }
+  Index batch_size(Index t) const { return t < steps() ? offset(t + 1) - offset(t) : 0; }
   /// The first packed row of step t.
   Index offset(Index t) const { return offsets_[static_cast<std::size_t>(t)]; }
 
@@ -47,8 +47,8 @@ class Layout {
   /// Puts the items of each sequence, given one after the other in the caller's order, into packed order.
   /// Throws Error unless there are rows() of them.
   template <class T>
-  std::vector<T> pack(std::span<const T> items, Where where = Where::here()) const {
-    check_items(items.size(), where);
+  std::vector<T> pack(std::span<const T> items, SourceLocation location = SourceLocation::current()) const {
+    check_items(items.size(), location);
     std::vector<T> packed(static_cast<std::size_t>(rows()));
     std::size_t next = 0;
     for (Index s = 0; s < batch(); ++s)
@@ -57,7 +57,7 @@ class Layout {
   }
 
  private:
-  void check_items(std::size_t count, Where where) const;
+  void check_items(std::size_t count, SourceLocation location) const;
 
   std::vector<int> lengths_;    // by sequence
   std::vector<int> ranks_;      // by sequence

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "ops/gemm/blas.h"
 #include "ops/class_targets.h"
+#include "ops/gemm/blas.h"
 #include "ops/simd/row_kernels.h"
 
 namespace unroll::ops {
@@ -133,47 +133,47 @@ struct LinearCrossEntropy {
 };
 
 Var fused(Var x, Term weight, const Term* bias, std::span<const int> labels,
-          const CrossEntropyOptions& options, WeightLayout layout, Where where) {
-  Tape& tape = x.tape(where);
+          const CrossEntropyOptions& options, WeightLayout layout, SourceLocation location) {
+  Tape& tape = x.tape(location);
   if (weight.is_number() || (bias && bias->is_number()))
-    autograd::fail(kName, "a number came; needed a weight matrix, and a bias or none", where);
+    autograd::fail(kName, "a number came; needed a weight matrix, and a bias or none", location);
   const Var inputs[] = {x, weight.on(tape), bias ? bias->on(tape) : Var()};
-  const Shape &xs = x.shape(where), &ws = inputs[1].shape(where);
+  const Shape &xs = x.shape(location), &ws = inputs[1].shape(location);
   const bool transposed = layout == WeightLayout::out_in;
   if (xs.rank() == 0 || ws.rank() != 2 || ws[transposed ? 1 : 0] != xs.cols())
     autograd::fail(kName,
                    fmt::format("x of shape {} and a weight of shape {} came; needed {} with H = {}",
                                to_string(xs), to_string(ws), transposed ? "[V, H]" : "[H, V]", xs.cols()),
-                   where);
+                   location);
   const Index classes = ws[transposed ? 0 : 1];
-  if (bias && (inputs[2].shape(where).size() != classes || inputs[2].cols(where) != classes))
+  if (bias && (inputs[2].shape(location).size() != classes || inputs[2].cols(location) != classes))
     autograd::fail(
         kName,
-        fmt::format("a bias of shape {} came; needed [{}]", to_string(inputs[2].shape(where)), classes),
-        where);
+        fmt::format("a bias of shape {} came; needed [{}]", to_string(inputs[2].shape(location)), classes),
+        location);
 
-  LinearCrossEntropy op{make_targets(tape, kName, xs.rows(), classes, labels, options, where),
+  LinearCrossEntropy op{make_targets(tape, kName, xs.rows(), classes, labels, options, location),
                         transposed ? Transpose::yes : Transpose::no,
                         {}};
   const std::size_t count = bias ? 3 : 2;
   for (std::size_t i = 0; i < count; ++i) {
-    const autograd::Value& v = tape.value(tape.check(inputs[i], kName, where));
+    const autograd::Value& v = tape.value(tape.check(inputs[i], kName, location));
     if (v.wants_gradient && tape.records_gradients())
       op.gradient[i] =
           tape.arena().allocate(static_cast<std::size_t>(v.shape.size()) * size_of(tape.dtype()));
   }
-  return tape.record(op, std::span(inputs, count), where)[0];
+  return tape.record(op, std::span(inputs, count), location)[0];
 }
 
 }  // namespace
 
 Var linear_cross_entropy(Var x, Term weight, Term bias, std::span<const int> labels,
-                         const CrossEntropyOptions& options, WeightLayout layout, Where where) {
-  return fused(x, weight, &bias, labels, options, layout, where);
+                         const CrossEntropyOptions& options, WeightLayout layout, SourceLocation location) {
+  return fused(x, weight, &bias, labels, options, layout, location);
 }
 Var linear_cross_entropy(Var x, Term weight, std::span<const int> labels, const CrossEntropyOptions& options,
-                         WeightLayout layout, Where where) {
-  return fused(x, weight, nullptr, labels, options, layout, where);
+                         WeightLayout layout, SourceLocation location) {
+  return fused(x, weight, nullptr, labels, options, layout, location);
 }
 
 }  // namespace unroll::ops

@@ -17,15 +17,15 @@ namespace {
 // f by element, added up and averaged.
 template <class F>
 Var elementwise_loss(Label label, Var x, Var target, Over over, F f) {
-  const Shape shape = x.shape(label.where);
-  if (target.shape(label.where) != shape)
+  const Shape shape = x.shape(label.location);
+  if (target.shape(label.location) != shape)
     autograd::fail(label.name,
                    fmt::format("predictions of shape {} and targets of shape {} came; needed equal shapes",
-                               to_string(shape), to_string(target.shape(label.where))),
-                   label.where);
+                               to_string(shape), to_string(target.shape(label.location))),
+                   label.location);
   const Index count = over == Over::rows ? shape.rows() : shape.size();
-  const Var total = sum(pointwise(label, f, x, target), label.where);
-  return multiply(total, 1 / static_cast<double>(std::max<Index>(count, 1)), label.where);
+  const Var total = sum(pointwise(label, f, x, target), label.location);
+  return multiply(total, 1 / static_cast<double>(std::max<Index>(count, 1)), label.location);
 }
 
 template <class T>
@@ -42,21 +42,21 @@ std::vector<int> argmax(View<const T> x) {
 
 }  // namespace
 
-Var binary_cross_entropy(Var logits, Var targets, Over over, Where w) {
+Var binary_cross_entropy(Var logits, Var targets, Over over, SourceLocation w) {
   // log(1 + exp(x)) - x t, with the large parts taken away by hand: x - x t for positive x.
   return elementwise_loss({"binary_cross_entropy", w}, logits, targets, over, [](auto x, auto t) {
     return select(x > 0.0, x * (1.0 - t), -x * t) + log1p(exp(select(x > 0.0, -x, x)));
   });
 }
-Var mean_squared_error(Var predictions, Var targets, Over over, Where w) {
+Var mean_squared_error(Var predictions, Var targets, Over over, SourceLocation w) {
   return elementwise_loss({"mean_squared_error", w}, predictions, targets, over,
                           [](auto x, auto t) { return square(x - t); });
 }
-Var absolute_error(Var predictions, Var targets, Over over, Where w) {
+Var absolute_error(Var predictions, Var targets, Over over, SourceLocation w) {
   return elementwise_loss({"absolute_error", w}, predictions, targets, over,
                           [](auto x, auto t) { return abs(x - t); });
 }
-Var huber(Var predictions, Var targets, double delta, Over over, Where w) {
+Var huber(Var predictions, Var targets, double delta, Over over, SourceLocation w) {
   if (!(delta > 0)) autograd::fail("huber", fmt::format("a delta of {} came; needed more than 0", delta), w);
   return elementwise_loss({"huber", w}, predictions, targets, over, [delta](auto x, auto t) {
     const auto r = abs(x - t);
@@ -66,8 +66,8 @@ Var huber(Var predictions, Var targets, double delta, Over over, Where w) {
 
 std::vector<int> argmax_rows(View<const float> x) { return argmax(x); }
 std::vector<int> argmax_rows(View<const double> x) { return argmax(x); }
-std::vector<int> argmax_rows(Var x, Where where) {
-  return autograd::dispatch(x.tape(where).dtype(), [&]<class T>() { return argmax(x.view<T>(where)); });
+std::vector<int> argmax_rows(Var x, SourceLocation location) {
+  return autograd::dispatch(x.tape(location).dtype(), [&]<class T>() { return argmax(x.view<T>(location)); });
 }
 
 double perplexity(double mean_loss) { return std::exp(mean_loss); }

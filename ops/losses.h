@@ -22,7 +22,7 @@ struct CrossEntropyOptions {
 /// w_y [c = y]. The mean divides the sum by the sum of w_y over the rows that count (their number, without
 /// weights); it is 0 if none does. d_logits = (sum of t) p - t.
 Var cross_entropy(Var logits, std::span<const int> labels, const CrossEntropyOptions& options = {},
-                  Where where = Where::here());
+                  SourceLocation location = SourceLocation::current());
 
 enum class WeightLayout {
   in_out,  // [H, V]
@@ -34,11 +34,11 @@ enum class WeightLayout {
 /// memory for the gradients of x, weight and bias, and for a few rows of logits.
 Var linear_cross_entropy(Var x, Term weight, Term bias, std::span<const int> labels,
                          const CrossEntropyOptions& options = {}, WeightLayout layout = WeightLayout::in_out,
-                         Where where = Where::here());
+                         SourceLocation location = SourceLocation::current());
 /// The same without a bias.
 Var linear_cross_entropy(Var x, Term weight, std::span<const int> labels,
                          const CrossEntropyOptions& options = {}, WeightLayout layout = WeightLayout::in_out,
-                         Where where = Where::here());
+                         SourceLocation location = SourceLocation::current());
 
 /// What an elementwise loss is averaged over: all elements, or the rows, whose elements are added up.
 enum class Over { elements, rows };
@@ -47,19 +47,22 @@ enum class Over { elements, rows };
 
 /// -t log s(x) - (1 - t) log(1 - s(x)) for the sigmoid s of logits x and targets t in [0, 1]: each column is
 /// a question of its own.
-Var binary_cross_entropy(Var logits, Var targets, Over over = Over::elements, Where where = Where::here());
+Var binary_cross_entropy(Var logits, Var targets, Over over = Over::elements,
+                         SourceLocation location = SourceLocation::current());
 /// (x - t)^2
-Var mean_squared_error(Var predictions, Var targets, Over over = Over::elements, Where where = Where::here());
+Var mean_squared_error(Var predictions, Var targets, Over over = Over::elements,
+                       SourceLocation location = SourceLocation::current());
 /// |x - t|, with slope 0 at 0
-Var absolute_error(Var predictions, Var targets, Over over = Over::elements, Where where = Where::here());
+Var absolute_error(Var predictions, Var targets, Over over = Over::elements,
+                   SourceLocation location = SourceLocation::current());
 /// r^2 / 2 for r = |x - t| up to delta, from there delta (r - delta / 2) (Huber 1964).
 Var huber(Var predictions, Var targets, double delta = 1, Over over = Over::elements,
-          Where where = Where::here());
+          SourceLocation location = SourceLocation::current());
 
 /// The position of the largest number of each row, the first of equal ones; NaN is passed over.
 std::vector<int> argmax_rows(View<const float> x);
 std::vector<int> argmax_rows(View<const double> x);
-std::vector<int> argmax_rows(Var x, Where where = Where::here());
+std::vector<int> argmax_rows(Var x, SourceLocation location = SourceLocation::current());
 
 /// exp(mean loss in nats)
 double perplexity(double mean_loss);

@@ -305,27 +305,27 @@ struct MatMul {
   }
 };
 
-Var product(Var a, Term b, MatMul op, std::initializer_list<Var> addend, Where where) {
-  Tape& tape = a.tape(where);
-  if (b.is_number()) autograd::fail("matmul", "a number came; needed a matrix", where);
+Var product(Var a, Term b, MatMul op, std::initializer_list<Var> addend, SourceLocation location) {
+  Tape& tape = a.tape(location);
+  if (b.is_number()) autograd::fail("matmul", "a number came; needed a matrix", location);
   const Var right = b.on(tape);
-  return addend.size() == 0 ? tape.record(op, {a, right}, where)
-                            : tape.record(op, {a, right, *addend.begin()}, where);
+  return addend.size() == 0 ? tape.record(op, {a, right}, location)
+                            : tape.record(op, {a, right, *addend.begin()}, location);
 }
 
 }  // namespace
 
-Var matmul(Var a, Term b, Transpose ta, Transpose tb, Where where) {
-  return product(a, b, {ta, tb, Addend::none}, {}, where);
+Var matmul(Var a, Term b, Transpose ta, Transpose tb, SourceLocation location) {
+  return product(a, b, {ta, tb, Addend::none}, {}, location);
 }
-Var affine(Var a, Term b, Term bias, Where where) {
-  return product(a, b, {Transpose::no, Transpose::no, Addend::row}, {bias.on(a.tape(where))}, where);
+Var affine(Var a, Term b, Term bias, SourceLocation location) {
+  return product(a, b, {Transpose::no, Transpose::no, Addend::row}, {bias.on(a.tape(location))}, location);
 }
-Var add_matmul(Var addend, Var a, Term b, Where where) {
-  return product(a, b, {Transpose::no, Transpose::no, Addend::full}, {addend}, where);
+Var add_matmul(Var addend, Var a, Term b, SourceLocation location) {
+  return product(a, b, {Transpose::no, Transpose::no, Addend::full}, {addend}, location);
 }
-Var add_matmul_in_place(Var addend, Var a, Term b, Where where) {
-  return product(a, b, {Transpose::no, Transpose::no, Addend::in_place}, {addend}, where);
+Var add_matmul_in_place(Var addend, Var a, Term b, SourceLocation location) {
+  return product(a, b, {Transpose::no, Transpose::no, Addend::in_place}, {addend}, location);
 }
 
 }  // namespace unroll::ops

@@ -1,7 +1,7 @@
 // Matrix products.
 #pragma once
-#include "ops/gemm/blas.h"
 #include "ops/elementwise.h"
+#include "ops/gemm/blas.h"
 
 namespace unroll::ops {
 
@@ -10,13 +10,13 @@ namespace unroll::ops {
 ///
 /// The gradient of b is deferred: the products of all its uses in a pass become one.
 Var matmul(Var a, Term b, Transpose ta = Transpose::no, Transpose tb = Transpose::no,
-           Where where = Where::here());
+           SourceLocation location = SourceLocation::current());
 /// a b + bias, with bias [N] or [1, N] added to every row.
-Var affine(Var a, Term b, Term bias, Where where = Where::here());
+Var affine(Var a, Term b, Term bias, SourceLocation location = SourceLocation::current());
 /// addend + a b, with addend of the shape of the result.
-Var add_matmul(Var addend, Var a, Term b, Where where = Where::here());
+Var add_matmul(Var addend, Var a, Term b, SourceLocation location = SourceLocation::current());
 /// The same in the memory of `addend`, a piece of a value that was opened for that (Tape::open).
-Var add_matmul_in_place(Var addend, Var a, Term b, Where where = Where::here());
+Var add_matmul_in_place(Var addend, Var a, Term b, SourceLocation location = SourceLocation::current());
 
 }  // namespace unroll::ops
 

@@ -17,13 +17,13 @@ Index PartResults::size() const {
   return total;
 }
 
-void PartResults::check(const char* op, std::span<const Var> out, Where where) const {
+void PartResults::check(const char* op, std::span<const Var> out, SourceLocation location) const {
   for (std::size_t o = 0; o < shapes.size(); ++o)
     if (out[o].shape() != shapes[o])
       autograd::fail(op,
                      fmt::format("result {} is of shape {}; needed {}, as was said", o,
                                  to_string(out[o].shape()), to_string(shapes[o])),
-                     where);
+                     location);
 }
 
 void PartResults::copy(std::span<const Var> out, std::byte* to) const {

@@ -1,4 +1,4 @@
-// A part of a pass that is a pass of its own, on an inner tape: what ops/recompute and ops/at_once are made
+// A part of a pass that is a pass of its own, on an inner tape: what ops/recompute and ops/parallel are made
 // of.
 #pragma once
 #include <span>
@@ -22,7 +22,7 @@ struct PartResults {
 
   Index size() const;
   /// Throws Error unless these are the shapes of `out`.
-  void check(const char* op, std::span<const Var> out, Where where) const;
+  void check(const char* op, std::span<const Var> out, SourceLocation location) const;
   /// Into the output of the node, from `to` on.
   void copy(std::span<const Var> out, std::byte* to) const;
   /// Walks back from them over the inner tape, the gradient of the node's output being at `seed`.

@@ -108,8 +108,8 @@ std::span<T> list_of(Tape& tape, std::size_t count) {
 
 // `places` must live as long as the pass.
 Var record_paste(const char* label, Tape& tape, std::span<const Var> pieces, std::span<const Place> places,
-                 const Shape& result, Where where, Corner* corners = nullptr) {
-  return tape.record(Paste{label, places.data(), result, corners}, pieces, where)[0];
+                 const Shape& result, SourceLocation location, Corner* corners = nullptr) {
+  return tape.record(Paste{label, places.data(), result, corners}, pieces, location)[0];
 }
 
 std::span<const Place> kept(Tape& tape, std::span<const Place> places) {
@@ -118,46 +118,47 @@ std::span<const Place> kept(Tape& tape, std::span<const Place> places) {
   return copy;
 }
 
-Tape& tape_of(const char* op, std::span<const Var> pieces, Where where) {
-  if (pieces.empty()) autograd::fail(op, "no values came; needed at least one", where);
-  for (Var x : pieces) pieces[0].tape(where).check(x, op, where);
-  return pieces[0].tape(where);
+Tape& tape_of(const char* op, std::span<const Var> pieces, SourceLocation location) {
+  if (pieces.empty()) autograd::fail(op, "no values came; needed at least one", location);
+  for (Var x : pieces) pieces[0].tape(location).check(x, op, location);
+  return pieces[0].tape(location);
 }
 
 // Joins along the last axis, or along the first, where `columns` and `rows` do the same for pieces one after
 // the other.
-Var join(Tape& tape, std::span<const Var> pieces, bool along_columns, const Shape& result, Where where) {
+Var join(Tape& tape, std::span<const Var> pieces, bool along_columns, const Shape& result,
+         SourceLocation location) {
   const std::span<Place> places = list_of<Place>(tape, pieces.size());
   Place next{0, 0};
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     places[i] = next;
     (along_columns ? next.column : next.row) += along_columns ? pieces[i].cols() : pieces[i].rows();
   }
-  return record_paste("concat", tape, pieces, places, result, where);
+  return record_paste("concat", tape, pieces, places, result, location);
 }
 
 }  // namespace
 
 Var paste(Tape& tape, std::span<const Var> pieces, std::span<const Place> places, const Shape& result,
-          Where where) {
+          SourceLocation location) {
   if (pieces.size() != places.size())
     autograd::fail("paste",
                    fmt::format("{} pieces and {} places came; needed one place for each piece", pieces.size(),
                                places.size()),
-                   where);
+                   location);
   Corner* corners = tape.arena().allocate_array<Corner>(4 * (pieces.size() + 1));
-  return record_paste("paste", tape, pieces, kept(tape, places), result, where, corners);
+  return record_paste("paste", tape, pieces, kept(tape, places), result, location, corners);
 }
 
 Var detail::paste_computed(Tape& tape, std::span<const Var> pieces, std::span<const Place> places,
-                           const Shape& result, Where where) {
-  return record_paste("paste", tape, pieces, kept(tape, places), result, where);
+                           const Shape& result, SourceLocation location) {
+  return record_paste("paste", tape, pieces, kept(tape, places), result, location);
 }
 
-Var concat(std::span<const Var> pieces, int axis, Where where) {
-  Tape& tape = tape_of("concat", pieces, where);
+Var concat(std::span<const Var> pieces, int axis, SourceLocation location) {
+  Tape& tape = tape_of("concat", pieces, location);
   const Shape first = pieces[0].shape();
-  axis = front_axis("concat", axis, first, where);
+  axis = front_axis("concat", axis, first, location);
   Index total = 0;
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     const Shape& s = pieces[i].shape();
@@ -166,28 +167,28 @@ Var concat(std::span<const Var> pieces, int axis, Where where) {
           "concat",
           fmt::format("value {} has shape {} and the first {}; needed equal extents but for axis {}", i,
                       to_string(s), to_string(first), axis),
-          where);
+          location);
     total += s[axis];
   }
   const Shape result = first.with(axis, total);
-  if (axis == first.rank() - 1) return join(tape, pieces, true, result, where);
-  if (axis == 0) return join(tape, pieces, false, result, where);
+  if (axis == first.rank() - 1) return join(tape, pieces, true, result, location);
+  if (axis == 0) return join(tape, pieces, false, result, location);
 
   // In between: what lies behind the axis becomes the columns.
   const Surroundings around(first, axis);
   const std::span<Var> flat = list_of<Var>(tape, pieces.size());
   std::ranges::transform(pieces, flat.begin(), [&](Var x) {
-    return tape.reshape(contiguous(x, where), Shape{around.before, x.shape()[axis] * around.after});
+    return tape.reshape(contiguous(x, location), Shape{around.before, x.shape()[axis] * around.after});
   });
-  return tape.reshape(join(tape, flat, true, Shape{around.before, total * around.after}, where), result);
+  return tape.reshape(join(tape, flat, true, Shape{around.before, total * around.after}, location), result);
 }
 
-Var stack(std::span<const Var> pieces, Where where) {
-  Tape& tape = tape_of("stack", pieces, where);
+Var stack(std::span<const Var> pieces, SourceLocation location) {
+  Tape& tape = tape_of("stack", pieces, location);
   const Shape each = pieces[0].shape();
   if (each.rank() == Shape::kMaxRank)
     autograd::fail("stack", fmt::format("values of shape {} came; needed rank 3 at most", to_string(each)),
-                   where);
+                   location);
   const std::span<Place> places = list_of<Place>(tape, pieces.size());
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     const auto n = static_cast<Index>(i);
@@ -195,7 +196,7 @@ Var stack(std::span<const Var> pieces, Where where) {
       autograd::fail("stack",
                      fmt::format("value {} has shape {} and the first {}; needed equal shapes", i,
                                  to_string(pieces[i].shape()), to_string(each)),
-                     where);
+                     location);
     places[i] = each.rank() == 0 ? Place{0, n} : Place{n * each.rows(), 0};
   }
   const auto count = static_cast<Index>(pieces.size());
@@ -203,21 +204,21 @@ Var stack(std::span<const Var> pieces, Where where) {
                        : each.rank() == 1 ? Shape{count, each[0]}
                        : each.rank() == 2 ? Shape{count, each[0], each[1]}
                                           : Shape{count, each[0], each[1], each[2]};
-  return record_paste("stack", tape, pieces, places, result, where);
+  return record_paste("stack", tape, pieces, places, result, location);
 }
 
-Var concat(std::initializer_list<Var> pieces, int axis, Where where) {
-  return concat(std::span(pieces.begin(), pieces.size()), axis, where);
+Var concat(std::initializer_list<Var> pieces, int axis, SourceLocation location) {
+  return concat(std::span(pieces.begin(), pieces.size()), axis, location);
 }
-Var stack(std::initializer_list<Var> pieces, Where where) {
-  return stack(std::span(pieces.begin(), pieces.size()), where);
+Var stack(std::initializer_list<Var> pieces, SourceLocation location) {
+  return stack(std::span(pieces.begin(), pieces.size()), location);
 }
 
-Var contiguous(Var x, Where where) {
-  Tape& tape = x.tape(where);
+Var contiguous(Var x, SourceLocation location) {
+  Tape& tape = x.tape(location);
   const autograd::Value& v = tape.value(x.index());
   if (v.stride == v.shape.cols() || v.shape.rows() <= 1) return x;
-  return record_paste("contiguous", tape, {&x, 1}, list_of<Place>(tape, 1), v.shape, where);
+  return record_paste("contiguous", tape, {&x, 1}, list_of<Place>(tape, 1), v.shape, location);
 }
 
 }  // namespace unroll::ops

@@ -33,8 +33,9 @@ using autograd::Inputs;
 /// A name for listings, and the line of the user's call.
 struct Label {
   const char* name;
-  Where where;
-  constexpr Label(const char* text, Where here = Where::here()) : name(text), where(here) {}
+  SourceLocation location;
+  constexpr Label(const char* text, SourceLocation here = SourceLocation::current())
+      : name(text), location(here) {}
 };
 
 namespace detail {
@@ -152,7 +153,7 @@ struct Pointwise {
   }
   void watch(const autograd::Tape& tape, const autograd::Node& node, Index elements,
              std::vector<autograd::Saturation>& found) const {
-    Watch watch(tape, node, elements, found);
+    SaturationCounter watch(tape, node, elements, found);
     while (watch.next()) [&]<std::size_t... I>(std::index_sequence<I...>) {
         (void)f(watch.operand(I)...);
       }
@@ -301,11 +302,11 @@ template <class X>
 concept IsParameter = std::derived_from<X, autograd::Parameter>;
 
 template <class First, class... Rest>
-autograd::Tape& tape_of(Where where, const First& first, const Rest&... rest) {
+autograd::Tape& tape_of(SourceLocation location, const First& first, const Rest&... rest) {
   if constexpr (IsParameter<First>)
-    return tape_of(where, rest...);
+    return tape_of(location, rest...);
   else
-    return Var(first).tape(where);
+    return Var(first).tape(location);
 }
 template <class X>
 Var as_var(autograd::Tape& tape, const X& x) {
@@ -318,10 +319,10 @@ Var as_var(autograd::Tape& tape, const X& x) {
 
 template <class F, class... X>
 auto pointwise(Label label, F f, const X&... x) {
-  autograd::Tape& tape = detail::tape_of(label.where, x...);
+  autograd::Tape& tape = detail::tape_of(label.location, x...);
   using Op = Pointwise<F, static_cast<int>(sizeof...(X))>;
   const std::array<Var, sizeof...(X)> inputs{detail::as_var(tape, x)...};
-  auto result = tape.record(Op{label.name, f}, std::span<const Var>(inputs), label.where);
+  auto result = tape.record(Op{label.name, f}, std::span<const Var>(inputs), label.location);
   if constexpr (Op::outputs == 1)
     return result[0];
   else

@@ -31,7 +31,7 @@ struct Recompute {
   const void* f;
   std::array<Shape, kMost> shapes;
   std::size_t count;  // of results
-  Where where;
+  SourceLocation location;
 
   PartResults results() const { return {std::span(shapes).first(count)}; }
   Shape shape(const Inputs&) const { return {results().size()}; }
@@ -79,23 +79,23 @@ struct Recompute {
  private:
   void run(Tape& inner, std::span<const Var> in, std::size_t inputs, std::span<Var> out) const {
     call(f, 0, inner, in.first(inputs), out.first(count));
-    results().check(name, out, where);
+    results().check(name, out, location);
   }
 };
 
 }  // namespace
 
 void detail::recompute(Tape& tape, std::span<const Var> inputs, std::span<const Shape> shapes,
-                       PartFunction call, const void* f, std::span<Var> results, Where where) {
+                       PartFunction call, const void* f, std::span<Var> results, SourceLocation location) {
   if (inputs.size() > kMost || shapes.size() > kMost || shapes.empty() || results.size() != shapes.size())
     autograd::fail("recompute",
                    fmt::format("{} inputs, {} shapes and {} results came; needed up to {} each, and as many "
                                "results as shapes",
                                inputs.size(), shapes.size(), results.size(), kMost),
-                   where);
-  Recompute op{call, f, {}, shapes.size(), where};
+                   location);
+  Recompute op{call, f, {}, shapes.size(), location};
   std::ranges::copy(shapes, op.shapes.begin());
-  const Var all = tape.record(op, inputs, where)[0];
+  const Var all = tape.record(op, inputs, location)[0];
   PartResults{shapes}.take(all, 0, results);
 }
 

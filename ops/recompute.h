@@ -11,7 +11,7 @@ namespace unroll::ops {
 namespace detail {
 /// `f` lies in the arena of `tape`.
 void recompute(autograd::Tape& tape, std::span<const Var> inputs, std::span<const autograd::Shape> shapes,
-               PartFunction call, const void* f, std::span<Var> results, Where where);
+               PartFunction call, const void* f, std::span<Var> results, SourceLocation location);
 }  // namespace detail
 
 /// Runs f(tape, in, out) on an inner tape (Tape::inner), where `in` are the numbers of `inputs` and f puts
@@ -21,13 +21,13 @@ void recompute(autograd::Tape& tape, std::span<const Var> inputs, std::span<cons
 /// outside.
 template <class F>
 void recompute(autograd::Tape& tape, std::span<const Var> inputs, std::span<const autograd::Shape> shapes,
-               const F& f, std::span<Var> results, Where where = Where::here()) {
+               const F& f, std::span<Var> results, SourceLocation location = SourceLocation::current()) {
   static_assert(std::is_trivially_destructible_v<F> && std::is_trivially_copyable_v<F>,
                 "the function lives in the arena and is never destroyed");
   const auto call = [](const void* kept, int, autograd::Tape& inner, std::span<const Var> in,
                        std::span<Var> out) { (*static_cast<const F*>(kept))(inner, in, out); };
   const void* kept = new (tape.arena().allocate_record(sizeof(F), alignof(F))) F(f);
-  detail::recompute(tape, inputs, shapes, call, kept, results, where);
+  detail::recompute(tape, inputs, shapes, call, kept, results, location);
 }
 
 }  // namespace unroll::ops

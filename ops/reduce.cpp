@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "ops/simd/simd.h"
 #include "ops/simd/row_kernels.h"
+#include "ops/simd/simd.h"
 #include "ops/simd/softmax_rows.h"
 
 namespace unroll::ops {
@@ -225,61 +225,61 @@ struct Extremum {
   }
 };
 
-void require_some(const char* op, const Geometry& geometry, const Shape& shape, Where where) {
+void require_some(const char* op, const Geometry& geometry, const Shape& shape, SourceLocation location) {
   if (geometry.reduced() == 0)
     autograd::fail(op,
                    fmt::format("a value of shape {} came, with no elements to reduce; needed at least one",
                                to_string(shape)),
-                   where);
+                   location);
 }
 
 // make(geometry, shape of the result), recorded: over all elements, or along an axis.
 template <class Make>
-Var over_all(Var x, Where where, Make make) {
-  return x.tape(where).record(make(Geometry::all(x.shape(where)), Shape{}), {x}, where);
+Var over_all(Var x, SourceLocation location, Make make) {
+  return x.tape(location).record(make(Geometry::all(x.shape(location)), Shape{}), {x}, location);
 }
 template <class Make>
-Var over_axis(const char* op, Var x, int axis, Keep keep, Where where, Make make) {
-  const Shape shape = x.shape(where);
-  axis = front_axis(op, axis, shape, where);
+Var over_axis(const char* op, Var x, int axis, Keep keep, SourceLocation location, Make make) {
+  const Shape shape = x.shape(location);
+  axis = front_axis(op, axis, shape, location);
   const Shape result = keep == Keep::yes ? shape.with(axis, 1) : shape.without(axis);
-  return x.tape(where).record(make(Geometry::along(shape, axis), result), {x}, where);
+  return x.tape(location).record(make(Geometry::along(shape, axis), result), {x}, location);
 }
 
 auto make_sum() {
   return [](const Geometry& g, const Shape& result) { return Sum{"sum", g, result, 1}; };
 }
-auto make_mean(Var x, Where where) {
+auto make_mean(Var x, SourceLocation location) {
   return [=](const Geometry& g, const Shape& result) {
-    require_some("mean", g, x.shape(), where);
+    require_some("mean", g, x.shape(), location);
     return Sum{"mean", g, result, 1 / static_cast<double>(g.reduced())};
   };
 }
 template <bool kMax>
-auto make_extremum(Var x, Where where) {
+auto make_extremum(Var x, SourceLocation location) {
   return [=](const Geometry& g, const Shape& result) {
-    require_some(Extremum<kMax>::name, g, x.shape(), where);
+    require_some(Extremum<kMax>::name, g, x.shape(), location);
     return Extremum<kMax>{g, result};
   };
 }
 
 }  // namespace
 
-Var sum(Var x, Where where) { return over_all(x, where, make_sum()); }
-Var sum(Var x, int axis, Keep keep, Where where) {
-  return over_axis("sum", x, axis, keep, where, make_sum());
+Var sum(Var x, SourceLocation location) { return over_all(x, location, make_sum()); }
+Var sum(Var x, int axis, Keep keep, SourceLocation location) {
+  return over_axis("sum", x, axis, keep, location, make_sum());
 }
-Var mean(Var x, Where where) { return over_all(x, where, make_mean(x, where)); }
-Var mean(Var x, int axis, Keep keep, Where where) {
-  return over_axis("mean", x, axis, keep, where, make_mean(x, where));
+Var mean(Var x, SourceLocation location) { return over_all(x, location, make_mean(x, location)); }
+Var mean(Var x, int axis, Keep keep, SourceLocation location) {
+  return over_axis("mean", x, axis, keep, location, make_mean(x, location));
 }
-Var max(Var x, Where where) { return over_all(x, where, make_extremum<true>(x, where)); }
-Var max(Var x, Axis axis, Keep keep, Where where) {
-  return over_axis("max", x, axis, keep, where, make_extremum<true>(x, where));
+Var max(Var x, SourceLocation location) { return over_all(x, location, make_extremum<true>(x, location)); }
+Var max(Var x, Axis axis, Keep keep, SourceLocation location) {
+  return over_axis("max", x, axis, keep, location, make_extremum<true>(x, location));
 }
-Var min(Var x, Where where) { return over_all(x, where, make_extremum<false>(x, where)); }
-Var min(Var x, Axis axis, Keep keep, Where where) {
-  return over_axis("min", x, axis, keep, where, make_extremum<false>(x, where));
+Var min(Var x, SourceLocation location) { return over_all(x, location, make_extremum<false>(x, location)); }
+Var min(Var x, Axis axis, Keep keep, SourceLocation location) {
+  return over_axis("min", x, axis, keep, location, make_extremum<false>(x, location));
 }
 
 }  // namespace unroll::ops

@@ -10,18 +10,18 @@
 namespace unroll::ops {
 
 /// y = sum of x; d_x = d_y.
-Var sum(Var x, Where where = Where::here());
-Var sum(Var x, int axis, Keep keep = Keep::no, Where where = Where::here());
+Var sum(Var x, SourceLocation location = SourceLocation::current());
+Var sum(Var x, int axis, Keep keep = Keep::no, SourceLocation location = SourceLocation::current());
 /// y = (sum of x) / n; d_x = d_y / n.
-Var mean(Var x, Where where = Where::here());
-Var mean(Var x, int axis, Keep keep = Keep::no, Where where = Where::here());
+Var mean(Var x, SourceLocation location = SourceLocation::current());
+Var mean(Var x, int axis, Keep keep = Keep::no, SourceLocation location = SourceLocation::current());
 /// y = the largest x; d_x = d_y for the first of equal elements, 0 for the others. A NaN among them is the
 /// result, and then there is no gradient.
-Var max(Var x, Where where = Where::here());
-Var max(Var x, Axis axis, Keep keep = Keep::no, Where where = Where::here());
+Var max(Var x, SourceLocation location = SourceLocation::current());
+Var max(Var x, Axis axis, Keep keep = Keep::no, SourceLocation location = SourceLocation::current());
 /// The same for the smallest.
-Var min(Var x, Where where = Where::here());
-Var min(Var x, Axis axis, Keep keep = Keep::no, Where where = Where::here());
+Var min(Var x, SourceLocation location = SourceLocation::current());
+Var min(Var x, Axis axis, Keep keep = Keep::no, SourceLocation location = SourceLocation::current());
 
 }  // namespace unroll::ops
 

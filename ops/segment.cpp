@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include "ops/gather.h"
-#include "ops/simd/map_rows.h"
 #include "ops/paste.h"
+#include "ops/pointwise.h"
+#include "ops/simd/map_rows.h"
 #include "ops/simd/row_kernels.h"
 
 namespace unroll::ops {
@@ -249,63 +250,63 @@ struct SegmentSoftmax {
   }
 };
 
-void require_rows(const char* op, Var x, Index rows, Where where) {
-  const Shape& s = x.shape(where);
+void require_rows(const char* op, Var x, Index rows, SourceLocation location) {
+  const Shape& s = x.shape(location);
   if (s.rank() != 2 || s[0] != rows)
     autograd::fail(op, fmt::format("a value of shape {} came; needed [{}, columns]", to_string(s), rows),
-                   where);
+                   location);
 }
 
 }  // namespace
 
-Var segment_sum(Var x, const Layout& layout, Where where) {
-  Tape& tape = x.tape(where);
-  return tape.record(SegmentSum{"segment_sum", Segments::keep(tape, layout), nullptr}, {x}, where);
+Var segment_sum(Var x, const Layout& layout, SourceLocation location) {
+  Tape& tape = x.tape(location);
+  return tape.record(SegmentSum{"segment_sum", Segments::keep(tape, layout), nullptr}, {x}, location);
 }
 
-Var segment_mean(Var x, const Layout& layout, Where where) {
-  Tape& tape = x.tape(where);
+Var segment_mean(Var x, const Layout& layout, SourceLocation location) {
+  Tape& tape = x.tape(location);
   auto* factors = tape.arena().allocate_array<double>(static_cast<std::size_t>(layout.batch()));
   for (Index rank = 0; rank < layout.batch(); ++rank)
     factors[rank] =
         1 / static_cast<double>(layout.length(layout.sequences()[static_cast<std::size_t>(rank)]));
-  return tape.record(SegmentSum{"segment_mean", Segments::keep(tape, layout), factors}, {x}, where);
+  return tape.record(SegmentSum{"segment_mean", Segments::keep(tape, layout), factors}, {x}, location);
 }
 
-Var segment_sum(Var x, Var weights, const Layout& layout, Where where) {
-  Tape& tape = x.tape(where);
-  return tape.record(WeightedSegmentSum{Segments::keep(tape, layout)}, {x, weights}, where);
+Var segment_sum(Var x, Var weights, const Layout& layout, SourceLocation location) {
+  Tape& tape = x.tape(location);
+  return tape.record(WeightedSegmentSum{Segments::keep(tape, layout)}, {x, weights}, location);
 }
 
-Var segment_max(Var x, const Layout& layout, Where where) {
-  Tape& tape = x.tape(where);
+Var segment_max(Var x, const Layout& layout, SourceLocation location) {
+  Tape& tape = x.tape(location);
   void* rows = nullptr;
   if (tape.value(x.index()).wants_gradient && tape.records_gradients())
     rows = tape.arena().allocate(static_cast<std::size_t>(layout.batch() * x.cols()) * size_of(tape.dtype()));
-  return tape.record(SegmentMax{Segments::keep(tape, layout), rows}, {x}, where);
+  return tape.record(SegmentMax{Segments::keep(tape, layout), rows}, {x}, location);
 }
 
-Var segment_softmax(Var scores, const Layout& layout, Where where) {
-  Tape& tape = scores.tape(where);
-  return tape.record(SegmentSoftmax{Segments::keep(tape, layout)}, {contiguous(scores, where)}, where);
+Var segment_softmax(Var scores, const Layout& layout, SourceLocation location) {
+  Tape& tape = scores.tape(location);
+  return tape.record(SegmentSoftmax{Segments::keep(tape, layout)}, {contiguous(scores, location)}, location);
 }
 
-Var last_rows(Var x, const Layout& layout, Where where) {
-  require_rows("last_rows", x, layout.rows(), where);
+Var last_rows(Var x, const Layout& layout, SourceLocation location) {
+  require_rows("last_rows", x, layout.rows(), location);
   const auto count = static_cast<std::size_t>(layout.batch());
   int* last = x.tape().arena().allocate_array<int>(count);
   for (Index s = 0; s < layout.batch(); ++s) last[s] = static_cast<int>(layout.row(s, layout.length(s) - 1));
-  return gather_rows(x, {last, count}, {}, where);
+  return gather_rows(x, {last, count}, {}, location);
 }
 
-Var repeat_over_time(Var x, const Layout& layout, Where where) {
-  require_rows("repeat_over_time", x, layout.batch(), where);
+Var repeat_over_time(Var x, const Layout& layout, SourceLocation location) {
+  require_rows("repeat_over_time", x, layout.batch(), location);
   const auto count = static_cast<std::size_t>(layout.rows());
   int* sequences = x.tape().arena().allocate_array<int>(count);
   for (Index t = 0; t < layout.steps(); ++t)
-    std::ranges::copy(layout.sequences().first(static_cast<std::size_t>(layout.alive(t))),
+    std::ranges::copy(layout.sequences().first(static_cast<std::size_t>(layout.batch_size(t))),
                       sequences + layout.offset(t));
-  return gather_rows(x, {sequences, count}, {}, where);
+  return gather_rows(x, {sequences, count}, {}, location);
 }
 
 }  // namespace unroll::ops

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "ops/pointwise.h"
 #include "ops/simd/map_rows.h"
 #include "ops/simd/row_kernels.h"
 #include "ops/simd/softmax_rows.h"
@@ -104,8 +105,12 @@ struct RowLogSumExp {
 
 }  // namespace
 
-Var softmax(Var x, Where where) { return x.tape(where).record(Softmax{}, {x}, where); }
-Var log_softmax(Var x, Where where) { return x.tape(where).record(LogSoftmax{}, {x}, where); }
-Var logsumexp(Var x, Where where) { return x.tape(where).record(RowLogSumExp{}, {x}, where); }
+Var softmax(Var x, SourceLocation location) { return x.tape(location).record(Softmax{}, {x}, location); }
+Var log_softmax(Var x, SourceLocation location) {
+  return x.tape(location).record(LogSoftmax{}, {x}, location);
+}
+Var logsumexp(Var x, SourceLocation location) {
+  return x.tape(location).record(RowLogSumExp{}, {x}, location);
+}
 
 }  // namespace unroll::ops

@@ -58,6 +58,8 @@ struct Transposition {
 
 }  // namespace
 
-Var transpose(Var x, Where where) { return x.tape(where).record(Transposition{}, {x}, where); }
+Var transpose(Var x, SourceLocation location) {
+  return x.tape(location).record(Transposition{}, {x}, location);
+}
 
 }  // namespace unroll::ops

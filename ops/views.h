@@ -10,35 +10,39 @@
 namespace unroll::ops {
 
 /// Rows [begin, begin + count) of the first axis.
-inline Var rows(Var x, Index begin, Index count, Where where = Where::here()) {
-  return x.tape(where).rows(x, begin, count, where);
+inline Var rows(Var x, Index begin, Index count, SourceLocation location = SourceLocation::current()) {
+  return x.tape(location).rows(x, begin, count, location);
 }
 /// Columns [begin, begin + count) of the last axis.
-inline Var columns(Var x, Index begin, Index count, Where where = Where::here()) {
-  return x.tape(where).columns(x, begin, count, where);
+inline Var columns(Var x, Index begin, Index count, SourceLocation location = SourceLocation::current()) {
+  return x.tape(location).columns(x, begin, count, location);
 }
 /// The same elements under another shape. A slice of columns keeps its number of columns, or is made
 /// contiguous() first.
-inline Var reshape(Var x, const Shape& shape, Where where = Where::here()) {
-  return x.tape(where).reshape(x, shape, where);
+inline Var reshape(Var x, const Shape& shape, SourceLocation location = SourceLocation::current()) {
+  return x.tape(location).reshape(x, shape, location);
 }
 /// The same numbers, through which no gradient flows.
-inline Var stop_gradient(Var x, Where where = Where::here()) { return x.tape(where).stop_gradient(x, where); }
+inline Var stop_gradient(Var x, SourceLocation location = SourceLocation::current()) {
+  return x.tape(location).stop_gradient(x, location);
+}
 
 /// Elements [begin, end) along an axis.
-Var slice(Var x, int axis, Index begin, Index end, Where where = Where::here());
+Var slice(Var x, int axis, Index begin, Index end, SourceLocation location = SourceLocation::current());
 
 /// Parts of the given sizes along an axis, one after the other; the sizes must add up to its extent. The list
 /// lives as long as its values, until the tape is cleared.
-std::span<const Var> split(Var x, std::span<const Index> sizes, int axis, Where where = Where::here());
-std::span<const Var> split(Var x, std::initializer_list<Index> sizes, int axis, Where where = Where::here());
+std::span<const Var> split(Var x, std::span<const Index> sizes, int axis,
+                           SourceLocation location = SourceLocation::current());
+std::span<const Var> split(Var x, std::initializer_list<Index> sizes, int axis,
+                           SourceLocation location = SourceLocation::current());
 
 /// N equal blocks of columns, as views:
 ///   auto [i, f, g, o] = split<4>(z);
 template <std::size_t N>
-std::array<Var, N> split(Var x, Where where = Where::here()) {
+std::array<Var, N> split(Var x, SourceLocation location = SourceLocation::current()) {
   std::array<Var, N> parts;
-  x.tape(where).split(x, parts, where);
+  x.tape(location).split(x, parts, location);
   return parts;
 }
 

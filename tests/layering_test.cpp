@@ -16,10 +16,20 @@ namespace {
 const fs::path kRoot = UNROLL_SOURCE_ROOT;
 
 // From the ground up. A file belongs to the room with the longest name that its path begins with.
-const std::vector<std::string> kRooms{
-    "autograd/system", "autograd/tensor", "autograd/memory", "autograd", "autograd/inspect", "ops/simd",
-    "ops/gemm", "ops", "nn", "models/settings", "models/data", "models/training", "models/tasks",
-    "models/program"};
+const std::vector<std::string> kRooms{"autograd/system",
+                                      "autograd/tensor",
+                                      "autograd/memory",
+                                      "autograd",
+                                      "autograd/inspect",
+                                      "ops/simd",
+                                      "ops/gemm",
+                                      "ops",
+                                      "nn",
+                                      "models/settings",
+                                      "models/data",
+                                      "models/training",
+                                      "models/tasks",
+                                      "models/program"};
 // Rooms of models/tasks do not know each other.
 const std::string kTasks = "models/tasks/";
 
@@ -43,7 +53,8 @@ std::string task_of(const std::string& path) {
 }  // namespace
 
 TEST_CASE("no include climbs a floor, or a room within one") {
-  const std::regex include("^\\s*#\\s*include\\s*[<\"](?:unroll/)?((?:autograd|ops|nn|models|tests)/[^>\"]*)");
+  const std::regex include(
+      "^\\s*#\\s*include\\s*[<\"](?:unroll/)?((?:autograd|ops|nn|models|tests)/[^>\"]*)");
   int includes = 0;
   for (const std::string floor : {"autograd", "ops", "nn", "models"})
     for (const auto& entry : fs::recursive_directory_iterator(kRoot / floor)) {

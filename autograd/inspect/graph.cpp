@@ -139,7 +139,7 @@ std::string signature(const Tape& tape, const Piece& piece) {
   std::string text = fmt::format("{} {};", piece.scope, piece.recurrence);
   for (std::uint32_t n : piece.nodes) {
     const Node& node = tape.nodes()[n];
-    text += fmt::format("{} {} {}", node.table->name(node.op), node.where.line, node.wants_gradient);
+    text += fmt::format("{} {} {}", node.table->name(node.op), node.location.line, node.wants_gradient);
     for (std::uint32_t o = 0; o < node.output_count; ++o)
       text += fmt::format(" {}", tape.value(node.first_output + o).shape.cols());
     for (std::uint32_t i = 0; i < node.input_count; ++i) {
@@ -316,7 +316,7 @@ class Dot {
                           in_quotes(steps_text(of)));
     for (const Line& line : of.nodes)
       out_ += fmt::format("{}  n{} [label={}];\n", indent, line.node,
-                          in_quotes(fmt::format("{} {}\n{}", line.op, line.shape_text(), line.where)));
+                          in_quotes(fmt::format("{} {}\n{}", line.op, line.shape_text(), line.location)));
     if (of.steps) out_ += indent + "}\n";
   }
   void edges() {
@@ -345,11 +345,11 @@ class Kinds {
  public:
   std::size_t of(const Line& line) {
     const auto [kind, is_new] = known_.try_emplace(
-        {line.op, line.shape_text(), line.where, line.bytes, line.wants_gradient}, json_.size());
+        {line.op, line.shape_text(), line.location, line.bytes, line.wants_gradient}, json_.size());
     if (is_new)
       json_.push_back({{"op", line.op},
                        {"shape", line.shape_text()},
-                       {"where", line.where},
+                       {"where", line.location},
                        {"bytes", line.bytes},
                        {"needs_gradient", line.wants_gradient}});
     return kind->second;

@@ -44,13 +44,13 @@ void keep(std::vector<T>& all, const std::vector<bool>& wanted) {
 }  // namespace
 
 History::History(std::vector<autograd::NamedParameter> parameters, std::int64_t every, std::size_t most,
-                 autograd::Where where)
+                 autograd::SourceLocation location)
     : parameters_(std::move(parameters)), every_(every), most_(most) {
   if (every < 1 || most < 2)
     autograd::fail(
         "history",
         fmt::format("every {}th step and at most {} of them came; needed at least 1 and 2", every, most),
-        where);
+        location);
   for (const auto& p : parameters_) histories_.push_back({p.path, {}, {}});
 }
 

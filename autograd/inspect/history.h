@@ -41,7 +41,8 @@ class History {
   /// Each `every`-th step is due at first; between `most` / 2 and `most` are kept. The parameters must
   /// outlive it.
   explicit History(std::vector<autograd::NamedParameter> parameters, std::int64_t every = 1,
-                   std::size_t most = 512, autograd::Where where = autograd::Where::here());
+                   std::size_t most = 512,
+                   autograd::SourceLocation location = autograd::SourceLocation::current());
 
   bool due(std::int64_t step) const { return step % every_ == 0; }
   /// With the gradients that the optimiser is about to take. Copies the parameters.

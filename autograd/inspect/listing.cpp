@@ -68,14 +68,15 @@ std::size_t bytes_of(const Tape& tape, const Node& node) {
 
 }  // namespace
 
-std::string source_line(autograd::Where where) {
-  const std::string_view file = where.file;
-  return fmt::format("{}:{}", file.substr(file.find_last_of("/\\") + 1), where.line);
+std::string source_line(autograd::SourceLocation location) {
+  const std::string_view file = location.file;
+  return fmt::format("{}:{}", file.substr(file.find_last_of("/\\") + 1), location.line);
 }
 
 std::string source_line(const Tape& tape, const Node& node) {
-  const autograd::Where caller = node.scope == kNone ? autograd::Where{} : tape.scopes()[node.scope].where;
-  const std::string line = source_line(node.where), called = source_line(caller);
+  const autograd::SourceLocation caller =
+      node.scope == kNone ? autograd::SourceLocation{} : tape.scopes()[node.scope].location;
+  const std::string line = source_line(node.location), called = source_line(caller);
   return caller.line == 0 || called == line ? line : line + " from " + called;
 }
 
@@ -106,7 +107,7 @@ Line line_of(const Tape& tape, std::uint32_t index) {
   line.module = tape.scope_path(node.scope);
   line.step = node.step;
   line.wants_gradient = node.wants_gradient;
-  line.where = source_line(tape, node);
+  line.location = source_line(tape, node);
   line.bytes = bytes_of(tape, node);
   for (std::uint32_t o = 0; o < node.output_count; ++o)
     line.shapes.push_back(tape.value(node.first_output + o).shape);
@@ -156,7 +157,7 @@ std::string to_string(const Listing& listing) {
     rows.push_back({std::to_string(l.node), l.op, l.shape_text(),
                     fmt::format("{}", fmt::join(l.some_inputs(), ", ")), l.module,
                     l.step < 0 ? "-" : std::to_string(l.step), std::to_string(l.bytes),
-                    l.wants_gradient ? "yes" : "no", l.where});
+                    l.wants_gradient ? "yes" : "no", l.location});
   }
   std::array<std::size_t, kColumns> width{};
   for (const Row& row : rows)

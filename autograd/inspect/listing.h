@@ -37,7 +37,7 @@ struct Line {
   std::int32_t step;      // -1 outside of recurrences
   std::size_t bytes = 0;  // of its outputs; 0 if it overwrites an input
   bool wants_gradient;
-  std::string where;  // "cells.cpp:83 from model.cpp:12", see source_line(tape, node)
+  std::string location;  // "cells.cpp:83 from model.cpp:12", see source_line(tape, node)
 
   /// "[2, 4] [2, 4]"
   std::string shape_text() const;
@@ -47,7 +47,7 @@ struct Line {
 Line line_of(const Tape& tape, std::uint32_t node);
 
 /// "cells.cpp:83", without folders.
-std::string source_line(autograd::Where where);
+std::string source_line(autograd::SourceLocation location);
 /// The line that called the op, and the one that called its module, if that is another and known.
 std::string source_line(const Tape& tape, const autograd::Node& node);
 /// What a value without a node is: "'bias'", "a variable", "a constant".
@@ -66,7 +66,7 @@ class Listing {
   Listing at_steps(std::int32_t first, std::int32_t last) const;
   Listing of_size(std::size_t least_bytes) const;
   template <class F>
-  Listing where(F keep) const {
+  Listing location(F keep) const {
     return filtered([&](std::uint32_t node) { return keep(line(node)); });
   }
 

@@ -134,7 +134,7 @@ std::string source_of(const Tape& tape, std::uint32_t id) {
   if (leaf && leaf->of != kNone) return source_of(tape, leaf->of);
   if (root.parameter) return "parameter " + leaf_name(root);
   if (!leaf) return fmt::format("what {} made", op_of(tape.nodes()[tape.value(id).node]));
-  return leaf_name(root) + (leaf->where.line > 0 ? " (" + source_line(leaf->where) + ")" : "");
+  return leaf_name(root) + (leaf->location.line > 0 ? " (" + source_line(leaf->location) + ")" : "");
 }
 
 bool overwrites(const Tape& tape, const Node& node, std::uint32_t input) {
@@ -190,7 +190,7 @@ Origin& OriginWatch::found(Tape& tape, std::uint32_t node, Phase phase) {
   origin.phase = phase;
   origin.module = tape.scope_path(n.scope);
   origin.step = n.step;
-  origin.where = n.where;
+  origin.location = n.location;
   origin.line = source_line(tape, n);
   return origin;
 }
@@ -239,7 +239,7 @@ void OriginWatch::blame_input(Tape& tape, std::uint32_t input, const std::byte* 
     }
   }
   const Node& maker = tape.nodes()[tape.value(input).node];
-  origin.source = fmt::format("{} ({}), which was not watched", op_of(maker), source_line(maker.where));
+  origin.source = fmt::format("{} ({}), which was not watched", op_of(maker), source_line(maker.location));
   place(origin, "", numbers_of(tape, input), survey(numbers_of(tape, input), bad_));
 }
 

@@ -57,11 +57,11 @@ struct Origin {
 
   std::string op;
   Phase phase;
-  std::string module;             // path, see nn::enter
-  std::int32_t step;              // -1 outside of recurrences
-  autograd::Where where;          // the line that called the op
-  std::string line;               // the same in words, see source_line(tape, node)
-  std::vector<Operand> operands;  // what went into the operation in this phase
+  std::string module;                 // path, see nn::enter
+  std::int32_t step;                  // -1 outside of recurrences
+  autograd::SourceLocation location;  // the line that called the op
+  std::string line;                   // the same in words, see source_line(tape, node)
+  std::vector<Operand> operands;      // what went into the operation in this phase
 
   /// One line.
   std::string describe() const;

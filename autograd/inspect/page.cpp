@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "autograd/system/atomic_file.h"
 #include "autograd/inspect/page_files.h"
+#include "autograd/system/atomic_file.h"
 
 namespace unroll::inspect {
 
@@ -56,8 +56,8 @@ std::string page_of(nlohmann::json report) {
   return out += rest;
 }
 
-void write_page(const std::string& path, nlohmann::json report, autograd::Where where) {
-  autograd::replace_file(path, page_of(std::move(report)), where);
+void write_page(const std::string& path, nlohmann::json report, autograd::SourceLocation location) {
+  autograd::replace_file(path, page_of(std::move(report)), location);
 }
 
 }  // namespace unroll::inspect

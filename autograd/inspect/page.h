@@ -13,6 +13,6 @@ namespace unroll::inspect {
 /// seen.
 std::string page_of(nlohmann::json report);
 /// Replaces the file at `path` by it, whole or not at all; throws Error if that cannot be.
-void write_page(const std::string& path, nlohmann::json report, autograd::Where where = {});
+void write_page(const std::string& path, nlohmann::json report, autograd::SourceLocation location = {});
 
 }  // namespace unroll::inspect

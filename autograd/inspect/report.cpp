@@ -106,8 +106,8 @@ json finished(json report) {
 
 json report_of(const Tape& tape, const About& about) { return finished(begun(tape, about)); }
 
-void report(const Tape& tape, const std::string& path, const About& about, Where where) {
-  write_page(path, report_of(tape, about), where);
+void report(const Tape& tape, const std::string& path, const About& about, SourceLocation location) {
+  write_page(path, report_of(tape, about), location);
 }
 
 // -- The recorder.
@@ -157,10 +157,10 @@ void Recorder::step(Tape& tape, const Step& step) {
 
 void Recorder::state(Tape& tape, std::span<const Var> fields) { flow_.state(tape, fields); }
 
-json Recorder::report_of(const About& about, Where where) const {
+json Recorder::report_of(const About& about, SourceLocation location) const {
   if (pass_ && pass_ != tape_.pass())
     autograd::fail("inspect", "a tape came that was cleared after the pass; needed a report before that",
-                   where);
+                   location);
   json report = begun(tape_, about);
   report["flow"] = flow_;
   report["profile"] = profile_;
@@ -170,8 +170,8 @@ json Recorder::report_of(const About& about, Where where) const {
   return finished(std::move(report));
 }
 
-void Recorder::report(const std::string& path, const About& about, Where where) const {
-  write_page(path, report_of(about, where), where);
+void Recorder::report(const std::string& path, const About& about, SourceLocation location) const {
+  write_page(path, report_of(about, location), location);
 }
 
 }  // namespace unroll::inspect

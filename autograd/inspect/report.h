@@ -41,7 +41,7 @@ namespace unroll::inspect {
 
 using autograd::Gradients;
 using autograd::NamedParameter;
-using autograd::Where;
+using autograd::SourceLocation;
 
 /// What a tape does not know.
 struct About {
@@ -57,7 +57,8 @@ struct About {
 
 nlohmann::json report_of(const Tape& tape, const About& about = {});
 /// Replaces the file at `path`, whole or not at all; throws Error if that cannot be.
-void report(const Tape& tape, const std::string& path, const About& about = {}, Where where = Where::here());
+void report(const Tape& tape, const std::string& path, const About& about = {},
+            SourceLocation location = SourceLocation::current());
 
 /// What is watched besides the flow of gradients and the gates.
 struct Watching {
@@ -72,8 +73,10 @@ class Recorder : private Observer {
  public:
   explicit Recorder(Tape& tape, const Watching& watching = {});
   /// Throw Error if the pass that was watched has been cleared from the tape.
-  nlohmann::json report_of(const About& about = {}, Where where = Where::here()) const;
-  void report(const std::string& path, const About& about = {}, Where where = Where::here()) const;
+  nlohmann::json report_of(const About& about = {},
+                           SourceLocation location = SourceLocation::current()) const;
+  void report(const std::string& path, const About& about = {},
+              SourceLocation location = SourceLocation::current()) const;
 
   const Flow& flow() const { return flow_; }
   const Profile& profile() const { return profile_; }

@@ -25,7 +25,7 @@ SizeClass size_class(std::size_t bytes) {
 }
 }  // namespace
 
-std::byte* Pool::take(std::size_t bytes) {
+std::byte* MemoryPool::take(std::size_t bytes) {
   const auto [bin, size] = size_class(bytes);
   used_ += size;
   peak_ = std::max(peak_, used_);
@@ -41,16 +41,16 @@ std::byte* Pool::take(std::size_t bytes) {
   return block;
 }
 
-std::size_t Pool::block_size(std::size_t bytes) { return size_class(bytes).bytes; }
+std::size_t MemoryPool::block_size(std::size_t bytes) { return size_class(bytes).bytes; }
 
-void Pool::give(std::byte* block, std::size_t bytes) {
+void MemoryPool::give(std::byte* block, std::size_t bytes) {
   const auto [bin, size] = size_class(bytes);
   used_ -= size;
   bins_ = std::max(bins_, bin + 1);
   free_[bin].push_back(block);
 }
 
-void Pool::clear() {
+void MemoryPool::clear() {
   for (std::size_t bin = 0; bin < bins_; ++bin) free_[bin].clear();
   bins_ = 0;
   used_ = peak_ = highest_ = held_ = 0;

@@ -11,9 +11,9 @@ namespace unroll::autograd {
 
 /// Recycles blocks taken from an arena. Sizes are rounded up to one of eight steps an octave, so that ragged
 /// batches reuse each other's blocks at the cost of at most an eighth.
-class Pool {
+class MemoryPool {
  public:
-  explicit Pool(Arena& arena) : arena_(arena) {}
+  explicit MemoryPool(Arena& arena) : arena_(arena) {}
 
   std::byte* take(std::size_t bytes);
   void give(std::byte* block, std::size_t bytes);
@@ -48,7 +48,7 @@ class Pool {
 template <class T>
 class Scratch {
  public:
-  Scratch(Pool& pool, Index count)
+  Scratch(MemoryPool& pool, Index count)
       : pool_(pool),
         bytes_(static_cast<std::size_t>(count) * sizeof(T)),
         block_(reinterpret_cast<T*>(pool.take(bytes_))) {}
@@ -58,7 +58,7 @@ class Scratch {
   T* data() const { return block_; }
 
  private:
-  Pool& pool_;
+  MemoryPool& pool_;
   std::size_t bytes_;
   T* block_;
 };

@@ -68,12 +68,14 @@ int sync_folder_of(const std::string& path) {
 
 }  // namespace
 
-AtomicFile::AtomicFile(std::string path, Where where) : path_(std::move(path)), where_(where) {
+AtomicFile::AtomicFile(std::string path, SourceLocation location)
+    : path_(std::move(path)), location_(location) {
   std::error_code unknown;
   if (std::filesystem::is_symlink(path_, unknown))
     if (const auto target = std::filesystem::canonical(path_, unknown); !unknown) path_ = target.string();
   if (std::filesystem::exists(path_, unknown) && !std::filesystem::is_regular_file(path_, unknown))
-    autograd::fail("write", fmt::format("{} is no regular file; needed a new name or a file", path_), where_);
+    autograd::fail("write", fmt::format("{} is no regular file; needed a new name or a file", path_),
+                   location_);
   remove_abandoned(path_);
   for (;;) {
     temporary_ = temporary_name(path_);
@@ -108,11 +110,11 @@ void AtomicFile::commit() {
 void AtomicFile::fail(const char* action, int error) const {
   autograd::fail("write",
                  fmt::format("{}: {} failed: {}", path_, action, std::generic_category().message(error)),
-                 where_);
+                 location_);
 }
 
-void replace_file(const std::string& path, std::string_view text, Where where) {
-  AtomicFile file(path, where);
+void replace_file(const std::string& path, std::string_view text, SourceLocation location) {
+  AtomicFile file(path, location);
   file.write(std::as_bytes(std::span(text)));
   file.commit();
 }

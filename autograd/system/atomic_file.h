@@ -17,7 +17,7 @@ namespace unroll::autograd {
 /// new file in place.
 class AtomicFile {
  public:
-  explicit AtomicFile(std::string path, Where where = Where::here());
+  explicit AtomicFile(std::string path, SourceLocation location = SourceLocation::current());
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile();
@@ -29,11 +29,12 @@ class AtomicFile {
   [[noreturn]] void fail(const char* action, int error) const;
 
   std::string path_, temporary_;
-  Where where_;
+  SourceLocation location_;
   int file_ = -1;
 };
 
 /// The whole of a text file at once.
-void replace_file(const std::string& path, std::string_view text, Where where = Where::here());
+void replace_file(const std::string& path, std::string_view text,
+                  SourceLocation location = SourceLocation::current());
 
 }  // namespace unroll::autograd

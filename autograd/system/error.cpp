@@ -7,19 +7,22 @@
 namespace unroll::autograd {
 
 namespace {
-std::string compose(std::string_view op, std::string_view message, Where where) {
-  return one_line(where.line > 0 ? fmt::format("[{}] {} ({}:{})", op, message, where.file, where.line)
-                                 : fmt::format("[{}] {}", op, message));
+std::string compose(std::string_view op, std::string_view message, SourceLocation location) {
+  return one_line(location.line > 0
+                      ? fmt::format("[{}] {} ({}:{})", op, message, location.file, location.line)
+                      : fmt::format("[{}] {}", op, message));
 }
 }  // namespace
 
-Error::Error(std::string_view op, std::string_view message, Where where)
-    : std::runtime_error(compose(op, message, where)), where_(where) {}
+Error::Error(std::string_view op, std::string_view message, SourceLocation location)
+    : std::runtime_error(compose(op, message, location)), location_(location) {}
 
-Error Error::called_from(Where caller) const {
+Error Error::called_from(SourceLocation caller) const {
   return {fmt::format("{}, called from {}:{}", what(), caller.file, caller.line), caller};
 }
 
-void fail(std::string_view op, std::string_view message, Where where) { throw Error(op, message, where); }
+void fail(std::string_view op, std::string_view message, SourceLocation location) {
+  throw Error(op, message, location);
+}
 
 }  // namespace unroll::autograd

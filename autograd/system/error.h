@@ -7,10 +7,10 @@
 namespace unroll::autograd {
 
 /// The user's own file and line. std::source_location does not exist with clang 14 and libstdc++ 12.
-struct Where {
+struct SourceLocation {
   const char* file = "";
   int line = 0;
-  static constexpr Where here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  static constexpr SourceLocation current(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
     return {file, line};
   }
 };
@@ -18,22 +18,22 @@ struct Where {
 /// Thrown for every mistake of a caller; what() is "[op] what came; what was needed (file:line)".
 class Error : public std::runtime_error {
  public:
-  Error(std::string_view op, std::string_view message, Where where = {});
-  Where where() const { return where_; }
+  Error(std::string_view op, std::string_view message, SourceLocation location = {});
+  SourceLocation location() const { return location_; }
   /// The same with ", called from file:line" for a user who did not write the line at where().
-  Error called_from(Where caller) const;
+  Error called_from(SourceLocation caller) const;
 
  private:
-  Error(const std::string& what, Where where) : std::runtime_error(what), where_(where) {}
+  Error(const std::string& what, SourceLocation location) : std::runtime_error(what), location_(location) {}
 
-  Where where_;
+  SourceLocation location_;
 };
 
-[[noreturn]] void fail(std::string_view op, std::string_view message, Where where = {});
+[[noreturn]] void fail(std::string_view op, std::string_view message, SourceLocation location = {});
 
 }  // namespace unroll::autograd
 
 namespace unroll {
 using autograd::Error;
-using autograd::Where;
+using autograd::SourceLocation;
 }  // namespace unroll

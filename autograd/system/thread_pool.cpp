@@ -65,12 +65,12 @@ bool look_out(std::chrono::microseconds patience, Ready ready) {
 }  // namespace
 
 // One call of run().
-struct Crew::Call {
+struct ThreadPool::Call {
   void (*work)(const void* w, int i);
   const void* w;
   int next = 1;  // the first that nobody was given
   std::fenv_t mode{};
-  std::atomic<int> left = 0;  // that hands were given and have not done; what they touch last
+  std::atomic<int> left = 0;  // that workers were given and have not done; what they touch last
   std::mutex complaining{};
   int thrower = -1;
   std::exception_ptr thrown{};
@@ -85,12 +85,12 @@ struct Crew::Call {
   }
 };
 
-struct Crew::Hand {
-  static constexpr unsigned kIdle = 0, kGiven = 1, kBusy = 2, kDismissed = 3;
+struct ThreadPool::Worker {
+  static constexpr unsigned kIdle = 0, kGiven = 1, kBusy = 2, kStopped = 3;
   alignas(64) std::atomic<unsigned> state = kIdle;
   std::atomic<unsigned> offers = 0;  // so far, also those that were taken back
   std::atomic<int> caller = -1;      // the processor of who made the last
-  Call* call = nullptr;              // this and the next are written by who hires, while the hand is idle
+  Call* call = nullptr;  // this and the next are written by who assigns it, while the worker is idle
   int index = 0;
   std::thread thread;
 
@@ -101,81 +101,82 @@ struct Crew::Hand {
   }
 };
 
-Crew::Crew(int size, Where where) {
-  if (size < 1) fail("crew", fmt::format("{} threads came; needed at least 1", size), where);
+ThreadPool::ThreadPool(int size, SourceLocation location) {
+  if (size < 1) fail("thread_pool", fmt::format("{} threads came; needed at least 1", size), location);
   try {
     for (int i = 1; i < size; ++i) {
-      Hand& hand = *hands_.emplace_back(std::make_unique<Hand>());
-      hand.thread = std::thread([this, &hand] { loop(hand); });
+      Worker& worker = *workers_.emplace_back(std::make_unique<Worker>());
+      worker.thread = std::thread([this, &worker] { loop(worker); });
     }
   } catch (const std::system_error& error) {
-    dismiss();
-    fail("crew", fmt::format("{} threads came; the system has no more: {}", size, error.what()), where);
+    stop();
+    fail("thread_pool", fmt::format("{} threads came; the system has no more: {}", size, error.what()),
+         location);
   }
 }
 
-Crew::~Crew() { dismiss(); }
+ThreadPool::~ThreadPool() { stop(); }
 
-void Crew::dismiss() {
-  for (const auto& hand : hands_) {
-    if (!hand->thread.joinable()) continue;
-    hand->offer(Hand::kDismissed);
-    hand->thread.join();
+void ThreadPool::stop() {
+  for (const auto& worker : workers_) {
+    if (!worker->thread.joinable()) continue;
+    worker->offer(Worker::kStopped);
+    worker->thread.join();
   }
 }
 
-void Crew::loop(Hand& hand) {
+void ThreadPool::loop(Worker& worker) {
   auto patience = kPatience;
   for (unsigned seen = 0;;) {
-    if (!look_out(patience, [&] { return hand.offers.load() != seen; })) hand.offers.wait(seen);
-    seen = hand.offers.load();
+    if (!look_out(patience, [&] { return worker.offers.load() != seen; })) worker.offers.wait(seen);
+    seen = worker.offers.load();
     const int here = processor();
-    const bool in_the_way = here >= 0 && here == hand.caller.load() && !leave(here);
+    const bool in_the_way = here >= 0 && here == worker.caller.load() && !leave(here);
     patience = in_the_way ? std::chrono::microseconds(0) : kPatience;
-    unsigned given = Hand::kGiven;
-    if (!hand.state.compare_exchange_strong(given, Hand::kBusy)) {
-      if (given == Hand::kDismissed) return;
+    unsigned given = Worker::kGiven;
+    if (!worker.state.compare_exchange_strong(given, Worker::kBusy)) {
+      if (given == Worker::kStopped) return;
       continue;  // it was taken back
     }
-    Call& call = *hand.call;
+    Call& call = *worker.call;
     std::fesetenv(&call.mode);
-    call(hand.index);
-    hand.state = Hand::kIdle;  // first, so that who made the call finds this hand free when it returns
+    call(worker.index);
+    worker.state = Worker::kIdle;  // first, so that who made the call finds this worker free when it returns
     --call.left;
     ++done_;
     done_.notify_all();
   }
 }
 
-void Crew::hire(Call& call, int count) {
+void ThreadPool::assign(Call& call, int count) {
   const int here = processor();
-  const std::lock_guard lock(hiring_);
-  for (const auto& hand : hands_) {
+  const std::lock_guard lock(assigning_);
+  for (const auto& worker : workers_) {
     if (call.next == count) return;
-    if (hand->state.load() != Hand::kIdle) continue;
-    hand->call = &call;
-    hand->index = call.next++;
-    hand->caller = here;
+    if (worker->state.load() != Worker::kIdle) continue;
+    worker->call = &call;
+    worker->index = call.next++;
+    worker->caller = here;
     ++call.left;
-    hand->offer(Hand::kGiven);
+    worker->offer(Worker::kGiven);
   }
 }
 
-int Crew::take_back(const Call& call) {
-  const std::lock_guard lock(hiring_);
-  for (const auto& hand : hands_)
-    if (unsigned given = Hand::kGiven;
-        hand->call == &call && hand->state.compare_exchange_strong(given, Hand::kIdle))
-      return hand->index;
+int ThreadPool::take_back(const Call& call) {
+  const std::lock_guard lock(assigning_);
+  for (const auto& worker : workers_)
+    if (unsigned given = Worker::kGiven;
+        worker->call == &call && worker->state.compare_exchange_strong(given, Worker::kIdle))
+      return worker->index;
   return -1;
 }
 
-void Crew::run(int count, void (*work)(const void*, int), const void* w, bool shared) {
+void ThreadPool::run(int count, void (*work)(const void*, int), const void* w, bool shared) {
   if (count < 1) return;
   Call call{work, w};
-  if (count > 1 && !hands_.empty()) {
+  if (count > 1 && !workers_.empty()) {
     std::fegetenv(&call.mode);
-    hire(call, count);
+    assign(call, count);
   }
   call(0);
   while (call.next < count) call(call.next++);

@@ -11,16 +11,16 @@ namespace unroll::autograd {
 
 /// A fixed set of threads, the calling one among them. Who has nothing to do looks out for 100
 /// microseconds, as work often comes soon, and then sleeps.
-class Crew {
+class ThreadPool {
  public:
   /// Throws Error unless size is at least 1 and the system gives the threads.
-  explicit Crew(int size, Where where = Where::here());
-  Crew(const Crew&) = delete;
-  Crew& operator=(const Crew&) = delete;
-  ~Crew();
+  explicit ThreadPool(int size, SourceLocation location = SourceLocation::current());
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+  ~ThreadPool();
 
-  int size() const { return static_cast<int>(hands_.size()) + 1; }
-  /// Lasts as long as the crew.
+  int size() const { return static_cast<int>(workers_.size()) + 1; }
+  /// Lasts as long as the thread pool.
   std::weak_ptr<const void> life() const { return life_; }
 
   /// Calls work(i) for each i < count: work(0) on the calling thread, the others at once on threads that have
@@ -41,25 +41,25 @@ class Crew {
 
  private:
   struct Call;
-  struct Hand;
+  struct Worker;
   template <class W>
   static void call_to(const void* work, int i) {
     (*static_cast<const W*>(work))(i);
   }
   void run(int count, void (*work)(const void*, int), const void* w, bool shared);
-  void hire(Call& call, int count);
+  void assign(Call& call, int count);
   int take_back(const Call& call);
-  void loop(Hand& hand);
-  void dismiss();
+  void loop(Worker& worker);
+  void stop();
 
   std::shared_ptr<const void> life_ = std::make_shared<char>();
-  std::mutex hiring_;
-  std::vector<std::unique_ptr<Hand>> hands_;
-  std::atomic<unsigned> done_ = 0;  // changes when a hand has done something
+  std::mutex assigning_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::atomic<unsigned> done_ = 0;  // changes when a worker has done something
 };
 
 }  // namespace unroll::autograd
 
 namespace unroll {
-using autograd::Crew;
+using autograd::ThreadPool;
 }

@@ -4,8 +4,8 @@
 #include <span>
 #include <vector>
 
-#include "autograd/tensor/dtype.h"
 #include "autograd/system/error.h"
+#include "autograd/tensor/dtype.h"
 #include "autograd/tensor/shape.h"
 #include "autograd/tensor/view.h"
 

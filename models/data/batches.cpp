@@ -82,17 +82,17 @@ std::vector<std::vector<int>> sorted_batches(std::span<const int> lengths, Batch
   return batches;
 }
 
-TextStreams::TextStreams(std::span<const int> tokens, Index streams, Index steps, Where where)
+TextStreams::TextStreams(std::span<const int> tokens, Index streams, Index steps, SourceLocation location)
     : tokens_(tokens), streams_(streams), steps_(steps), length_(0) {
   if (streams < 1 || steps < 1)
     fail("streams", fmt::format("{} streams of {} steps came; needed at least 1 of each", streams, steps),
-         where);
+         location);
   length_ = (static_cast<Index>(tokens.size()) - 1) / streams;
   if (tokens.empty() || length_ < 1)
     fail("streams",
          fmt::format("a text of {} tokens came for {} streams; needed at least {}", tokens.size(), streams,
                      streams + 1),
-         where);
+         location);
 }
 
 void TextStreams::read(Index w, Index first, Index count, Window& window) const {

@@ -3,8 +3,8 @@
 #include <span>
 #include <vector>
 
-#include "autograd/tensor/dtype.h"
 #include "autograd/system/error.h"
+#include "autograd/tensor/dtype.h"
 #include "ops/random.h"
 
 namespace unroll::models {
@@ -36,7 +36,8 @@ struct Window {
 class TextStreams {
  public:
   /// Throws Error for a text shorter than streams + 1 tokens.
-  TextStreams(std::span<const int> tokens, Index streams, Index steps, Where where = Where::here());
+  TextStreams(std::span<const int> tokens, Index streams, Index steps,
+              SourceLocation location = SourceLocation::current());
 
   Index streams() const { return streams_; }
   Index windows() const { return (length_ + steps_ - 1) / steps_; }

@@ -6,12 +6,12 @@
 #include <string_view>
 #include <vector>
 
-#include "models/settings/allowed.h"
-#include "models/data/parts.h"
 #include "models/data/line_reader.h"
+#include "models/data/parts.h"
 #include "models/data/text.h"
 #include "models/data/token_store.h"
 #include "models/data/vocabulary.h"
+#include "models/settings/allowed.h"
 
 namespace unroll::models {
 

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "models/settings/allowed.h"
 #include "models/data/line_reader.h"
+#include "models/settings/allowed.h"
 
 namespace unroll::models {
 

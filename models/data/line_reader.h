@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include "autograd/tensor/dtype.h"
 #include "autograd/system/error.h"
 #include "autograd/system/message.h"
+#include "autograd/tensor/dtype.h"
 
 namespace unroll::models {
 

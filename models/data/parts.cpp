@@ -7,8 +7,8 @@
 #include <numeric>
 
 #include "autograd/system/error.h"
-#include "models/data/line_reader.h"
 #include "models/data/counted.h"
+#include "models/data/line_reader.h"
 
 namespace unroll::models {
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "models/settings/allowed.h"
 #include "models/data/line_reader.h"
+#include "models/settings/allowed.h"
 
 namespace unroll::models {
 

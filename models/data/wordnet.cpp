@@ -49,9 +49,9 @@ std::string_view trim(std::string_view text) {
 }
 
 // synset_offset lex_filenum ss_type w_cnt word lex_id ... | gloss
-Definition parse(std::string_view line, const std::string& where) {
+Definition parse(std::string_view line, const std::string& location) {
   auto reject = [&](std::string_view came, const char* needed) {
-    fail("wordnet", fmt::format("{}: '{}' came; needed {}", where, came, needed));
+    fail("wordnet", fmt::format("{}: '{}' came; needed {}", location, came, needed));
   };
   const std::size_t bar = line.find(" | ");
   if (bar == std::string_view::npos) reject(line.substr(0, 40), "a gloss after \" | \"");

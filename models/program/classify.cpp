@@ -3,14 +3,14 @@
 
 #include <nlohmann/json.hpp>
 
-#include "models/tasks/classify/task.h"
-#include "models/tasks/classify/data.h"
+#include "models/data/word_vectors.h"
 #include "models/program/command_line.h"
+#include "models/program/commands.h"
 #include "models/program/data_options.h"
 #include "models/program/predict.h"
-#include "models/program/commands.h"
+#include "models/tasks/classify/data.h"
+#include "models/tasks/classify/task.h"
 #include "models/training/progress.h"
-#include "models/data/word_vectors.h"
 
 namespace unroll::models {
 

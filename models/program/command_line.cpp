@@ -122,7 +122,7 @@ CLI::Option* add_output(CLI::App& app, const std::string& option, std::string& p
   const auto mistake = [beginning](const std::string& name) {
     if (name.empty()) return std::string("'' came; needed the name of a file");
     try {
-      const autograd::AtomicFile trial(name, Where{});
+      const autograd::AtomicFile trial(name, SourceLocation{});
     } catch (const Error& e) {
       return std::string(e.what());
     }

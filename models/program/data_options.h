@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "models/program/command_line.h"
-#include "models/data/parts.h"
 #include "models/data/line_reader.h"
+#include "models/data/parts.h"
 #include "models/data/word_vectors.h"
+#include "models/program/command_line.h"
 
 namespace unroll::models {
 

@@ -3,13 +3,13 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "models/tasks/classify/task.h"
-#include "models/program/command_line.h"
-#include "models/program/data_options.h"
-#include "models/program/commands.h"
-#include "models/training/progress.h"
 #include "models/data/text.h"
 #include "models/data/wordnet.h"
+#include "models/program/command_line.h"
+#include "models/program/commands.h"
+#include "models/program/data_options.h"
+#include "models/tasks/classify/task.h"
+#include "models/training/progress.h"
 
 namespace unroll::models {
 

@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "models/program/command_line.h"
+#include "models/program/commands.h"
 #include "models/program/data_options.h"
 #include "models/tasks/memory/generated.h"
-#include "models/program/commands.h"
 #include "models/training/progress.h"
 
 namespace unroll::models {

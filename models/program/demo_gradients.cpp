@@ -3,11 +3,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include "models/training/chart.h"
 #include "models/program/command_line.h"
-#include "models/program/data_options.h"
 #include "models/program/commands.h"
+#include "models/program/data_options.h"
 #include "models/tasks/memory/recall.h"
+#include "models/training/chart.h"
 #include "nn/initialise.h"
 
 namespace unroll::models {

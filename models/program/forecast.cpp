@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "models/program/data_options.h"
-#include "models/tasks/forecast/task.h"
-#include "models/program/predict.h"
 #include "models/program/commands.h"
+#include "models/program/data_options.h"
+#include "models/program/predict.h"
+#include "models/tasks/forecast/task.h"
 #include "models/training/progress.h"
 
 namespace unroll::models {

@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "models/training/checkpoint.h"
 #include "models/program/command_line.h"
 #include "models/program/commands.h"
+#include "models/training/checkpoint.h"
 #include "models/training/progress.h"
 
 namespace unroll::models {

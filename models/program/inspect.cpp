@@ -9,17 +9,17 @@
 
 #include "autograd/inspect/inspect.h"
 #include "autograd/inspect/page.h"
-#include "models/tasks/classify/task.h"
-#include "models/tasks/classify/data.h"
-#include "models/program/data_options.h"
-#include "models/tasks/forecast/task.h"
-#include "models/training/inspection.h"
-#include "models/tasks/language/task.h"
-#include "models/tasks/language/notes.h"
 #include "models/data/piano_rolls.h"
 #include "models/program/commands.h"
-#include "models/training/progress.h"
+#include "models/program/data_options.h"
+#include "models/tasks/classify/data.h"
+#include "models/tasks/classify/task.h"
+#include "models/tasks/forecast/task.h"
+#include "models/tasks/language/notes.h"
+#include "models/tasks/language/task.h"
 #include "models/tasks/tag/task.h"
+#include "models/training/inspection.h"
+#include "models/training/progress.h"
 
 namespace unroll::models {
 

@@ -6,11 +6,11 @@
 #include <optional>
 
 #include "models/program/command_line.h"
+#include "models/program/commands.h"
 #include "models/program/data_options.h"
-#include "models/tasks/language/task.h"
 #include "models/program/lm_notes.h"
 #include "models/tasks/language/notes.h"
-#include "models/program/commands.h"
+#include "models/tasks/language/task.h"
 #include "models/training/progress.h"
 #include "nn/initialise.h"
 

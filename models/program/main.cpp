@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "autograd/system/message.h"
-#include "models/training/interruption.h"
 #include "models/program/commands.h"
+#include "models/training/interruption.h"
 #include "models/training/progress.h"
 #include "ops/simd/instruction_set.h"
 

@@ -4,11 +4,11 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "models/program/commands.h"
 #include "models/program/data_options.h"
 #include "models/program/predict.h"
-#include "models/program/commands.h"
-#include "models/training/progress.h"
 #include "models/tasks/tag/task.h"
+#include "models/training/progress.h"
 
 namespace unroll::models {
 

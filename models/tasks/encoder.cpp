@@ -75,14 +75,14 @@ void Encoder::remember(Index longest, Generator& generator) {
       stack_);
 }
 
-nn::Sequence Encoder::operator()(const nn::Sequence& xs, Generator* noise) const {
+nn::PackedSequence Encoder::operator()(const nn::PackedSequence& xs, Generator* noise) const {
   return std::visit([&](const auto& stack) { return stack(xs, noise).outputs; }, stack_);
 }
 
-nn::Sequence Encoder::operator()(const nn::Sequence& xs, const nn::Carry& from, nn::Carry& to,
-                                 Generator* noise) const {
+nn::PackedSequence Encoder::operator()(const nn::PackedSequence& xs, const nn::Carry& from, nn::Carry& to,
+                                       Generator* noise) const {
   return std::visit(
-      [&](const auto& stack) -> nn::Sequence {
+      [&](const auto& stack) -> nn::PackedSequence {
         if constexpr (requires { stack(xs, from, to, noise); })
           return stack(xs, from, to, noise).outputs;
         else
@@ -91,7 +91,7 @@ nn::Sequence Encoder::operator()(const nn::Sequence& xs, const nn::Carry& from, 
       stack_);
 }
 
-Var Encoder::operator()(const nn::Sequence& xs, const nn::Pooling& pooling, Generator* noise) const {
+Var Encoder::operator()(const nn::PackedSequence& xs, const nn::Pooling& pooling, Generator* noise) const {
   return std::visit([&](const auto& stack) { return pooling(stack(xs, noise)); }, stack_);
 }
 

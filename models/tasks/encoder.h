@@ -15,13 +15,13 @@ class Encoder {
 
   /// Columns of what comes out.
   Index width() const { return width_; }
-  nn::Sequence operator()(const nn::Sequence& xs, Generator* noise = nullptr) const;
+  nn::PackedSequence operator()(const nn::PackedSequence& xs, Generator* noise = nullptr) const;
   /// From the state in `from`, leaving the state after xs in `to`, which may be the same. Throws Error if
   /// bidirectional.
-  nn::Sequence operator()(const nn::Sequence& xs, const nn::Carry& from, nn::Carry& to,
-                          Generator* noise = nullptr) const;
+  nn::PackedSequence operator()(const nn::PackedSequence& xs, const nn::Carry& from, nn::Carry& to,
+                                Generator* noise = nullptr) const;
   /// One row a sequence, [B, width()].
-  Var operator()(const nn::Sequence& xs, const nn::Pooling& pooling, Generator* noise = nullptr) const;
+  Var operator()(const nn::PackedSequence& xs, const nn::Pooling& pooling, Generator* noise = nullptr) const;
   /// Biases for memories that last up to `longest` steps: nn::initialise::chrono() for LSTMs, the same
   /// distribution for the update gate of GRUs. Throws Error for Elman cells, which have no gates.
   void remember(Index longest, Generator& generator);

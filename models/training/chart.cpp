@@ -255,7 +255,7 @@ std::string svg(const std::string& title, const std::string& subtitle, const std
 
 void write_svg(const std::string& path, const std::string& title, const std::string& subtitle,
                const std::vector<Chart>& charts) {
-  autograd::replace_file(path, svg(title, subtitle, charts), Where{});
+  autograd::replace_file(path, svg(title, subtitle, charts), SourceLocation{});
 }
 
 }  // namespace unroll::models

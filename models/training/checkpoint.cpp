@@ -50,7 +50,7 @@ RunState run_from(const json& training, const nn::Metadata& metadata) {
   return state;
 }
 
-json data_of(const Given& given) {
+json data_of(const RunIdentity& given) {
   return {{"units", given.units}, {"digest", fmt::format("{:016x}", given.digest)}};
 }
 
@@ -70,7 +70,7 @@ std::string option(const json& settings, const std::string& name) {
   return fmt::format("--{} {}", name, value.is_string() ? value.get<std::string>() : value.dump());
 }
 
-void expect_same(const SavedModel& file, const json& training, const Given& given) {
+void expect_same(const SavedModel& file, const json& training, const RunIdentity& given) {
   const auto reject = [&](const std::string& run, const std::string& came) {
     file.reject(fmt::format("is of a run {}, and --resume came with {}; needed the same", run, came));
   };
@@ -98,7 +98,7 @@ void expect_same(const SavedModel& file, const json& training, const Given& give
 
 }  // namespace
 
-void write_run(const std::string& path, const Given& given, const RunState& state,
+void write_run(const std::string& path, const RunIdentity& given, const RunState& state,
                std::span<const nn::Source> best, std::span<const nn::Source> rest) {
   nn::Metadata metadata = to_metadata(given.card);
   json training = to_json(state.record, Times::none);
@@ -114,7 +114,7 @@ void write_run(const std::string& path, const Given& given, const RunState& stat
     metadata[kCheckpoint] = at.dump();
     for (const nn::Source& s : rest) tensors.push_back({kCheckpointPrefix + s.name, s.tensor});
   }
-  nn::write_safetensors(path, tensors, metadata, Where{});
+  nn::write_safetensors(path, tensors, metadata, SourceLocation{});
 }
 
 std::optional<json> training_of(const SavedModel& file) {
@@ -131,7 +131,7 @@ std::optional<json> training_of(const SavedModel& file) {
   }
 }
 
-std::optional<SavedRun> read_run(const std::string& path, const Given& given) {
+std::optional<SavedRun> read_run(const std::string& path, const RunIdentity& given) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return {};
   const SavedModel file(path, given.card.kind);

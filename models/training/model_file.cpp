@@ -58,7 +58,7 @@ void save_model(const std::string& path, const ModelCard& card, std::span<const 
 }
 
 SavedModel::SavedModel(const std::string& path, const std::string& kind) : path_(path) {
-  nn::SafeTensors content = nn::read_safetensors(path, Where{});
+  nn::SafeTensors content = nn::read_safetensors(path, SourceLocation{});
   metadata_ = std::move(content.metadata);
   for (NamedTensor& tensor : content.tensors)
     (tensor.name.starts_with(kCheckpointPrefix) ? checkpoint_ : tensors_).push_back(std::move(tensor));
@@ -142,7 +142,7 @@ Vocabulary SavedModel::vocabulary(const std::string& name) const {
 void SavedModel::fill(std::span<const NamedParameter> parameters) const {
   std::vector<nn::Destination> into;
   for (const auto& [name, p] : parameters) into.push_back({name, &p->value()});
-  nn::assign(tensors_, into, "model", path_, Where{});
+  nn::assign(tensors_, into, "model", path_, SourceLocation{});
   for (const auto& [name, p] : parameters)
     if (!all_finite(p->value()))
       reject(fmt::format("has a number in '{}' that is not finite; needed a model to compute with", name));

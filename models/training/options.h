@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "models/training/settings.h"
 #include "models/training/record.h"
+#include "models/training/settings.h"
 #include "nn/optimiser.h"
 #include "nn/schedule.h"
 
@@ -26,11 +26,11 @@ struct TrainingOptions {
   int patience = 0;
   std::uint64_t seed = 1;
   int threads = 1;
-  std::string out = {};              // file of the model, and of the checkpoint until the run has ended
-  bool resume = false;               // go on from the checkpoint in `out`, if there is one
-  double checkpoint_every = 60;      // seconds; there is one after each epoch anyway
-  std::string plot = {};             // SVG file of the learning curves; empty for none
-  std::string inspect = {};          // HTML file of reports on the run (models/training/inspection.h); empty for none
+  std::string out = {};          // file of the model, and of the checkpoint until the run has ended
+  bool resume = false;           // go on from the checkpoint in `out`, if there is one
+  double checkpoint_every = 60;  // seconds; there is one after each epoch anyway
+  std::string plot = {};         // SVG file of the learning curves; empty for none
+  std::string inspect = {};  // HTML file of reports on the run (models/training/inspection.h); empty for none
   std::int64_t inspect_every = 500;  // batches
   Configuration others = {};         // what the result depends on besides, such as settings of the task
 

@@ -93,7 +93,7 @@ class Run {
   std::string title() const { return fmt::format("epoch {}/{}", epoch_, options_.epochs); }
   std::string describe(const Epoch& epoch) const;
 
-  Given given() const { return {task_.card, options_, task_.units, task_.digest}; }
+  RunIdentity given() const { return {task_.card, options_, task_.units, task_.digest}; }
 
   const AnyTask& task_;
   TrainingOptions options_;
@@ -123,7 +123,7 @@ class Run {
 void Run::fill(std::span<const NamedTensor> tensors) {
   std::vector<nn::Destination> into;
   for (const auto& [name, p] : task_.parameters) into.push_back({name, &p->value()});
-  nn::assign(tensors, into, "resume", options_.out, Where{});
+  nn::assign(tensors, into, "resume", options_.out, SourceLocation{});
 }
 
 void Run::save(bool finished) {
@@ -166,7 +166,7 @@ bool Run::load() {
     for (const NamedParameter& p : task_.parameters) best_.push_back(p.parameter->value());
   if (state.finished) return false;
   fill(with_prefix(saved->rest, "parameters."));
-  optimiser_.load_state(with_prefix(saved->rest, "optimiser."), Where{});
+  optimiser_.load_state(with_prefix(saved->rest, "optimiser."), SourceLocation{});
   schedule_.load_state(with_prefix(saved->rest, "schedule."));
   task_state_ = with_prefix(saved->rest, "task.");
   epoch_ = state.epoch;
@@ -235,8 +235,8 @@ void Run::step() {
     batch.add(tally);
     sums_.tally.add(tally);
   }
-  const double norm =
-      options_.clip > 0 ? clip_by_global_norm(gradients, options_.clip, Where{}) : global_norm(gradients);
+  const double norm = options_.clip > 0 ? clip_by_global_norm(gradients, options_.clip, SourceLocation{})
+                                        : global_norm(gradients);
   check_finite(norm, "gradient norm", again);
   sums_.gradient += norm;
   optimiser_.set_factor(schedule_.factor(epoch_, options_.epochs, batch_, batches_));

@@ -11,7 +11,8 @@
 //     Tally learn(Index batch, Piece piece, Worker& worker, Generator& noise);
 //                                                    records the loss on worker.tape and calls backward
 //     std::vector<Measure> validate(Workers& workers);   the first one chooses the model; may be empty
-//     std::uint64_t digest() const;                  optional: of the data (models/data/digest.h), so that nobody
+//     std::uint64_t digest() const;                  optional: of the data (models/data/digest.h), so that
+//     nobody
 //                                                    goes on with others
 //     std::vector<NamedTensor> state();              optional: what learn() carries from batch to batch,
 //     void load_state(std::span<const NamedTensor> state);   put back after begin_epoch
@@ -30,10 +31,10 @@
 #include <vector>
 
 #include "models/training/model_file.h"
-#include "models/training/workers.h"
-#include "models/training/progress.h"
 #include "models/training/options.h"
+#include "models/training/progress.h"
 #include "models/training/record.h"
+#include "models/training/workers.h"
 #include "ops/random.h"
 
 namespace unroll::models {
@@ -123,8 +124,8 @@ TrainingRecord train(const AnyTask& task, const TrainingOptions& options, Worker
 /// Leaves the model as validation liked it best, and as it is in `options.out` if that is given. Throws
 /// Error, and leaves the last checkpoint in place, when a loss or gradient is NaN or infinite; the message
 /// has the operation that made the first such number (inspect::Origin). Throws Interrupted after the batch,
-/// and after a checkpoint, in which SIGINT or SIGTERM came (models/training/interruption.h). A picture that cannot be
-/// written does not end a run: it is said.
+/// and after a checkpoint, in which SIGINT or SIGTERM came (models/training/interruption.h). A picture that
+/// cannot be written does not end a run: it is said.
 template <TrainingTask T>
 TrainingRecord train(T& task, const TrainingOptions& options, Workers& workers,
                      const Progress::Settings& progress = {}, TrainingObserver* observer = nullptr) {

@@ -7,17 +7,17 @@
 
 namespace unroll::models {
 
-Workers::Workers(int count, DType dtype, Where where) : crew_(count, where) {
+Workers::Workers(int count, DType dtype, SourceLocation location) : thread_pool_(count, location) {
   for (int i = 0; i < count; ++i) workers_.emplace_back(std::make_unique<Worker>(dtype))->index = i;
 }
 
 void Workers::each(const std::function<void(Worker&)>& work, int pieces) {
   const int count = limited(pieces);
-  crew_.each(count, [&](int i) {
-    const ops::FlushDenormals flush;  // also where it asks the crew for help
+  thread_pool_.each(count, [&](int i) {
+    const ops::FlushDenormals flush;  // also where it asks the thread pool for help
     Worker& worker = (*this)[i];
     worker.tape.clear();
-    worker.tape.employ(count < size() ? &crew_ : nullptr);
+    worker.tape.use_threads(count < size() ? &thread_pool_ : nullptr);
     work(worker);
   });
 }

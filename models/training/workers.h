@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
-#include "autograd/system/thread_pool.h"
 #include "autograd/parameter.h"
+#include "autograd/system/thread_pool.h"
 #include "autograd/tape.h"
 
 namespace unroll::models {
@@ -19,12 +19,12 @@ struct Worker {
 };
 
 /// As many as threads; the calling thread is worker 0. Denormals are flushed to zero while a worker works.
-/// Where there are fewer pieces of work than threads, the rest of them help: the tapes that work employ them
-/// (Tape::employ).
+/// Where there are fewer pieces of work than threads, the rest of them help: the tapes that work use_threads
+/// them (Tape::use_threads).
 class Workers {
  public:
   /// Throws Error unless count is at least 1.
-  explicit Workers(int count, DType dtype = DType::f32, Where where = Where::here());
+  explicit Workers(int count, DType dtype = DType::f32, SourceLocation location = SourceLocation::current());
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
@@ -45,7 +45,7 @@ class Workers {
   static constexpr int kAll = -1;
   int limited(int pieces) const { return pieces == kAll || pieces > size() ? size() : pieces; }
 
-  Crew crew_;
+  ThreadPool thread_pool_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 

@@ -1,7 +1,7 @@
 // Rows through SIMD packs, for what the compiler does not vectorise by itself: exponentials and sums. The
 // instruction set is part of the functions' names, as in ops/simd/simd.h.
 #pragma once
-#include "ops/pointwise.h"
+#include "ops/simd/functions.h"
 
 namespace unroll::ops {
 

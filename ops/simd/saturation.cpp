@@ -23,7 +23,7 @@ Watched map(F f, const X&... x) {
   return y;
 }
 template <class F>
-WatchedMask where(F f) {
+WatchedMask location(F f) {
   WatchedMask m{0};
   for (std::size_t i = 0; i < Watched::lanes; ++i) m.bits |= static_cast<std::uint32_t>(f(i)) << i;
   return m;
@@ -52,13 +52,13 @@ Watched operator-(const Watched& x) {
   return map([](P p) { return -p; }, x);
 }
 WatchedMask operator<(const Watched& a, const Watched& b) {
-  return where([&](std::size_t i) { return a.v[i] < b.v[i]; });
+  return location([&](std::size_t i) { return a.v[i] < b.v[i]; });
 }
 WatchedMask operator<=(const Watched& a, const Watched& b) {
-  return where([&](std::size_t i) { return a.v[i] <= b.v[i]; });
+  return location([&](std::size_t i) { return a.v[i] <= b.v[i]; });
 }
 WatchedMask is_nan(const Watched& x) {
-  return where([&](std::size_t i) { return x.v[i] != x.v[i]; });
+  return location([&](std::size_t i) { return x.v[i] != x.v[i]; });
 }
 Watched select(WatchedMask m, const Watched& a, const Watched& b) {
   Watched y = map([](P x, P) { return x; }, b, a);
@@ -111,8 +111,8 @@ Watched relu(const Watched& x, const char* name) {
 using scalar::Watched;
 using scalar::WatchedMask;
 
-Watch::Watch(const autograd::Tape& tape, const autograd::Node& node, Index most,
-             std::vector<autograd::Saturation>& found)
+SaturationCounter::SaturationCounter(const autograd::Tape& tape, const autograd::Node& node, Index most,
+                                     std::vector<autograd::Saturation>& found)
     : tape_(tape), node_(node), found_(found), first_(found.size()) {
   const autograd::Shape& shape = tape.value(node.first_output).shape;
   rows_ = shape.rows();
@@ -123,7 +123,7 @@ Watch::Watch(const autograd::Tape& tape, const autograd::Node& node, Index most,
   run_ = (&node - tape.nodes().data()) % step_ - step_;
 }
 
-bool Watch::next() {
+bool SaturationCounter::next() {
   run_ += step_;
   if (run_ >= runs_) return false;
   const Index in_row = runs_ / rows_;
@@ -135,7 +135,7 @@ bool Watch::next() {
 }
 
 // The lanes beyond the run repeat its last number.
-Watched Watch::operand(int i) {
+Watched SaturationCounter::operand(int i) {
   const autograd::Value& v = tape_.value(node_.inputs[i]);
   const bool full = v.shape.size() == rows_ * cols_;
   const Index row = full || v.shape.rows() == rows_ ? row_ : 0;
@@ -156,8 +156,8 @@ Watched Watch::operand(int i) {
   return x;
 }
 
-void Watch::note(const char* function, const char* name, unsigned operands, WatchedMask low,
-                 WatchedMask high) {
+void SaturationCounter::note(const char* function, const char* name, unsigned operands, WatchedMask low,
+                             WatchedMask high) {
   if (call_ == found_.size()) found_.push_back({function, name, operands, 0, 0, 0});
   autograd::Saturation& s = found_[call_++];
   const std::uint32_t in_run = count_ < Watched::lanes ? (1u << count_) - 1 : ~0u;

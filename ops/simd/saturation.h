@@ -10,7 +10,7 @@
 
 namespace unroll::ops {
 
-class Watch;
+class SaturationCounter;
 
 namespace scalar {
 
@@ -30,8 +30,8 @@ struct WatchedMask {
 struct Watched {
   static constexpr int lanes = 32;
   std::array<double, lanes> v;
-  unsigned operands;  // bit i: it depends on operand i
-  Watch* by;          // nullptr for constants
+  unsigned operands;      // bit i: it depends on operand i
+  SaturationCounter* by;  // nullptr for constants
 
   Watched() = default;
   Watched(double constant) : operands(0), by(nullptr) { v.fill(constant); }
@@ -67,12 +67,12 @@ struct Watched {
 }  // namespace scalar
 
 /// The calls of one node's lambda on a sample of its elements.
-class Watch {
+class SaturationCounter {
  public:
   /// About `most` elements, in runs of neighbours spread evenly over the outputs of the node, at other places
   /// for other nodes. What is seen is added to `found`, in the order of the lambda's calls.
-  Watch(const autograd::Tape& tape, const autograd::Node& node, Index most,
-        std::vector<autograd::Saturation>& found);
+  SaturationCounter(const autograd::Tape& tape, const autograd::Node& node, Index most,
+                    std::vector<autograd::Saturation>& found);
   /// Goes to the next run; false after the last.
   bool next();
   /// An operand there.

@@ -224,7 +224,7 @@ TEST_CASE("an error inside a cell also names the line that called the layer") {
     const std::string what = e.what();
     CHECK(what.find("nn/cells.h:") != std::string::npos);
     CHECK(what.ends_with("backward_test.cpp:" + std::to_string(line)));
-    CHECK(e.where().line == line);
+    CHECK(e.location().line == line);
   }
 }
 

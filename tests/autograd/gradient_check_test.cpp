@@ -39,7 +39,7 @@ struct Cube {
 
 auto cube(double factor) {
   return [factor](Tape& tape, std::span<const Var> x) {
-    return tape.record(Cube{factor}, {x[0]}, Where::here());
+    return tape.record(Cube{factor}, {x[0]}, SourceLocation::current());
   };
 }
 

@@ -135,7 +135,7 @@ TEST_CASE("who is told of a beginning is told of the end, or that there is none;
   comes.emplace(tape, before);
   std::function<void()> what = [] {};
   const Var x = tape.variable(Tensor({1}));
-  auto run = [&] { return tape.record(Doing{&what}, {x}, Where::here()); };
+  auto run = [&] { return tape.record(Doing{&what}, {x}, SourceLocation::current()); };
   (void)run();
   CHECK(before.ended == 1);
 
@@ -164,7 +164,7 @@ TEST_CASE("an observer may ask for derivatives in the middle of backward, and th
   Var x = tape.variable(Tensor({1}));
   for (Curious* c : {&first, &second}) c->vars[x.index()] = x;
   for (int i = 0; i < 5; ++i) {
-    x = tape.record(Doing{&what}, {x}, Where::here());
+    x = tape.record(Doing{&what}, {x}, SourceLocation::current());
     for (Curious* c : {&first, &second}) c->vars[x.index()] = x;
   }
   Gradients gradients;

@@ -153,14 +153,14 @@ TEST_CASE("where numbers are still needed, the gradient has memory of its own") 
        }},
       {"two rows with one between them, whose gradients are asked for at once",
        [](Tape& t, Var x) {
-         return sum(t.record(Plus{}, {t.rows(x, 0, 1), t.rows(x, 2, 1)}, Where::here()));
+         return sum(t.record(Plus{}, {t.rows(x, 0, 1), t.rows(x, 2, 1)}, SourceLocation::current()));
        }},
       {"two neighbouring rows, the last first",
        [](Tape& t, Var x) {
-         return sum(t.record(Plus{}, {t.rows(x, 3, 1), t.rows(x, 2, 1)}, Where::here()));
+         return sum(t.record(Plus{}, {t.rows(x, 3, 1), t.rows(x, 2, 1)}, SourceLocation::current()));
        }},
       {"an op that says that it does not read first",
-       [](Tape& t, Var x) { return sum(t.record(ZeroFirst{}, {x}, Where::here())); }},
+       [](Tape& t, Var x) { return sum(t.record(ZeroFirst{}, {x}, SourceLocation::current())); }},
       {"numbers that go on without a gradient",
        [](Tape& t, Var x) { return sum(product_of(tanh(x), t.stop_gradient(x))); }},
       {"its gradient is kept", [](Tape& t, Var x) {

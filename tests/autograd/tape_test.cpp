@@ -185,15 +185,15 @@ TEST_CASE("a leaf knows the line that made it, and whose numbers it has") {
   int i = 0;
   for (const Var v : {constant, zeros, variable, snapshot, stopped}) {
     REQUIRE(leaf(v));
-    CHECK(std::string(leaf(v)->where.file).ends_with("tape_test.cpp"));
-    CHECK(leaf(v)->where.line == line + i++);
+    CHECK(std::string(leaf(v)->location.file).ends_with("tape_test.cpp"));
+    CHECK(leaf(v)->location.line == line + i++);
   }
   CHECK(leaf(constant)->of == autograd::kNone);
   CHECK(leaf(snapshot)->of == zeros.index());
   CHECK(leaf(stopped)->of == snapshot.index());
-  CHECK(leaf(tape.parameter(p))->where.line == 0);
+  CHECK(leaf(tape.parameter(p))->location.line == 0);
   CHECK(leaf(exp(zeros)) == nullptr);
-  CHECK(leaf(tape.rows(constant, 0, 1))->where.line == line);
+  CHECK(leaf(tape.rows(constant, 0, 1))->location.line == line);
 }
 
 #if !UNROLL_SANITIZED_MEMORY

@@ -16,10 +16,10 @@
 #include <memory>
 
 #include "models/data/batches.h"
-#include "models/tasks/classify/task.h"
-#include "models/training/workers.h"
 #include "models/data/text.h"
 #include "models/data/wordnet.h"
+#include "models/tasks/classify/task.h"
+#include "models/training/workers.h"
 #include "nn/nn.h"
 #include "tests/nn/users_lstm.h"
 

@@ -54,7 +54,7 @@ int main(int argc, char** argv) {
     tape.clear();
     Var x = tape.variable(one);
     const auto begin = Clock::now();
-    for (int i = 0; i < kNodes; ++i) x = tape.record(Nothing(), {x}, Where::here());
+    for (int i = 0; i < kNodes; ++i) x = tape.record(Nothing(), {x}, SourceLocation::current());
     const auto middle = Clock::now();
     tape.backward(x, gradients);
     const auto end = Clock::now();

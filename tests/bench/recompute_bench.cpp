@@ -30,7 +30,7 @@ struct Run {
     const auto begin = std::chrono::steady_clock::now();
     tape.clear();
     gradients.clear();
-    tape.backward(ops::sum(last_of(Sequence{tape.borrow(xs), &layout})), gradients);
+    tape.backward(ops::sum(last_of(PackedSequence{tape.borrow(xs), &layout})), gradients);
     times.push_back(1e3 * std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
   }
   double median() {
@@ -56,8 +56,8 @@ int main(int argc, char** argv) {
     Run whole, parts;
     const Index steps = segment;
     for (int i = 0; i < rounds + 1; ++i) {
-      whole(xs, layout, [&](const Sequence& s) { return scan(cell, s).last.h; });
-      parts(xs, layout, [&](const Sequence& s) { return last_state_recomputed(cell, s, steps).h; });
+      whole(xs, layout, [&](const PackedSequence& s) { return scan(cell, s).last.h; });
+      parts(xs, layout, [&](const PackedSequence& s) { return last_state_recomputed(cell, s, steps).h; });
     }
     bool same = true;
     for (const Parameter* p : {&cell.weight_ih, &cell.weight_hh, &cell.bias})

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "nn/cells.h"
-#include "ops/simd/simd.h"
 #include "ops/gemm/packed_gemm.h"
+#include "ops/simd/simd.h"
 
 using namespace unroll;
 using namespace unroll::ops;
@@ -162,7 +162,7 @@ class Recorded {
   void run() {
     tape_.clear();
     gradients.clear();
-    const Sequence xs{tape_.constant(x_), &layout_};
+    const PackedSequence xs{tape_.constant(x_), &layout_};
     tape_.backward(scan(cell_, xs).outputs.rows, seed_, gradients);
   }
   Gradients gradients;

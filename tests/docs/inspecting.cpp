@@ -122,6 +122,6 @@ int main() {
     return report["flow"][0]["jacobian"]["vanishes_after"];
   };
   const bool told = lost(trouble).is_number() && lost(trouble) < 30 && !lost(mended).is_number();
-  const bool found = origin && origin->op == "exp" && origin->where.line > 0;
+  const bool found = origin && origin->op == "exp" && origin->location.line > 0;
   return before < 60 && after > 95 && told && found ? 0 : 1;
 }

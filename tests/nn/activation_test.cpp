@@ -24,9 +24,12 @@ TEST_CASE("an activation is a function, a function with a number, or a small lam
   CHECK(at(tanh, 0.5) == doctest::Approx(std::tanh(0.5)));  // among the tanh of C and others
   CHECK(at({leaky_relu, 0.1}, -2) == doctest::Approx(-0.2));
   CHECK(at({elu, 2.0}, -1) == doctest::Approx(2 * std::expm1(-1)));
-  CHECK(at([](Var x, Where where) { return leaky_relu(x, 0.3, where); }, -2) == doctest::Approx(-0.6));
+  CHECK(at([](Var x, SourceLocation location) { return leaky_relu(x, 0.3, location); }, -2) ==
+        doctest::Approx(-0.6));
   const double low = -0.25, high = 0.75;
-  const Activation limited = [low, high](Var x, Where where) { return clamp(x, low, high, where); };
+  const Activation limited = [low, high](Var x, SourceLocation location) {
+    return clamp(x, low, high, location);
+  };
   CHECK(at(limited, -2) == low);
   CHECK(at(limited, 2) == high);
   Activation copy = relu;
@@ -49,8 +52,8 @@ TEST_CASE("an Elman cell takes any activation") {
   Generator generator(1);
   const Layout layout(std::vector<int>{3, 1, 2});
   const Tensor xs = tests::random_tensor({layout.rows(), 2}, 3);
-  for (const Activation& g :
-       {Activation(relu), Activation(leaky_relu, 0.2), Activation([](Var x, Where) { return sin(x); })}) {
+  for (const Activation& g : {Activation(relu), Activation(leaky_relu, 0.2),
+                              Activation([](Var x, SourceLocation) { return sin(x); })}) {
     Elman cell(2, 3, generator, g);
     tests::randomise(cell);
     const GradientCheck check = check_gradient(

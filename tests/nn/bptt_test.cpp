@@ -43,7 +43,7 @@ TEST_CASE("the gradient of an unrolled Elman net is that of the hand-derived equ
     Tape tape(f64);
     Gradients gradients;
     const Layout layout = Layout::uniform(1, T);
-    const auto scanned = scan(cell, Sequence{tape.constant(xs), &layout});
+    const auto scanned = scan(cell, PackedSequence{tape.constant(xs), &layout});
     tape.backward(ops::sum(scanned.outputs.rows * tape.constant(target)), gradients);
 
     // By hand. With row vectors, h_t = tanh(x_t W_ih + h_(t-1) W_hh + b), so that
@@ -110,6 +110,6 @@ TEST_CASE("truncated: the gradient of a step goes back to where it was stopped, 
     }
     tape.clear();
     CHECK(tape.truncation() == stop);
-    CHECK_THROWS_AS(scan_recomputed(cell, Sequence{tape.constant(xs), &layout}, 2), Error);
+    CHECK_THROWS_AS(scan_recomputed(cell, PackedSequence{tape.constant(xs), &layout}, 2), Error);
   }
 }

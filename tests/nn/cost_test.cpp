@@ -21,7 +21,7 @@ template <class C>
 Cost cost(const C& cell, Index steps) {
   Tape tape;
   const Layout layout = Layout::uniform(kBatch, steps);
-  scan(cell, Sequence{tape.zeros({steps * kBatch, kIn}), &layout});
+  scan(cell, PackedSequence{tape.zeros({steps * kBatch, kIn}), &layout});
   return {tape.nodes().size(), tape.values().size(), tape.arena().used()};
 }
 
@@ -49,7 +49,7 @@ double states_to_train_a_step() {
     Gradients gradients;
     const Layout layout = Layout::uniform(batch, count);
     const Var rows = tape.rows(tape.borrow(xs), 0, count * batch);
-    tape.backward(ops::sum(scan(cell, Sequence{rows, &layout}).outputs.rows), gradients);
+    tape.backward(ops::sum(scan(cell, PackedSequence{rows, &layout}).outputs.rows), gradients);
     return static_cast<double>(tape.arena().used() + tape.pool().peak());
   };
   return (bytes(2 * steps) - bytes(steps)) / static_cast<double>(steps * batch * hidden * sizeof(float));

@@ -10,7 +10,7 @@ TEST_CASE("a cell of one's own runs wherever the built-in cells run") {
   Generator generator(1);
   const Layout layout(std::vector<int>{4, 2, 3});
   Tape tape;
-  const Sequence xs{tape.full({layout.rows(), 8}, 0.5), &layout};
+  const PackedSequence xs{tape.full({layout.rows(), 8}, 0.5), &layout};
   MinimalGatedUnit cell(8, 16, generator);
 
   auto [outputs, last] = scan(cell, xs);  // one direction
@@ -24,8 +24,8 @@ TEST_CASE("a cell of one's own runs wherever the built-in cells run") {
   stack.dropout = {0.2};
   Var top = stack(xs, &generator).outputs.rows;
 
-  Crew crew(2);
-  tape.employ(&crew);  // both(xs) now computes both directions at once
+  ThreadPool threads(2);
+  tape.use_threads(&threads);  // both(xs) now computes both directions at once
 
   CHECK(both(xs).outputs.rows.shape() == Shape{9, 32});
   CHECK(outputs.rows.shape() == Shape{9, 16});

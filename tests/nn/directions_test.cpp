@@ -1,4 +1,4 @@
-// Both directions at once, on the threads of a crew: the same numbers as one after the other.
+// Both directions at once, on the threads of a thread pool: the same numbers as one after the other.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "autograd/system/thread_pool.h"
 #include "autograd/gradient_check.h"
+#include "autograd/system/thread_pool.h"
 #include "nn/nn.h"
 #include "tests/allocation_count.h"
 #include "tests/nn/every_cell.h"
@@ -23,15 +23,15 @@ namespace {
 constexpr Index kIn = 24, kHidden = 40;
 const std::vector<int> kEqual{60}, kRagged{20, 55, 1, 55, 33};
 
-bool at_once(const Tape& tape) {
+bool parallel(const Tape& tape) {
   return std::ranges::any_of(tape.nodes(), [](const autograd::Node& node) {
-    return std::string(node.table->name(node.op)) == "at_once";
+    return std::string(node.table->name(node.op)) == "parallel";
   });
 }
 
 // What one way to run gives: the loss, the outputs, the gradients of the input and of all parameters.
 struct Run {
-  bool at_once = false;
+  bool parallel = false;
   std::vector<Tensor> numbers;
 };
 
@@ -40,14 +40,14 @@ Run run(Net& net, const Layout& layout, const Tensor& xs, Tape& tape, bool first
   tape.clear();
   Gradients gradients;
   const Var x = tape.variable(xs);
-  const auto result = net(Sequence{x, &layout});
+  const auto result = net(PackedSequence{x, &layout});
   const Var y = result.outputs.rows;
   Var loss = ops::sum(y * tape.constant(random_tensor(y.shape(), 8)));
   for (const Var* v : nn::fields(result.last_forward)) loss = loss + ops::sum(square(*v));
   if (first)  // else no gradient reaches the last state of one direction
     for (const Var* v : nn::fields(result.last_reverse)) loss = loss + ops::sum(square(*v));
   tape.backward(loss, gradients);
-  Run all{at_once(tape), {loss.tensor(), y.tensor(), tape.gradient(x)}};
+  Run all{parallel(tape), {loss.tensor(), y.tensor(), tape.gradient(x)}};
   for (const NamedParameter& p : parameters(net))
     all.numbers.push_back(gradients.find(*p.parameter) ? gradients.dense(*p.parameter)
                                                        : Tensor(p.parameter->shape(), tape.dtype()));
@@ -75,7 +75,7 @@ void check_close(const Run& a, const Run& b, double tolerance) {
 
 TEST_CASE(
     "both directions at once: for every cell the numbers of one after the other, the same bits each time") {
-  Crew crew(2);
+  ThreadPool thread_pool(2);
   each_cell(kHidden, [&](const std::string& name, auto make, Index width) {
     CAPTURE(name);
     auto net = both_directions(make, kIn, width, 2);
@@ -86,10 +86,10 @@ TEST_CASE(
         const Layout layout(lengths);
         const Tensor xs = random_tensor({layout.rows(), kIn}, 7);
         Tape plain(dtype), tape(dtype);
-        tape.employ(&crew);
+        tape.use_threads(&thread_pool);
         const Run expected = run(net, layout, xs, plain), got = run(net, layout, xs, tape);
-        CHECK_FALSE(expected.at_once);
-        CHECK(got.at_once);
+        CHECK_FALSE(expected.parallel);
+        CHECK(got.parallel);
         check_close(expected, got, dtype == f64 ? 1e-12 : 1e-4);
         for (int again = 0; again < 3; ++again) check_same(got, run(net, layout, xs, tape));
         tape.poison(true);
@@ -100,7 +100,7 @@ TEST_CASE(
 }
 
 TEST_CASE("both directions at once: results that nothing depends on, and frozen parameters") {
-  Crew crew(2);
+  ThreadPool thread_pool(2);
   Generator g(1);
   Bidirectional<Lstm> net{Lstm(kIn, kHidden, g), Lstm(kIn, kHidden, g)};
   randomise(net, 0.2);
@@ -108,7 +108,7 @@ TEST_CASE("both directions at once: results that nothing depends on, and frozen 
   const Layout layout(kRagged);
   const Tensor xs = random_tensor({layout.rows(), kIn}, 7);
   Tape plain(f64), tape(f64);
-  tape.employ(&crew);
+  tape.use_threads(&thread_pool);
   check_close(run(net, layout, xs, plain, false), run(net, layout, xs, tape, false), 1e-12);
 
   // A loss of one direction alone: the other gets no gradient, as ever.
@@ -124,27 +124,27 @@ TEST_CASE("both directions at once: results that nothing depends on, and frozen 
 }
 
 TEST_CASE("both directions at once: one cell for both, whose gradients are the sum") {
-  Crew crew(2);
+  ThreadPool thread_pool(2);
   Generator g(1);
   Gru cell(kIn, kHidden, g);
   randomise(cell, 0.2);
   struct Shared {
     Gru& cell;
-    auto operator()(const Sequence& xs) const { return scan_both(cell, cell, xs); }
+    auto operator()(const PackedSequence& xs) const { return scan_both(cell, cell, xs); }
     void members(Members& m) { cell.members(m); }
   } net{cell};
   const Layout layout(kRagged);
   const Tensor xs = random_tensor({layout.rows(), kIn}, 7);
   Tape plain(f64), tape(f64);
-  tape.employ(&crew);
+  tape.use_threads(&thread_pool);
   const Run expected = run(net, layout, xs, plain), got = run(net, layout, xs, tape);
-  CHECK(got.at_once);
+  CHECK(got.parallel);
   check_close(expected, got, 1e-12);
   for (int again = 0; again < 5; ++again) check_same(got, run(net, layout, xs, tape));
 }
 
 TEST_CASE("both directions at once: from given states, and truncated") {
-  Crew crew(2);
+  ThreadPool thread_pool(2);
   Generator g(1);
   Bidirectional<Lstm> net{Lstm(kIn, kHidden, g), Lstm(kIn, kHidden, g)};
   randomise(net, 0.2);
@@ -153,9 +153,9 @@ TEST_CASE("both directions at once: from given states, and truncated") {
   std::vector<Tensor> states;
   for (int i = 0; i < 4; ++i) states.push_back(random_tensor({layout.batch(), kHidden}, 30 + i));
   for (Index truncation : {0, 7}) {
-    auto gradients_of = [&](bool with_crew) {
+    auto gradients_of = [&](bool with_threads) {
       Tape tape(f64);
-      if (with_crew) tape.employ(&crew);
+      if (with_threads) tape.use_threads(&thread_pool);
       tape.truncate(truncation);
       Gradients gradients;
       std::vector<Var> s;
@@ -163,7 +163,7 @@ TEST_CASE("both directions at once: from given states, and truncated") {
       const auto both =
           scan_both(net.forward, net.reverse, {tape.constant(xs), &layout},
                     std::optional(Lstm::State{s[0], s[1]}), std::optional(Lstm::State{s[2], s[3]}));
-      CHECK(at_once(tape) == with_crew);
+      CHECK(parallel(tape) == with_threads);
       tape.backward(ops::sum(square(both.outputs.rows)) + ops::sum(both.last_forward.c * both.last_reverse.c),
                     gradients);
       Run all;
@@ -176,19 +176,19 @@ TEST_CASE("both directions at once: from given states, and truncated") {
 }
 
 TEST_CASE("both directions at once: the same numbers on a tape without gradients") {
-  Crew crew(3);
+  ThreadPool thread_pool(3);
   each_cell(kHidden, [&](const std::string& name, auto make, Index width) {
     CAPTURE(name);
     auto net = both_directions(make, kIn, width, 2);
     randomise(net, 0.2);
     const Layout layout(kRagged);
     const Tensor xs = random_tensor({layout.rows(), kIn}, 7);
-    auto outputs = [&](bool with_crew) {
+    auto outputs = [&](bool with_threads) {
       Tape tape(f64);
-      if (with_crew) tape.employ(&crew);
+      if (with_threads) tape.use_threads(&thread_pool);
       const auto silent = tape.no_gradient();
       const auto both = net({tape.constant(xs), &layout});
-      CHECK(at_once(tape) == with_crew);
+      CHECK(parallel(tape) == with_threads);
       std::vector<Tensor> all{both.outputs.rows.tensor()};
       for (const Var* v : nn::fields(both.last_reverse)) all.push_back(v->tensor());
       return all;
@@ -216,13 +216,13 @@ struct Failing {
 }  // namespace
 
 TEST_CASE("both directions at once: an error in one comes to the caller in the same words, and all goes on") {
-  Crew crew(2);
+  ThreadPool thread_pool(2);
   Generator g(1);
   Bidirectional<Failing> net{{{kIn, kHidden, g}}, {{kIn, kHidden, g}}};
   const Layout layout = Layout::uniform(3, 40);
   const Tensor xs = random_tensor({layout.rows(), kIn}, 7);
   Tape plain, tape;
-  tape.employ(&crew);
+  tape.use_threads(&thread_pool);
   const auto message = [&](Tape& t) -> std::string {
     try {
       run(net, layout, xs, t);
@@ -241,7 +241,7 @@ TEST_CASE("both directions at once: an error in one comes to the caller in the s
   }
   net.forward.fails = net.reverse.fails = false;
   CHECK(message(tape) == "");
-  CHECK(at_once(tape));
+  CHECK(parallel(tape));
   const Layout other = Layout::uniform(3, 41);
   CHECK_THROWS_WITH_AS(net({tape.constant(xs), &other}),
                        doctest::Contains("[scan] rows of shape [120, 24] came"), Error);
@@ -261,29 +261,29 @@ TEST_CASE("both directions at once: an exception on the way back clears the grad
     Var initial(Tape& tape, Index batch) const { return cell.initial(tape, batch); }
     void members(Members& m) { m("cell", cell); }
   };
-  Crew crew(2);
+  ThreadPool thread_pool(2);
   Generator g(1);
   Bidirectional<Hooked> net{{Gru(kIn, kHidden, g), false}, {Gru(kIn, kHidden, g), true}};
   const Layout layout = Layout::uniform(2, 40);
   const Tensor xs = random_tensor({layout.rows(), kIn}, 7);
   Tape tape;
-  tape.employ(&crew);
+  tape.use_threads(&thread_pool);
   Gradients gradients;
   const Var y = net({tape.constant(xs), &layout}).outputs.rows;
-  CHECK(at_once(tape));
+  CHECK(parallel(tape));
   CHECK_THROWS_WITH(tape.backward(ops::sum(y), gradients), "enough");
   CHECK_FALSE(gradients.any());
 }
 
 TEST_CASE("both directions at once: from the second pass on nothing is asked of the heap, trained or not") {
-  Crew crew(2);
+  ThreadPool thread_pool(2);
   Generator g(1);
   Stack<Bidirectional<Lstm>> net;
   for (Index in : {kIn, 2 * kHidden}) net.layers.push_back({Lstm(in, kHidden, g), Lstm(in, kHidden, g)});
   const Layout layout(kRagged);
   const Tensor xs = random_tensor({layout.rows(), kIn}, 7);
   Tape tape;
-  tape.employ(&crew);
+  tape.use_threads(&thread_pool);
   Gradients gradients;
   for (int i = 0; i < 4; ++i) {
     const std::size_t before = allocation_count(), held = tape.memory();
@@ -296,7 +296,7 @@ TEST_CASE("both directions at once: from the second pass on nothing is asked of 
     }
   }
   Tape silent;
-  silent.employ(&crew);
+  silent.use_threads(&thread_pool);
   const auto without = silent.no_gradient();
   for (int i = 0; i < 4; ++i) {
     const std::size_t before = allocation_count(), held = silent.memory();
@@ -309,7 +309,7 @@ TEST_CASE("both directions at once: from the second pass on nothing is asked of 
   }
 }
 
-TEST_CASE("both directions at once: one crew for several tapes in turn, and dismissed") {
+TEST_CASE("both directions at once: one thread pool for several tapes in turn, and dismissed") {
   Generator g(1);
   Bidirectional<Gru> net{Gru(kIn, kHidden, g), Gru(kIn, kHidden, g)};
   const Layout layout(kRagged);
@@ -317,36 +317,36 @@ TEST_CASE("both directions at once: one crew for several tapes in turn, and dism
   Tape one, two;
   std::optional<Run> first;
   {
-    Crew crew(2);
+    ThreadPool thread_pool(2);
     for (Tape* tape : {&one, &two, &one}) {
-      tape->employ(&crew);
+      tape->use_threads(&thread_pool);
       const Run now = run(net, layout, xs, *tape);
-      CHECK(now.at_once);
+      CHECK(now.parallel);
       if (first) check_same(*first, now);
       first = now;
     }
-    for (Tape* tape : {&one, &two}) tape->employ(nullptr);
+    for (Tape* tape : {&one, &two}) tape->use_threads(nullptr);
   }
-  CHECK_FALSE(run(net, layout, xs, one).at_once);
-  Crew alone(1);
-  two.employ(&alone);
-  CHECK_FALSE(run(net, layout, xs, two).at_once);
+  CHECK_FALSE(run(net, layout, xs, one).parallel);
+  ThreadPool alone(1);
+  two.use_threads(&alone);
+  CHECK_FALSE(run(net, layout, xs, two).parallel);
 }
 
-TEST_CASE("both directions at once: a crew may go before backward") {
+TEST_CASE("both directions at once: a thread pool may go before backward") {
   Generator g(1);
   Bidirectional<Gru> net{Gru(kIn, kHidden, g), Gru(kIn, kHidden, g)};
   const Layout layout = Layout::uniform(2, 30);
   const Tensor xs = random_tensor({layout.rows(), kIn}, 7);
   auto gradient = [&](bool goes) {
-    auto crew = std::make_unique<Crew>(2);
+    auto thread_pool = std::make_unique<ThreadPool>(2);
     Tape tape(f64);
-    tape.employ(crew.get());
+    tape.use_threads(thread_pool.get());
     Gradients gradients;
     const Var x = tape.variable(xs), loss = ops::sum(square(net({x, &layout}).outputs.rows));
-    CHECK(at_once(tape));
-    if (goes) crew.reset();
-    CHECK((tape.crew() == nullptr) == goes);
+    CHECK(parallel(tape));
+    if (goes) thread_pool.reset();
+    CHECK((tape.thread_pool() == nullptr) == goes);
     tape.backward(loss, gradients);
     return tape.gradient(x).values();
   };
@@ -354,41 +354,41 @@ TEST_CASE("both directions at once: a crew may go before backward") {
 }
 
 TEST_CASE("both directions at once: who watches sees one tape, and small work stays on one thread") {
-  Crew crew(2);
+  ThreadPool thread_pool(2);
   Generator g(1);
   Bidirectional<Gru> net{Gru(kIn, kHidden, g), Gru(kIn, kHidden, g)};
   const Layout layout(kRagged), small = Layout::uniform(1, 2);
   Tape tape;
-  tape.employ(&crew);
+  tape.use_threads(&thread_pool);
   {
     Observer watcher;
     const auto attached = tape.attach(watcher);
-    CHECK_FALSE(run(net, layout, random_tensor({layout.rows(), kIn}, 7), tape).at_once);
+    CHECK_FALSE(run(net, layout, random_tensor({layout.rows(), kIn}, 7), tape).parallel);
   }
-  CHECK_FALSE(run(net, small, random_tensor({2, kIn}, 7), tape).at_once);
+  CHECK_FALSE(run(net, small, random_tensor({2, kIn}, 7), tape).parallel);
   Tape dry(f32, autograd::Dry::yes);
-  dry.employ(&crew);
+  dry.use_threads(&thread_pool);
   (void)net({dry.zeros({layout.rows(), kIn}), &layout});
-  CHECK_FALSE(at_once(dry));
+  CHECK_FALSE(parallel(dry));
 }
 
 TEST_CASE("both directions at once: the node can be pulled back through, before backward and after") {
-  Crew crew(2);
+  ThreadPool thread_pool(2);
   Generator g(1);
   Bidirectional<Gru> net{Gru(kIn, kHidden, g), Gru(kIn, kHidden, g)};
   randomise(net, 0.2);
   const Layout layout = Layout::uniform(2, 30);
   const Tensor xs = random_tensor({layout.rows(), kIn}, 7);
-  auto pulled = [&](bool with_crew) {
+  auto pulled = [&](bool with_threads) {
     Tape tape(f64);
     tape.keep_numbers(true);
-    if (with_crew) tape.employ(&crew);
+    if (with_threads) tape.use_threads(&thread_pool);
     Gradients gradients;
     const Var x = tape.variable(xs), y = net({x, &layout}).outputs.rows, loss = ops::sum(square(y));
     const auto end = static_cast<std::uint32_t>(tape.nodes().size());
     const Tensor seed = random_tensor(y.shape(), 9);
     auto pull = [&] { return tape.pull_back(0, end, {&y, 1}, {&seed, 1}, {&x, 1})[0]; };
-    Run all{at_once(tape), {pull()}};
+    Run all{parallel(tape), {pull()}};
     tape.backward(loss, gradients);
     all.numbers.push_back(pull());
     all.numbers.push_back(tape.gradient(x));
@@ -396,6 +396,6 @@ TEST_CASE("both directions at once: the node can be pulled back through, before 
     return all;
   };
   const Run expected = pulled(false), got = pulled(true);
-  CHECK(got.at_once);
+  CHECK(got.parallel);
   check_close(expected, got, 1e-12);
 }

@@ -88,7 +88,7 @@ TEST_CASE("Dropout: itself without a generator; zeros and scaled numbers with on
 TEST_CASE("Dropout of a sequence: variational drops the same numbers at all its steps, and needs steps") {
   Tape tape(f64);
   const Layout layout(std::vector<int>{4, 1, 3});
-  const Sequence ones{tape.full({8, 40}, 1), &layout};
+  const PackedSequence ones{tape.full({8, 40}, 1), &layout};
   Generator noise(4), again(4);
   const Dropout each{0.5}, same_ones{0.5, true};
   CHECK(each(ones, nullptr).rows == ones.rows);
@@ -114,7 +114,7 @@ TEST_CASE("Sequential: modules, functions and lambdas one after the other") {
                  LayerNorm(5),
                  Activation(tanh),
                  [](Var x) { return x * 2.0; },
-                 [](Var x, Where where) { return leaky_relu(x, 0.1, where); },
+                 [](Var x, SourceLocation location) { return leaky_relu(x, 0.1, location); },
                  Linear(5, 2, g)};
   tests::randomise(net);
   Tape tape(f64);

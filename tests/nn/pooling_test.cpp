@@ -138,7 +138,7 @@ TEST_CASE("the output layer gives y_t = g(a_t W + b) at each step") {
   const Layout layout(kLengths);
   const Tensor xs = random_tensor({layout.rows(), 3}, 5);
   Tape tape(f64);
-  const Sequence y = output({tape.constant(xs), &layout});
+  const PackedSequence y = output({tape.constant(xs), &layout});
   CHECK(y.layout == &layout);
   const Tensor got = y.rows.tensor();
   for (Index r = 0; r < layout.rows(); ++r)

@@ -8,8 +8,8 @@
 #include "autograd/gradient_check.h"
 #include "nn/cells.h"
 #include "nn/recurrent.h"
-#include "ops/simd/instruction_set.h"
 #include "ops/reduce.h"
+#include "ops/simd/instruction_set.h"
 #include "tests/nn/minimal_gated_unit.h"
 
 using namespace unroll;
@@ -66,7 +66,7 @@ TEST_CASE("the gradient of a recomputed scan is right, for every cell, ragged an
           const Layout layout(lengths);
           const std::vector<Tensor> xs{random_tensor({layout.rows(), kIn}, f64, 7)};
           auto run = [&](Tape& tape, Var x) {
-            return loss_of(tape, scan_recomputed(cell, Sequence{x, &layout}, segment, order));
+            return loss_of(tape, scan_recomputed(cell, PackedSequence{x, &layout}, segment, order));
           };
           const auto by_parameters =
               check_gradient([&](Tape& tape) { return run(tape, tape.constant(xs[0])); }, parameters(cell));
@@ -95,7 +95,7 @@ TEST_CASE("a recomputed scan has the same bits") {
             Tape tape(dtype);
             Gradients gradients;
             const Var x = tape.variable(xs);
-            const Var loss = scan_it(tape, Sequence{x, &layout});
+            const Var loss = scan_it(tape, PackedSequence{x, &layout});
             tape.backward(loss, gradients);
             std::vector<Tensor> all{loss.tensor(), tape.gradient(x)};
             for (const NamedParameter& p : parameters(module)) all.push_back(gradients.dense(*p.parameter));
@@ -107,12 +107,12 @@ TEST_CASE("a recomputed scan has the same bits") {
               loss = loss.defined() ? loss + ops::sum(square(*v)) : ops::sum(square(*v));
             return loss;
           };
-          const auto plain = run([&](Tape& tape, const Sequence& s) {
+          const auto plain = run([&](Tape& tape, const PackedSequence& s) {
             const auto scanned = scan(cell, s);
             return outputs ? loss_of(tape, scanned) : last_only(scanned.last);
           });
           for (Index segment : {1, 5, 23}) {
-            const auto again = run([&](Tape& tape, const Sequence& s) {
+            const auto again = run([&](Tape& tape, const PackedSequence& s) {
               return outputs ? loss_of(tape, scan_recomputed(cell, s, segment))
                              : last_only(last_state_recomputed(cell, s, segment));
             });
@@ -136,7 +136,7 @@ TEST_CASE("a layer that recomputes is a layer") {
   const Tensor xs = random_tensor({layout.rows(), kIn}, f64, 3);
   const auto check = check_gradient(
       [&](Tape& tape) {
-        return loss_of(tape, net(Sequence{tape.constant(xs), &layout}));
+        return loss_of(tape, net(PackedSequence{tape.constant(xs), &layout}));
       },
       parameters(net));
   CHECK(check.error < 1e-6);
@@ -153,11 +153,12 @@ TEST_CASE("long backpropagation takes a small part of the memory") {
   auto memory = [&](auto last_of) {
     Tape tape;
     Gradients gradients;
-    tape.backward(ops::sum(last_of(Sequence{tape.constant(xs), &layout})), gradients);
+    tape.backward(ops::sum(last_of(PackedSequence{tape.constant(xs), &layout})), gradients);
     return tape.memory();
   };
-  const auto plain = memory([&](const Sequence& s) { return scan(cell, s).last.h; });
-  const auto again = memory([&](const Sequence& s) { return last_state_recomputed(cell, s, kSegment).h; });
+  const auto plain = memory([&](const PackedSequence& s) { return scan(cell, s).last.h; });
+  const auto again =
+      memory([&](const PackedSequence& s) { return last_state_recomputed(cell, s, kSegment).h; });
   CHECK(static_cast<double>(again) < 0.08 * static_cast<double>(plain));
 }
 
@@ -170,7 +171,7 @@ TEST_CASE("without gradients a scan gives the same numbers in the memory of one 
         const Tensor xs = random_tensor({layout.rows(), kIn}, f64, 7);
         auto run = [&](bool silent) {
           Tape tape(f64);
-          auto scan_it = [&] { return scan(cell, Sequence{tape.constant(xs), &layout}, order); };
+          auto scan_it = [&] { return scan(cell, PackedSequence{tape.constant(xs), &layout}, order); };
           auto scan_silently = [&] {
             const auto scope = tape.no_gradient();
             return scan_it();
@@ -190,7 +191,7 @@ TEST_CASE("without gradients a scan gives the same numbers in the memory of one 
     const Layout layout = Layout::uniform(1, steps);
     Tape tape;
     const auto silent = tape.no_gradient();
-    (void)scan(cell, Sequence{tape.zeros({steps, 2}), &layout});
+    (void)scan(cell, PackedSequence{tape.zeros({steps, 2}), &layout});
     return tape.nodes().size();
   };
   CHECK(nodes(100) == nodes(10));
@@ -204,7 +205,7 @@ TEST_CASE("a pass without gradients leaves those of the same tape alone") {
   auto gradient = [&](bool look_first) {
     Tape tape;
     Gradients gradients;
-    const Sequence s{tape.constant(xs), &layout};
+    const PackedSequence s{tape.constant(xs), &layout};
     if (look_first) {
       const auto silent = tape.no_gradient();
       (void)scan(cell, s);

@@ -43,7 +43,7 @@ const std::vector<std::vector<int>> kLengths = {{1}, {4}, {3, 3}, {2, 4, 1}, {1,
 // A number of a layer's outputs and last states.
 template <class Layer>
 Var loss_of(const Layer& layer, Var x, const Layout& layout) {
-  const auto result = layer(Sequence{x, &layout});
+  const auto result = layer(PackedSequence{x, &layout});
   const Tensor weight = random_tensor(result.outputs.rows.shape(), 8);
   return ops::sum(result.outputs.rows * x.tape().constant(weight)) + ops::sum(square(final_state(result)));
 }
@@ -213,12 +213,12 @@ TEST_CASE("a ragged batch equals its sequences one by one, for every cell in bot
     Bidirectional<decltype(make(kIn))> net{make(kIn), make(kIn)};
     randomise(net);
     Tape tape(f64);
-    const auto all = net(Sequence{tape.constant(xs), &layout});
+    const auto all = net(PackedSequence{tape.constant(xs), &layout});
     const Tensor outputs = all.outputs.rows.tensor();
     for (Index s = 0; s < layout.batch(); ++s) {
       const Layout single = Layout::uniform(1, layout.length(s));
       Tape alone(f64);
-      const auto one = net(Sequence{alone.constant(sequence_of(xs, layout, s)), &single});
+      const auto one = net(PackedSequence{alone.constant(sequence_of(xs, layout, s)), &single});
       CHECK(difference(sequence_of(outputs, layout, s), one.outputs.rows.tensor()) < 1e-12);
       auto check_states = [s](auto batch, auto own) {
         for (std::size_t f = 0; f < nn::fields(own).size(); ++f)
@@ -244,7 +244,7 @@ TEST_CASE("truncated backpropagation: carried values give the outputs of one lon
       const Layout whole(lengths);
       const Tensor xs = random_tensor({whole.rows(), kIn}, 14);
       Tape tape(f64);
-      const Tensor expected = net(Sequence{tape.constant(xs), &whole}).outputs.rows.tensor();
+      const Tensor expected = net(PackedSequence{tape.constant(xs), &whole}).outputs.rows.tensor();
 
       Carry carry;
       Tape pass(f64);
@@ -261,12 +261,13 @@ TEST_CASE("truncated backpropagation: carried values give the outputs of one lon
         for (std::size_t s = 0; s < done.size(); ++s) done[s] += piece[s];
         const Carry before = carry;
         pass.clear();
-        CHECK(difference(net(Sequence{pass.constant(in), &part}, carry).outputs.rows.tensor(), out) < 1e-12);
+        CHECK(difference(net(PackedSequence{pass.constant(in), &part}, carry).outputs.rows.tensor(), out) <
+              1e-12);
         // The gradient stops at the border but is right within the piece.
         const GradientCheck check = check_gradient(
             [&](Tape& t) {
               Carry mine = before;
-              return ops::sum(square(net(Sequence{t.constant(in), &part}, mine).outputs.rows));
+              return ops::sum(square(net(PackedSequence{t.constant(in), &part}, mine).outputs.rows));
             },
             parameters(net));
         CHECK_MESSAGE(check.error < 1e-6, check.where);

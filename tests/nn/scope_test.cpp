@@ -163,7 +163,7 @@ TEST_CASE("a scope knows the line that called the module") {
     (void)a(x);
     CHECK(paths(tape) == Names{"Linear"});
     for (int i = 0; i < 3; ++i)
-      CHECK(tape.scopes()[tape.nodes()[static_cast<std::size_t>(i)].scope].where.line == line + i / 2);
+      CHECK(tape.scopes()[tape.nodes()[static_cast<std::size_t>(i)].scope].location.line == line + i / 2);
   }
   CHECK(tape.scopes().size() == 2);
 }

@@ -58,7 +58,7 @@ TEST_CASE("a given or carried state needs a row for each sequence, in every fiel
     for (Order order : {Order::forward, Order::reverse}) {
       const Layout layout(lengths);
       Tape tape;
-      const Sequence xs{tape.zeros({layout.rows(), 3}), &layout};
+      const PackedSequence xs{tape.zeros({layout.rows(), 3}), &layout};
       auto from = [&](const Shape& h, const Shape& c) {
         scan(cell, xs, order, std::optional(Lstm::State{tape.zeros(h), tape.zeros(c)}));
       };
@@ -87,7 +87,7 @@ TEST_CASE("a given or carried state needs a row for each sequence, in every fiel
     FAIL("no error");
   } catch (const Error& error) {
     CHECK(std::string(error.what()).find("a state of 3 rows came for 2 sequences") != std::string::npos);
-    CHECK(std::string(error.where().file).find("state_test.cpp") != std::string::npos);
+    CHECK(std::string(error.location().file).find("state_test.cpp") != std::string::npos);
   }
 }
 

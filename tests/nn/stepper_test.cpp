@@ -48,7 +48,7 @@ double difference(const Net& net, Index in, Index batch, DType dtype, Scan scan)
   const Layout layout = Layout::uniform(batch, steps);
   const Tensor xs = random_tensor({steps * batch, in}, dtype, 5);
   Tape tape(dtype);
-  const Tensor expected = scan(net, Sequence{tape.constant(xs), &layout}).outputs.rows.tensor();
+  const Tensor expected = scan(net, PackedSequence{tape.constant(xs), &layout}).outputs.rows.tensor();
   Stepper stepper(net, in, {.batch = batch, .dtype = dtype});
   double worst = 0;
   for (int round = 0; round < 2; ++round) {
@@ -74,7 +74,7 @@ TEST_CASE("a stepper gives the numbers of a scan, for every cell") {
       CAPTURE(hidden);
       CAPTURE(batch);
       Generator g(1);
-      auto whole = [](const auto& cell, const Sequence& xs) { return scan(cell, xs); };
+      auto whole = [](const auto& cell, const PackedSequence& xs) { return scan(cell, xs); };
       auto check = [&](const auto& cell) {
         for (DType dtype : {f32, f64})
           CHECK(difference(cell, 3, batch, dtype, whole) < (dtype == f32 ? 1e-6 : 1e-14));
@@ -96,7 +96,7 @@ TEST_CASE("a stepper of a stack gives the numbers of the stack") {
   net.layers.push_back({Gru(6, 6, g)});
   for (bool residual : {false, true}) {
     net.residual = residual;
-    auto whole = [](const auto& stack, const Sequence& xs) { return stack(xs); };
+    auto whole = [](const auto& stack, const PackedSequence& xs) { return stack(xs); };
     CHECK(difference(net, 4, 2, f64, whole) < 1e-14);
   }
   net.layers[1].order = Order::reverse;

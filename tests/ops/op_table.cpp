@@ -370,7 +370,7 @@ void check_bad(const OpEntry& entry, const BadInput& bad, std::vector<std::strin
     complain("no error");
   } catch (const Error& error) {
     // The location must be the caller's, which is in the table.
-    const std::string place = fmt::format(" ({}:{})", error.where().file, error.where().line);
+    const std::string place = fmt::format(" ({}:{})", error.location().file, error.location().line);
     const bool ours = place.find("tests/") != std::string::npos;
     if (error.what() != bad.message + place || !ours) complain(error.what());
   }

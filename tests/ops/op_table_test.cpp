@@ -72,7 +72,7 @@ struct Square {
 OpEntry square_entry(Fault fault) {
   OpEntry entry{.name = "square",
                 .build = [fault](Tape& tape, Inputs x) -> Outputs {
-                  return {tape.record(Square{fault}, {x[0]}, Where::here())};
+                  return {tape.record(Square{fault}, {x[0]}, SourceLocation::current())};
                 },
                 .expected =
                     [](Numbers x) {
@@ -120,7 +120,7 @@ TEST_CASE("the driver of the table sees what is wrong") {
   entry.cannot_be_bad = "takes any shape";
   CHECK(complains_of(entry, "a reason why there is none"));
   entry.bad = {
-      {[](Tape& t) { multiply(t.zeros({2}), t.zeros({3}), Where{}); },
+      {[](Tape& t) { multiply(t.zeros({2}), t.zeros({3}), SourceLocation{}); },
        "[multiply] shapes [2], [3] came; needed equal shapes, or rows, columns or scalars to repeat"}};
   CHECK(complains_of(entry, "bad input"));
 }

@@ -230,7 +230,7 @@ std::vector<OpEntry> segment_ops() {
   };
   auto highest = [](const std::vector<double>& steps) { return *std::ranges::max_element(steps); };
   OpEntry last = pooling_entry(
-      "last_rows", [](Var x, const Layout& l) { return last_rows(x, l, Where::here()); },
+      "last_rows", [](Var x, const Layout& l) { return last_rows(x, l, SourceLocation::current()); },
       [](const std::vector<double>& steps) { return steps.back(); });
   last.bad[0].message = "[last_rows] a value of shape [4, 2] came; needed [3, columns]";
   std::vector<OpEntry> entries{

@@ -1,8 +1,8 @@
 // Ops that only move numbers: paste and what is made of it, views, transpose.
 #include <cmath>
 
-#include "ops/at_once.h"
 #include "ops/elementwise.h"
+#include "ops/parallel.h"
 #include "ops/paste.h"
 #include "ops/recompute.h"
 #include "ops/transpose.h"
@@ -306,11 +306,11 @@ struct ThreeResults {
 OpEntry at_once_entry() {
   Samples samples;
   for (const auto& shapes : any_shapes) samples.push_back({shapes[0], shapes[0]});
-  return {.name = "at once",
+  return {.name = "parallel",
           .build = [](Tape& tape, Inputs x) -> Outputs {
             const std::vector<Shape> shapes(2, x[0].shape());
             Outputs out(3);
-            ops::at_once(
+            ops::parallel(
                 tape, x,
                 {{std::span(shapes).first(1), std::span(out).first(1)}, {shapes, std::span(out).last(2)}},
                 ThreeResults());
@@ -331,15 +331,15 @@ OpEntry at_once_entry() {
                      const Var x[] = {t.zeros({2, 2}), t.zeros({2, 2})};
                      const Shape shapes[] = {{2, 2}, {2, 3}};
                      Var out[3];
-                     ops::at_once(t, x, {{{shapes, 1}, {out, 1}}, {shapes, {out + 1, 2}}}, ThreeResults());
+                     ops::parallel(t, x, {{{shapes, 1}, {out, 1}}, {shapes, {out + 1, 2}}}, ThreeResults());
                    },
-                   "[at_once] result 1 is of shape [2, 2]; needed [2, 3], as was said"},
+                   "[parallel] result 1 is of shape [2, 2]; needed [2, 3], as was said"},
                   {[](Tape& t) {
                      const Var x = t.zeros({2, 2});
                      const Shape shape{2, 2};
-                     ops::at_once(t, {&x, 1}, {{{&shape, 1}, {}}}, ThreeResults());
+                     ops::parallel(t, {&x, 1}, {{{&shape, 1}, {}}}, ThreeResults());
                    },
-                   "[at_once] a part with 1 shapes and 0 results came; needed one each, or more"}}};
+                   "[parallel] a part with 1 shapes and 0 results came; needed one each, or more"}}};
 }
 
 }  // namespace

@@ -22,9 +22,10 @@ const Samples row_shapes{{{1}},     {{5}},     {{16}},    {{37}},      {{1, 1}},
                          {{2, 2}},  {{4, 8}},  {{5, 16}}, {{3, 17}},   {{2, 33}},   {{0, 4}},      {{7, 3}},
                          {{2, 64}}, {{2, 70}}, {{6, 5}},  {{2, 3, 4}}, {{2, 0, 4}}, {{2, 1, 2, 9}}};
 
-OpEntry row_entry(std::string name, Var (*op)(Var, Where), double (*formula)(double x, long double sum)) {
+OpEntry row_entry(std::string name, Var (*op)(Var, SourceLocation),
+                  double (*formula)(double x, long double sum)) {
   OpEntry entry{.name = name,
-                .build = [op](Tape&, Inputs x) -> Outputs { return {op(x[0], Where::here())}; },
+                .build = [op](Tape&, Inputs x) -> Outputs { return {op(x[0], SourceLocation::current())}; },
                 .expected =
                     [formula](Numbers x) {
                       return std::vector{tabulate(x[0].shape(), [&](Index r, Index c) {
@@ -32,7 +33,7 @@ OpEntry row_entry(std::string name, Var (*op)(Var, Where), double (*formula)(dou
                       })};
                     },
                 .samples = row_shapes,
-                .bad = {{[op](Tape& t) { op(t.zeros({}), Where::here()); },
+                .bad = {{[op](Tape& t) { op(t.zeros({}), SourceLocation::current()); },
                          "[" + name + "] a scalar came; needed a value with columns"}}};
   entry.samples.push_back({{3, 0}});
   return entry;

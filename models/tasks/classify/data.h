@@ -4,10 +4,10 @@
 #include <optional>
 #include <string>
 
-#include "models/data/parts.h"
 #include "models/data/labelled_text.h"
-#include "models/tasks/classify/saved.h"
+#include "models/data/parts.h"
 #include "models/data/time_series_file.h"
+#include "models/tasks/classify/saved.h"
 
 namespace unroll::models {
 

@@ -31,7 +31,7 @@ Var SequenceClassifier::operator()(Tape& tape, std::span<const int> packed, cons
 
 Var SequenceClassifier::operator()(Var rows, const ops::Layout& layout, Generator* noise) const {
   const auto scope = enter(rows.tape(), *this, "");
-  return head(encoder(dropout(nn::Sequence{rows, &layout}, noise), pooling, noise), noise);
+  return head(encoder(dropout(nn::PackedSequence{rows, &layout}, noise), pooling, noise), noise);
 }
 
 LinearClassifier::LinearClassifier(Index vocabulary, const ClassifierOptions& options, Generator& generator)

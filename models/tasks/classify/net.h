@@ -7,9 +7,9 @@
 #include <variant>
 #include <vector>
 
-#include "models/tasks/encoder.h"
 #include "models/data/time_series.h"
 #include "models/data/vocabulary.h"
+#include "models/tasks/encoder.h"
 
 namespace unroll::models {
 

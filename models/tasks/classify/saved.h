@@ -3,11 +3,11 @@
 #include <string>
 #include <variant>
 
-#include "models/tasks/classify/net.h"
 #include "models/data/labelled_sequences.h"
 #include "models/data/labels.h"
-#include "models/training/model_file.h"
 #include "models/data/text_tokens.h"
+#include "models/tasks/classify/net.h"
+#include "models/training/model_file.h"
 
 namespace unroll::models {
 

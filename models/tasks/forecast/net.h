@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "models/data/csv.h"
-#include "models/tasks/encoder.h"
 #include "models/data/scaling.h"
+#include "models/tasks/encoder.h"
 
 namespace unroll::models {
 

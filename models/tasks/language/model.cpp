@@ -28,7 +28,7 @@ LanguageModel::LanguageModel(Index vocabulary, const LanguageModelOptions& optio
 Var LanguageModel::operator()(Tape& tape, std::span<const int> packed, const ops::Layout& layout,
                               const nn::Carry& from, nn::Carry& to, Generator* noise) const {
   const auto scope = enter(tape, *this, "");
-  const nn::Sequence xs = dropout(nn::Sequence{tokens(tape, packed), &layout}, noise);
+  const nn::PackedSequence xs = dropout(nn::PackedSequence{tokens(tape, packed), &layout}, noise);
   return dropout(recurrent(xs, from, to, noise), noise).rows;
 }
 

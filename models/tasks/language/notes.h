@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "models/tasks/encoder.h"
 #include "models/data/piano_rolls.h"
+#include "models/tasks/encoder.h"
 #include "models/training/training.h"
 
 namespace unroll::models {

@@ -35,7 +35,7 @@ double read_through(const LanguageModel& model, const TextStreams& text, Share s
 double evaluate(const LanguageModel& model, std::span<const int> text, Workers& workers, Index streams) {
   if (streams == 0)
     streams = std::clamp<Index>(static_cast<Index>(text.size()) / kShortestStream, 1, kEvaluationStreams);
-  const TextStreams cut(text, streams, kEvaluationSteps, Where{});
+  const TextStreams cut(text, streams, kEvaluationSteps, SourceLocation{});
   std::vector<double> sums(kEvaluationGroups);
   workers.each([&](Worker& worker) {
     for (int g = worker.index; g < kEvaluationGroups; g += workers.size())
@@ -61,7 +61,7 @@ LanguageTask::LanguageTask(SavedLanguageModel& saved, std::span<const int> train
     : saved_(saved),
       training_(training),
       validation_(validation),
-      text_(training, run.batch, run.bptt, Where{}),
+      text_(training, run.batch, run.bptt, SourceLocation{}),
       options_(options),
       readers_(static_cast<std::size_t>(run.batch)) {}
 

@@ -33,8 +33,8 @@ struct LanguageTaskOptions {
   }
 };
 
-/// The task of models/training/training.h. The state is carried from window to window, and begins with zeros in each
-/// epoch. Refers to all that it is made of.
+/// The task of models/training/training.h. The state is carried from window to window, and begins with zeros
+/// in each epoch. Refers to all that it is made of.
 class LanguageTask {
  public:
   /// As many streams as the run's `batch`, windows of its `bptt` steps. Throws Error if that is 0, and if

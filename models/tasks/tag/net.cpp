@@ -38,7 +38,7 @@ Var Tagger::operator()(Tape& tape, const PackedSentences& batch, Generator* nois
     const Var spelt = nn::final_state(spelling({letters, &batch.spellings}));
     rows = ops::concat({rows, ops::gather_rows(spelt, batch.spelling)}, 1);
   }
-  const nn::Sequence read = encoder(dropout(nn::Sequence{rows, &batch.sentences}, noise), noise);
+  const nn::PackedSequence read = encoder(dropout(nn::PackedSequence{rows, &batch.sentences}, noise), noise);
   return head(dropout(read, noise).rows);
 }
 

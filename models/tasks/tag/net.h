@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "models/tasks/encoder.h"
 #include "models/data/labels.h"
 #include "models/data/text_tokens.h"
 #include "models/data/vocabulary.h"
+#include "models/tasks/encoder.h"
 
 namespace unroll::models {
 

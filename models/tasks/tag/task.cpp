@@ -7,8 +7,8 @@
 
 #include "models/data/batches.h"
 #include "models/data/digest.h"
-#include "models/tasks/tag/spans.h"
 #include "models/data/text.h"
+#include "models/tasks/tag/spans.h"
 #include "ops/losses.h"
 
 namespace unroll::models {

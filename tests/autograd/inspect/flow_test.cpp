@@ -19,7 +19,7 @@ namespace {
 // A linear Elman net, whose state is h_t = x_t + h_(t-1) W.
 Elman linear_elman(Index hidden) {
   Generator generator(1);
-  Elman cell(hidden, hidden, generator, [](Var x, Where) { return 1.0 * x; });
+  Elman cell(hidden, hidden, generator, [](Var x, SourceLocation) { return 1.0 * x; });
   tests::randomise(cell, 0.4);
   for (Index i = 0; i < hidden; ++i) {
     cell.bias.value().set(i, 0);
@@ -69,7 +69,7 @@ void check_against_the_truth(Order order, const std::vector<int>& lengths, Index
   Gradients gradients;
   Flow flow;
   const auto attached = tape.attach(flow);
-  const Sequence in{tape.constant(xs), &layout};
+  const PackedSequence in{tape.constant(xs), &layout};
   const Var out =
       (recompute > 0 ? scan_recomputed(cell, in, recompute, order) : scan(cell, in, order)).outputs.rows;
   tape.backward(out, seed, gradients);
@@ -104,7 +104,7 @@ void check_against_the_truth(Order order, const std::vector<int>& lengths, Index
   }
   for (std::size_t t = 0; t < states.size(); ++t) {
     INFO("step " << t);
-    CHECK(r.rows[t] == layout.alive(static_cast<Index>(t)));
+    CHECK(r.rows[t] == layout.batch_size(static_cast<Index>(t)));
     check(r.fields[0].state[t], states[t]);
     check(r.fields[0].gradient[t], slopes[t]);
   }
@@ -179,7 +179,7 @@ TEST_CASE("nets on one tape are told apart, and what is not reached is zero") {
   Gradients gradients;
   Flow flow;
   const auto attached = tape.attach(flow);
-  const Sequence xs{tape.full({10, 3}, 0.5), &layout};
+  const PackedSequence xs{tape.full({10, 3}, 0.5), &layout};
   const auto sides = both(xs);
   (void)scan(other, xs);                                           // in no loss
   const Var twice = scan(other, xs, Order::forward).outputs.rows;  // the same cell again

@@ -31,7 +31,7 @@ void check_layer(Layer layer, const std::string& name) {
     for (const auto& lengths : kLengths) {
       const Layout layout(lengths);
       auto outputs = [&](Tape& tape) {
-        return layer(Sequence{tape.full({layout.rows(), kIn}, 0.5), &layout});
+        return layer(PackedSequence{tape.full({layout.rows(), kIn}, 0.5), &layout});
       };
       auto loss = [&](Tape& tape) {
         const auto result = outputs(tape);
@@ -110,7 +110,7 @@ TEST_CASE("foretold memory is what is taken where weights are packed, and by who
   CHECK(forecast_error(
             [&](Tape& tape) {
               Carry mine = carry;
-              const Var rows = language(Sequence{words(tape, ids), &text}, mine).outputs.rows;
+              const Var rows = language(PackedSequence{words(tape, ids), &text}, mine).outputs.rows;
               return linear_cross_entropy(rows, words.weight, ids, {}, WeightLayout::out_in);
             },
             f32) == "");

@@ -9,8 +9,8 @@
 
 #include "autograd/inspect/flow.h"
 #include "nn/nn.h"
-#include "ops/simd/denormals.h"
 #include "ops/pointwise.h"
+#include "ops/simd/denormals.h"
 #include "tests/nn/minimal_gated_unit.h"
 #include "tests/nn/random_numbers.h"
 

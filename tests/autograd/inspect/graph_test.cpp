@@ -110,7 +110,7 @@ TEST_CASE("the cell of the documentation: its name, its time steps, its lines") 
   CHECK(others.count == 8);
   CHECK(others.module == 1);
   CHECK(others.nodes.back().op == "mgu");
-  for (const inspect::Line& line : others.nodes) CHECK(line.where.starts_with("minimal_gated_unit.h:"));
+  for (const inspect::Line& line : others.nodes) CHECK(line.location.starts_with("minimal_gated_unit.h:"));
   CHECK(loss.module == 0);
 
   auto edge = [&](std::size_t from, std::size_t to) {

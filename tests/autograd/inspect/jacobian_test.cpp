@@ -41,7 +41,7 @@ std::vector<double> norms_of_powers(const Tensor& w, std::size_t count) {
 
 Elman linear_elman(Index hidden, double deviation) {
   Generator generator(1);
-  Elman cell(3, hidden, generator, [](Var x, Where) { return 1.0 * x; });
+  Elman cell(3, hidden, generator, [](Var x, SourceLocation) { return 1.0 * x; });
   tests::randomise(cell, deviation);
   return cell;
 }
@@ -55,7 +55,7 @@ Jacobian jacobian_of(const C& cell, const std::vector<int>& lengths, Order order
   Gradients gradients;
   Flow flow(options);
   const auto attached = tape.attach(flow);
-  const Sequence xs{tape.constant(tests::random_tensor({layout.rows(), 3}, 2)), &layout};
+  const PackedSequence xs{tape.constant(tests::random_tensor({layout.rows(), 3}, 2)), &layout};
   const Var out =
       (recompute > 0 ? scan_recomputed(cell, xs, recompute, order) : scan(cell, xs, order)).outputs.rows;
   tape.backward(ops::sum(out), gradients);

@@ -83,7 +83,7 @@ TEST_CASE("lines are found by module, op, time step and size") {
   for (const inspect::Line& line : all.of_op("add_matmul"))
     CHECK(line.bytes == 0);  // in the memory of affine
 
-  const Listing by_hand = all.where([](const inspect::Line& line) { return line.step == 6; });
+  const Listing by_hand = all.location([](const inspect::Line& line) { return line.step == 6; });
   CHECK(by_hand.size() == all.at_steps(6, 6).size());
 }
 
@@ -110,7 +110,7 @@ TEST_CASE("inputs have the names of what made them") {
   CHECK(all[2].inputs == std::vector<std::string>{"%1", "%0[1:3]"});
   CHECK_FALSE(all[2].wants_gradient);
   CHECK(all[0].shape_text() == "[3, 2] [3, 2]");
-  CHECK(all[0].where.starts_with("listing_test.cpp:"));
+  CHECK(all[0].location.starts_with("listing_test.cpp:"));
 }
 
 TEST_CASE("parts of a value are told apart: rows, columns, both") {

@@ -116,7 +116,7 @@ struct Net {
   Stack<Bidirectional<PlantedCell>> both;
   Stack<Unidirectional<PlantedCell>> one;
 
-  Var operator()(const Sequence& xs) const {
+  Var operator()(const PackedSequence& xs) const {
     return both.layers.empty() ? one(xs).outputs.rows : both(xs).outputs.rows;
   }
   void members(Members& m) { m("both", both), m("one", one); }
@@ -147,7 +147,7 @@ TEST_CASE("what is planted is found: 120 of 120") {
     for (int b = 0; b < 4; ++b) lengths.push_back(2 + static_cast<int>(random.below(6)));
     const Layout layout(lengths);
     plant.step = static_cast<int>(random.below(static_cast<std::uint64_t>(layout.steps())));
-    plant.row = static_cast<Index>(random.below(static_cast<std::uint64_t>(layout.alive(plant.step))));
+    plant.row = static_cast<Index>(random.below(static_cast<std::uint64_t>(layout.batch_size(plant.step))));
     plant.column = static_cast<Index>(random.below(5));
 
     Net net;
@@ -196,8 +196,8 @@ TEST_CASE("what is planted is found: 120 of 120") {
     CHECK(origin->phase == phase_of(plant.fault));
     CHECK(origin->step == plant.step);
     CHECK(origin->module == path);
-    CHECK(origin->where.line == plant.line);
-    CHECK(file_of(origin->where.file) == "origin_test.cpp");
+    CHECK(origin->location.line == plant.line);
+    CHECK(file_of(origin->location.file) == "origin_test.cpp");
     // A row of the left factor is a column of that and a row of the weight.
     const bool is_product = plant.fault == Fault::product_overflow;
     CHECK(origin->element[0] == (is_product ? plant.column : plant.row));

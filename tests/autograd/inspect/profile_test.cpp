@@ -165,16 +165,16 @@ TEST_CASE("rows are told apart by module, and by the text of names") {
   const auto attached = tape.attach(profile);
   const Var x = tape.full({1}, 1);
   std::string name = "first";
-  tape.record(Named{name.c_str()}, {x}, Where::here());
+  tape.record(Named{name.c_str()}, {x}, SourceLocation::current());
   name[0] = 'b';  // at the same place in memory
-  tape.record(Named{name.c_str()}, {x}, Where::here());
+  tape.record(Named{name.c_str()}, {x}, SourceLocation::current());
   {
     const auto scope = tape.scope("decoder");
-    tape.record(Named{name.c_str()}, {x}, Where::here());
+    tape.record(Named{name.c_str()}, {x}, SourceLocation::current());
   }
   for (int i = 0; i < 1000; ++i) {
     const auto scope = tape.scope("layer " + std::to_string(i % 500));
-    tape.record(Named{name.c_str()}, {x}, Where::here());
+    tape.record(Named{name.c_str()}, {x}, SourceLocation::current());
   }
   CHECK(row_of(profile, "first", Phase::forward).count == 1);
   std::uint64_t plain = 0, decoder = 0, layers = 0;
@@ -197,11 +197,11 @@ TEST_CASE("a node that throws is left out") {
   Profile profile(Profile::Spans::kept);
   const auto attached = tape.attach(profile);
   const Var x = tape.full({1}, 1);
-  CHECK_THROWS_AS(tape.record(Named{"throws"}, {x}, Where::here()), std::runtime_error);
-  tape.record(Named{"works"}, {x}, Where::here());
+  CHECK_THROWS_AS(tape.record(Named{"throws"}, {x}, SourceLocation::current()), std::runtime_error);
+  tape.record(Named{"works"}, {x}, SourceLocation::current());
   REQUIRE(profile.rows().size() == 1);
   CHECK(profile.rows()[0].place.op == "works");
-  tape.record(Named{"works"}, {x}, Where::here());
+  tape.record(Named{"works"}, {x}, SourceLocation::current());
   CHECK(by_module(profile).at("").count == 2);
   CHECK(profile.spans().size() == 2);
 }

@@ -6,11 +6,11 @@
 
 using namespace unroll;
 using autograd::Arena;
-using autograd::Pool;
+using autograd::MemoryPool;
 
 TEST_CASE("a block has room for what was asked, at the cost of an eighth at most") {
   for (std::size_t bytes = 0; bytes < 1'000'000; bytes = bytes * 9 / 8 + 1) {
-    const std::size_t size = Pool::block_size(bytes);
+    const std::size_t size = MemoryPool::block_size(bytes);
     CHECK(size >= bytes);
     CHECK(size % Arena::kAlignment == 0);
     CHECK(size <= bytes + bytes / 8 + Arena::kAlignment);
@@ -19,7 +19,7 @@ TEST_CASE("a block has room for what was asked, at the cost of an eighth at most
 
 TEST_CASE("what is given back is given out again, to its own size only") {
   Arena arena;
-  Pool pool(arena);
+  MemoryPool pool(arena);
   std::byte* small = pool.take(100);
   std::byte* large = pool.take(10'000);
   CHECK(small != large);
@@ -32,7 +32,7 @@ TEST_CASE("what is given back is given out again, to its own size only") {
 
 TEST_CASE("what is in use is counted, and the most of it") {
   Arena arena;
-  Pool pool(arena);
+  MemoryPool pool(arena);
   std::byte* a = pool.take(64);
   std::byte* b = pool.take(640);
   CHECK(pool.used() == 704);
@@ -57,7 +57,7 @@ TEST_CASE("what is in use is counted, and the most of it") {
 
 TEST_CASE("scratch memory is given back at the end of its scope, and poisoned when it comes again") {
   Arena arena;
-  Pool pool(arena);
+  MemoryPool pool(arena);
   float* first;
   {
     const autograd::Scratch<float> scratch(pool, 16);

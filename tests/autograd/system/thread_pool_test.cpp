@@ -15,39 +15,42 @@
 
 using namespace unroll;
 
-TEST_CASE("a crew: each piece of work once, on a thread of its own while there are any, always the same") {
+TEST_CASE(
+    "a thread pool: each piece of work once, on a thread of its own while there are any, always the same") {
   for (int size : {1, 2, 5}) {
-    Crew crew(size);
-    CHECK(crew.size() == size);
+    ThreadPool thread_pool(size);
+    CHECK(thread_pool.size() == size);
     for (int count : {0, 1, 2, 7}) {
       std::vector<std::thread::id> before;
       for (int round = 0; round < 50; ++round) {
         std::vector<std::thread::id> seen(static_cast<std::size_t>(count));
         std::vector<int> calls(seen.size());
-        crew.each(count, [&](int i) {
+        thread_pool.each(count, [&](int i) {
           seen[static_cast<std::size_t>(i)] = std::this_thread::get_id();
           ++calls[static_cast<std::size_t>(i)];
         });
         CHECK(calls == std::vector<int>(seen.size(), 1));
         if (count > 0) CHECK(seen[0] == std::this_thread::get_id());
-        CHECK(std::set(seen.begin(), seen.end()).size() == std::min<std::size_t>(seen.size(), crew.size()));
+        CHECK(std::set(seen.begin(), seen.end()).size() ==
+              std::min<std::size_t>(seen.size(), thread_pool.size()));
         if (round > 0) CHECK(seen == before);
         before = seen;
         if (round % 20 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));  // all fall asleep
       }
     }
   }
-  CHECK_THROWS_WITH_AS(Crew(0), doctest::Contains("[crew] 0 threads came; needed at least 1"), Error);
+  CHECK_THROWS_WITH_AS(ThreadPool(0), doctest::Contains("[thread_pool] 0 threads came; needed at least 1"),
+                       Error);
 }
 
-TEST_CASE("a crew: those who work for it may ask it for help, several at once") {
+TEST_CASE("a thread pool: those who work for it may ask it for help, several at once") {
   for (int size : {1, 2, 3}) {
-    Crew crew(size);
+    ThreadPool thread_pool(size);
     for (int round = 0; round < 200; ++round) {
       std::array<std::array<int, 4>, 3> done{};
-      crew.each(3, [&](int i) {
+      thread_pool.each(3, [&](int i) {
         auto& mine = done[static_cast<std::size_t>(i)];
-        crew.each(4, [&](int j) { ++mine[static_cast<std::size_t>(j)]; });
+        thread_pool.each(4, [&](int j) { ++mine[static_cast<std::size_t>(j)]; });
         for (const int n : mine) CHECK(n == 1);  // all of it has come back
       });
       for (const auto& row : done) CHECK(row == std::array{1, 1, 1, 1});
@@ -55,26 +58,27 @@ TEST_CASE("a crew: those who work for it may ask it for help, several at once") 
   }
 }
 
-TEST_CASE("a crew: what was thrown comes to the caller, the first in order, and the crew goes on") {
-  Crew crew(2);
+TEST_CASE("a thread pool: what was thrown comes to the caller, the first in order, and the crew goes on") {
+  ThreadPool thread_pool(2);
   for (const std::set<int>& throwers : {std::set{0}, {1}, {2}, {1, 2}, {0, 1, 2}, {0, 2}}) {
     int calls = 0;
-    CHECK_THROWS_WITH(crew.each(3,
-                                [&](int i) {
-                                  if (throwers.contains(i)) throw std::runtime_error(std::to_string(i));
-                                }),
+    CHECK_THROWS_WITH(thread_pool.each(3,
+                                       [&](int i) {
+                                         if (throwers.contains(i))
+                                           throw std::runtime_error(std::to_string(i));
+                                       }),
                       std::to_string(*throwers.begin()).c_str());
-    crew.each(1, [&](int) { ++calls; });
+    thread_pool.each(1, [&](int) { ++calls; });
     CHECK(calls == 1);
   }
 }
 
-TEST_CASE("a crew computes in the caller's floating-point mode") {
-  Crew crew(2);
+TEST_CASE("a thread pool computes in the caller's floating-point mode") {
+  ThreadPool thread_pool(2);
   const volatile float tiny = std::numeric_limits<float>::min();
   auto halves = [&] {
     std::array<float, 2> result{};
-    crew.each(2, [&](int i) { result[static_cast<std::size_t>(i)] = tiny * 0.5F; });
+    thread_pool.each(2, [&](int i) { result[static_cast<std::size_t>(i)] = tiny * 0.5F; });
     return result;
   };
   auto all_zero = [](const std::array<float, 2>& x) { return x[0] == 0 && x[1] == 0; };
@@ -89,36 +93,36 @@ TEST_CASE("a crew computes in the caller's floating-point mode") {
   CHECK(none_zero(halves()));
 }
 
-TEST_CASE("a crew: short work is shared, and done once by whoever comes first") {
+TEST_CASE("a thread pool: short work is shared, and done once by whoever comes first") {
   for (int size : {1, 2, 4}) {
-    Crew crew(size);
+    ThreadPool thread_pool(size);
     for (int round = 0; round < 500; ++round) {
       std::array<int, 4> done{};
-      crew.share(4, [&](int i) { ++done[static_cast<std::size_t>(i)]; });
+      thread_pool.share(4, [&](int i) { ++done[static_cast<std::size_t>(i)]; });
       CHECK(done == std::array{1, 1, 1, 1});
       if (round % 50 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));  // all fall asleep
     }
     // Two callers at once.
     std::array<std::array<int, 3>, 2> all{};
-    crew.each(2, [&](int c) {
+    thread_pool.each(2, [&](int c) {
       for (int round = 0; round < 500; ++round)
-        crew.share(3, [&](int i) { ++all[static_cast<std::size_t>(c)][static_cast<std::size_t>(i)]; });
+        thread_pool.share(3, [&](int i) { ++all[static_cast<std::size_t>(c)][static_cast<std::size_t>(i)]; });
     });
     for (const auto& row : all) CHECK(row == std::array{500, 500, 500});
-    CHECK_THROWS_WITH(crew.share(3,
-                                 [](int i) {
-                                   if (i > 0) throw std::runtime_error(std::to_string(i));
-                                 }),
+    CHECK_THROWS_WITH(thread_pool.share(3,
+                                        [](int i) {
+                                          if (i > 0) throw std::runtime_error(std::to_string(i));
+                                        }),
                       "1");
   }
 }
 
-TEST_CASE("a crew asks nothing of the heap to work") {
-  Crew crew(3);
+TEST_CASE("a thread pool asks nothing of the heap to work") {
+  ThreadPool thread_pool(3);
   int sum[3] = {};
-  crew.each(3, [&](int i) { sum[i] = i; });  // what a thread takes as it starts is not meant
+  thread_pool.each(3, [&](int i) { sum[i] = i; });  // what a thread takes as it starts is not meant
   const std::size_t before = tests::allocation_count();
-  for (int round = 0; round < 10; ++round) crew.each(3, [&](int i) { sum[i] += i; });
+  for (int round = 0; round < 10; ++round) thread_pool.each(3, [&](int i) { sum[i] += i; });
   CHECK(tests::allocation_count() == before);
   CHECK(sum[2] == 22);
 }

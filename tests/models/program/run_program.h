@@ -9,8 +9,8 @@
 #include <string>
 
 #include "models/data/text.h"
-#include "tests/models/temporary_folder.h"
 #include "paths.h"
+#include "tests/models/temporary_folder.h"
 
 namespace unroll::models {
 

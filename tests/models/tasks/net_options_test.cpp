@@ -4,8 +4,8 @@
 
 #include "models/tasks/classify/task.h"
 #include "models/tasks/forecast/task.h"
-#include "models/tasks/language/task.h"
 #include "models/tasks/language/notes.h"
+#include "models/tasks/language/task.h"
 #include "models/tasks/tag/task.h"
 
 namespace unroll::models {

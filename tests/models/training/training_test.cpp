@@ -16,8 +16,8 @@
 #include <tuple>
 
 #include "autograd/inspect/history.h"
-#include "models/training/interruption.h"
 #include "models/data/text.h"
+#include "models/training/interruption.h"
 #include "nn/layers.h"
 #include "nn/state.h"
 #include "ops/losses.h"
@@ -216,12 +216,12 @@ TEST_CASE("training: a loss that is not finite stops the run by epoch and batch,
   LineTask task;
   task.given = {std::nan("")};
   CHECK(has(message_of([&] { train_line(task, {.epochs = 1}); }), "epoch 1: a validation error of nan"));
-  LineTask at_once;
-  at_once.bad = std::nan("");
-  at_once.bad_epoch = 1;
+  LineTask parallel;
+  parallel.bad = std::nan("");
+  parallel.bad_epoch = 1;
   const std::string page = folder.file("page");
   const std::string message =
-      message_of([&] { train_line(at_once, {.epochs = 1, .out = folder.file("model"), .inspect = page}); });
+      message_of([&] { train_line(parallel, {.epochs = 1, .out = folder.file("model"), .inspect = page}); });
   CHECK(has(message, "; " + page + " shows the batch; no checkpoint was written to " + folder.file("model")));
   CHECK_FALSE(std::filesystem::exists(folder.file("model")));
 }

@@ -43,22 +43,22 @@ TEST_CASE("workers: what one of them throws comes to the caller, and the pool go
 TEST_CASE("workers without a piece help those that have one") {
   Workers workers(3);
   std::vector<int> calls(3);
-  std::vector<const Crew*> crews(3);
+  std::vector<const ThreadPool*> pools(3);
   auto work = [&](Worker& w) {
     ++calls[static_cast<std::size_t>(w.index)];
-    crews[static_cast<std::size_t>(w.index)] = w.tape.crew();
+    pools[static_cast<std::size_t>(w.index)] = w.tape.thread_pool();
   };
   workers.each(work, 2);
   CHECK(calls == std::vector{1, 1, 0});
-  CHECK(crews[0] != nullptr);
-  CHECK(crews[1] == crews[0]);
-  CHECK(crews[0]->size() == 3);
+  CHECK(pools[0] != nullptr);
+  CHECK(pools[1] == pools[0]);
+  CHECK(pools[0]->size() == 3);
   workers.each(work);
   CHECK(calls == std::vector{2, 2, 1});
-  CHECK(crews == std::vector<const Crew*>(3));  // there is nobody to help
+  CHECK(pools == std::vector<const ThreadPool*>(3));  // there is nobody to help
   workers.measure(1, [&](Worker& w, std::size_t) { work(w); });
   CHECK(calls == std::vector{3, 2, 1});
-  CHECK(crews[0] != nullptr);
+  CHECK(pools[0] != nullptr);
 }
 
 TEST_CASE("workers: a piece on two threads has the numbers of one thread, and the same bits each time") {

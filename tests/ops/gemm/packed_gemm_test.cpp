@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "ops/simd/instruction_set.h"
 #include "ops/matmul.h"
 #include "ops/random.h"
+#include "ops/simd/instruction_set.h"
 
 using namespace unroll;
 using namespace unroll::ops;

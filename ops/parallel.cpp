@@ -1,4 +1,4 @@
-#include "ops/at_once.h"
+#include "ops/parallel.h"
 
 #include <fmt/format.h>
 
@@ -39,8 +39,8 @@ struct Kept {
   std::span<const Parameter::Leaf* const> parameters;  // that learn; in the arena of its own tape
 };
 
-struct AtOnce {
-  static constexpr const char* name = "at_once";
+struct Parallel {
+  static constexpr const char* name = "parallel";
   static constexpr int outputs = 1;
   static constexpr unsigned reads_inputs = autograd::kAll, reads_outputs = 0;
   static constexpr bool has_parameters = true, takes_memory = true;
@@ -48,7 +48,7 @@ struct AtOnce {
   detail::PartFunction call;
   const void* f;
   std::span<Kept> parts;
-  Where where;
+  SourceLocation location;
 
   Shape shape(const Inputs&) const { return {parts.back().begin + parts.back().results.size()}; }
 
@@ -96,7 +96,8 @@ struct AtOnce {
   template <class F>
   void each(Tape& tape, bool independent, const F& f) const {
     const auto count = static_cast<int>(parts.size());
-    if (tape.crew() && independent && !tape.attended() && !tape.dry()) return tape.crew()->share(count, f);
+    if (tape.thread_pool() && independent && !tape.attended() && !tape.dry())
+      return tape.thread_pool()->share(count, f);
     for (int i = 0; i < count; ++i) f(independent ? i : count - 1 - i);
   }
 
@@ -111,7 +112,7 @@ struct AtOnce {
                  : inner.borrow(bytes_of(x.data), x.shape, x.stride);
     }
     call(f, i, inner, part.in, part.out);
-    part.results.check(name, part.out, where);
+    part.results.check(name, part.out, location);
     part.results.copy(part.out, bytes_of(context.out().data + part.begin));
     part.nodes = inner.nodes().size();
     if (context.wants_gradient()) part.parameters = learning(inner);
@@ -163,16 +164,16 @@ struct AtOnce {
 
 }  // namespace
 
-void detail::at_once(Tape& tape, std::span<const Var> inputs, std::span<const Part> parts, PartFunction call,
-                     const void* f, Where where) {
+void detail::parallel(Tape& tape, std::span<const Var> inputs, std::span<const Part> parts, PartFunction call,
+                      const void* f, SourceLocation location) {
   for (const Part& part : parts)
     if (part.shapes.empty() || part.results.size() != part.shapes.size())
-      autograd::fail(AtOnce::name,
+      autograd::fail(Parallel::name,
                      fmt::format("a part with {} shapes and {} results came; needed one each, or more",
                                  part.shapes.size(), part.results.size()),
-                     where);
+                     location);
   if (parts.empty()) return;
-  AtOnce op{call, f, {tape.arena().allocate_array<Kept>(parts.size()), parts.size()}, where};
+  Parallel op{call, f, {tape.arena().allocate_array<Kept>(parts.size()), parts.size()}, location};
   const std::size_t first = tape.new_parts(parts.size());
   Index begin = 0;
   for (std::size_t p = 0; p < parts.size(); ++p) {
@@ -189,7 +190,7 @@ void detail::at_once(Tape& tape, std::span<const Var> inputs, std::span<const Pa
                             {}};
     begin += results.size();
   }
-  const Var all = tape.record(op, inputs, where)[0];
+  const Var all = tape.record(op, inputs, location)[0];
   for (std::size_t p = 0; p < parts.size(); ++p)
     op.parts[p].results.take(all, op.parts[p].begin, parts[p].results);
 }
