@@ -1,50 +1,23 @@
-// Values that no node made: constants, variables, parameters, what is lent to the tape or reserved on it.
+// Values that no node made: constants, variables, parameters, and what is lent to the tape.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <functional>
-#include <new>
 
 #include "autograd/tape.h"
 
 namespace unroll::autograd {
 
-namespace {
-
-// Memory for the numbers of a leaf.
-std::byte* allocate(Arena& arena, const Shape& shape, DType dtype, const char* op, SourceLocation location) {
-  const std::size_t bytes = static_cast<std::size_t>(shape.size()) * size_of(dtype);
-  try {
-    return arena.allocate(bytes);
-  } catch (const std::bad_alloc&) {
-    fail(op,
-         fmt::format("a value of shape {} came, of {} bytes; needed one that there is memory for",
-                     to_string(shape), bytes),
-         location);
-  }
-}
-
-}  // namespace
-
-std::uint32_t Tape::add_leaf(const Shape& shape, std::byte* data, SourceLocation location, std::uint32_t of) {
-  const std::uint32_t id = add_root(shape, data, false);
-  Leaf& leaf = leaves_.add();
-  leaf.location = location;
-  leaf.of = of;
-  roots_.back().leaf = static_cast<std::uint32_t>(leaves_.size());
-  return id;
-}
-
 Var Tape::constant(const Tensor& tensor, SourceLocation location) {
   if (tensor.empty()) fail("constant", "an empty tensor came; needed one with memory", location);
-  std::byte* data = allocate(arena_, tensor.shape(), dtype_, "constant", location);
-  if (!dry_)
+  std::byte* data = storage_.leaf(tensor.shape(), dtype_, "constant", location);
+  if (!dry())
     dispatch(tensor.dtype(), [&]<class From>() {
       dispatch(dtype_, [&]<class To>() {
         copy(tensor.view<From>(), view_of(reinterpret_cast<To*>(data), tensor.shape()));
       });
     });
-  return handle(add_leaf(tensor.shape(), data, location));
+  return handle(records_.add_leaf(tensor.shape(), data, location));
 }
 
 Var Tape::constant(const Shape& shape, std::span<const float> values, SourceLocation location) {
@@ -53,54 +26,49 @@ Var Tape::constant(const Shape& shape, std::span<const float> values, SourceLoca
         "constant",
         fmt::format("{} numbers came for shape {}; needed {}", values.size(), to_string(shape), shape.size()),
         location);
-  std::byte* data = allocate(arena_, shape, dtype_, "constant", location);
-  if (!dry_)
+  std::byte* data = storage_.leaf(shape, dtype_, "constant", location);
+  if (!dry())
     dispatch(dtype_, [&]<class T>() {
       copy(view_of(values.data(), shape), view_of(reinterpret_cast<T*>(data), shape));
     });
-  return handle(add_leaf(shape, data, location));
+  return handle(records_.add_leaf(shape, data, location));
 }
 
 Var Tape::full(const Shape& shape, double value, SourceLocation location) {
   const auto count = static_cast<std::size_t>(shape.size());
-  std::byte* data = allocate(arena_, shape, dtype_, "full", location);
-  if (!dry_)
+  std::byte* data = storage_.leaf(shape, dtype_, "full", location);
+  if (!dry())
     dispatch(dtype_,
              [&]<class T>() { std::fill_n(reinterpret_cast<T*>(data), count, static_cast<T>(value)); });
-  const std::uint32_t id = add_leaf(shape, data, location);
-  values_[id].zero = value == 0;
+  const std::uint32_t id = records_.add_leaf(shape, data, location);
+  records_.values[id].zero = value == 0;
   return handle(id);
 }
 
 Var Tape::variable(const Tensor& tensor, SourceLocation location) {
   Var x = constant(tensor, location);
-  values_[x.index_].wants_gradient = true;
-  roots_.back().keeps_gradient = true;
+  records_.values[x.index_].wants_gradient = true;
+  records_.buffers.back().keeps_gradient = true;
   return x;
 }
 
-// Its value may have gone with a frame.
-bool Tape::lives(const Bound& b) const {
-  return b.pass == pass_ && b.value < values_.size() && root(b.value).parameter == b.leaf;
-}
-
 Var Tape::snapshot(Var x, SourceLocation location) {
-  const std::uint32_t id = check_numbers(x, "snapshot", location);
-  const Shape shape = values_[id].shape;
-  std::byte* data = allocate(arena_, shape, dtype_, "snapshot", location);
-  if (!dry_)
+  const std::uint32_t id = check_values(x, "snapshot", location);
+  const Shape shape = records_.values[id].shape;
+  std::byte* data = storage_.leaf(shape, dtype_, "snapshot", location);
+  if (!dry())
     dispatch(dtype_, [&]<class T>() {
-      const View<const T> from{reinterpret_cast<const T*>(values_[id].data), shape, values_[id].stride};
+      const View<const T> from{reinterpret_cast<const T*>(records_.values[id].data), shape,
+                               records_.values[id].stride};
       copy(from, view_of(reinterpret_cast<T*>(data), shape));
     });
-  roots_[values_[id].root].read = true;
-  return handle(add_leaf(shape, data, location, id));
+  records_.buffer(id).used = true;
+  return handle(records_.add_leaf(shape, data, location, id));
 }
 
-Var Tape::borrow(std::byte* numbers, const Shape& shape, Index stride, SourceLocation location) {
-  const std::uint32_t id = add_leaf(shape, numbers, location);
-  values_[id].stride = static_cast<std::int32_t>(stride);
-  roots_.back().bytes = end_of(values_[id]);
+Var Tape::borrow(std::byte* values, const Shape& shape, Index stride, SourceLocation location) {
+  const std::uint32_t id = records_.add_leaf(shape, values, location);
+  records_.values[id].stride = static_cast<std::int32_t>(stride);
   return handle(id);
 }
 
@@ -114,14 +82,12 @@ Var Tape::borrow(const Tensor& tensor, SourceLocation location) {
   return borrow(const_cast<std::byte*>(tensor.raw()), tensor.shape(), tensor.shape().cols(), location);
 }
 
-Var Tape::borrow(std::byte* numbers, const Shape& shape, Index stride, std::byte* gradient,
+Var Tape::borrow(std::byte* values, const Shape& shape, Index stride, std::byte* gradient,
                  SourceLocation location) {
-  const Var x = borrow(numbers, shape, stride, location);
-  values_[x.index_].wants_gradient = true;
-  Root& root = roots_.back();
-  root.keeps_gradient = true;
-  root.gradient = gradient;
-  root.valid_end = root.bytes;
+  const Var x = borrow(values, shape, stride, location);
+  records_.values[x.index_].wants_gradient = true;
+  records_.buffers.back().keeps_gradient = true;
+  records_.provenances.back().lent = gradient;
   return x;
 }
 
@@ -142,25 +108,18 @@ Var Tape::parameter(const Parameter& parameter) {
   std::size_t i = std::hash<const void*>{}(leaf) / sizeof(Parameter::Leaf) & mask;
   while (bound_[i].pass == pass_ && bound_[i].leaf != leaf) i = (i + 1) & mask;
   const bool known = bound_[i].pass == pass_;
-  if (known && lives(bound_[i])) return handle(bound_[i].value);
+  if (known && lives(bound_[i].value, bound_[i].stamp)) return handle(bound_[i].value);
 
   std::uint32_t id;
   if (leaf->value.dtype() == dtype_) {
-    id = add_leaf(leaf->value.shape(), const_cast<std::byte*>(leaf->value.raw()), {});
+    id = records_.add_leaf(leaf->value.shape(), const_cast<std::byte*>(leaf->value.raw()), {});
   } else {
     id = constant(leaf->value, {}).index_;
   }
-  values_[id].wants_gradient = leaf->trainable;
-  roots_.back().parameter = leaf;
-  bound_[i] = {leaf, id, pass_};
+  records_.values[id].wants_gradient = leaf->trainable;
+  records_.provenances.back().parameter = leaf;
+  bound_[i] = {leaf, id, stamp_of(id), pass_};
   bound_count_ += !known;
-  return handle(id);
-}
-
-Var Tape::reserve(const Shape& shape, SourceLocation location) {
-  const std::uint32_t id = add_root(shape, allocate(arena_, shape, dtype_, "reserve", location), false);
-  Root& root = roots_.back();
-  root.read = root.viewed = root.reserved = true;
   return handle(id);
 }
 

@@ -23,16 +23,16 @@ struct Step {
   std::span<const Var> before;  // the state that it begins with, field by field
 };
 
-/// Told of a tape, and of the inner tapes of its nodes that have them, while a Tape::Attachment lives. It may
-/// read the tape, not record on it. The nodes of a tape run one after the other, those of an inner tape
-/// within the one around them. Nodes that no gradient reaches are not told of in backward, and those that
-/// are computed again by a Replay not at all.
+/// Told of a tape, and of the passes within its nodes that have them, while an Attachment lives
+/// (Tape::attach). It may read the tape, not record on it. The nodes of a tape run one after the other, those
+/// of a pass within a node within that. Nodes that no gradient reaches are not told of in backward, and those
+/// that are computed again by a Replay not at all.
 class Observer {
  public:
   virtual ~Observer() = default;
-  /// Whether it may look at the numbers of any value during or after a backward that began while it watched.
-  /// They are kept then: else some gradients take the place of numbers (Tape::release_numbers).
-  virtual bool reads_numbers() const { return true; }
+  /// Whether it may look at any value during or after a backward that began while it watched. They are kept
+  /// then: else some gradients take the place of values (Tape::donate).
+  virtual bool reads_values() const { return true; }
   virtual void begin(Tape&, std::uint32_t /*node*/, Phase) {}
   /// For every begin() that returned, either end() or abandoned() follows, and for no other.
   virtual void end(Tape&, std::uint32_t /*node*/, Phase) {}
@@ -45,14 +45,14 @@ class Observer {
   virtual void state(Tape&, std::span<const Var> /*fields*/) {}
 };
 
-/// Those who are told of a tape and of its inner ones. They may come and go at any time.
+/// Those who are told of a tape and of the passes within it. They may come and go at any time.
 class Observers {
  public:
   void add(Observer& observer) { list_.push_back({&observer, nodes_}); }
   void remove(Observer& observer);
   /// Whether there is nobody to be told.
   bool empty() const { return list_.empty() || muted_; }
-  bool read_numbers() const;
+  bool read_values() const;
   template <class F>
   void tell(F f) {
     for (std::size_t i = 0; i < list_.size(); ++i)
@@ -73,13 +73,13 @@ class Observers {
   };
 
   /// A node at work: those who were told that it begins are told of its end, in the reverse order.
-  class Work {
+  class NodeRun {
    public:
-    Work(Observers& all, Tape& tape, std::uint32_t node, Phase phase)
+    NodeRun(Observers& all, Tape& tape, std::uint32_t node, Phase phase)
         : all_(all), tape_(tape), node_(node), phase_(phase), number_(all.nodes_++) {}
-    Work(const Work&) = delete;
-    Work& operator=(const Work&) = delete;
-    ~Work();
+    NodeRun(const NodeRun&) = delete;
+    NodeRun& operator=(const NodeRun&) = delete;
+    ~NodeRun();
     void begin();
     void end();
 
@@ -101,6 +101,23 @@ class Observers {
   std::vector<Entry> list_;
   std::uint64_t nodes_ = 0;
   bool muted_ = false;
+};
+
+/// For recurrences: tells the observers of a tape of a step, and of the state after it.
+void announce_step(Tape& tape, const Step& step);
+void announce_state(Tape& tape, std::span<const Var> fields);
+
+/// Keeps an observer told while it lives.
+class Attachment {
+ public:
+  Attachment(Tape& tape, Observer& observer);
+  Attachment(const Attachment&) = delete;
+  Attachment& operator=(const Attachment&) = delete;
+  ~Attachment() { observers_.remove(observer_); }
+
+ private:
+  Observers& observers_;
+  Observer& observer_;
 };
 
 }  // namespace unroll::autograd

@@ -4,24 +4,24 @@
 //
 //   static constexpr const char* name = "square";     or a member `const char* label`
 //   static constexpr int outputs = 1;
-//   static constexpr unsigned reads_inputs, reads_outputs    bit i: backward reads the numbers of input i
+//   static constexpr unsigned reads_inputs, reads_outputs    bit i: backward reads the values of input i
 //   Shape shape(const Inputs&) const                  or std::array<Shape, outputs>; rejects bad inputs
 //   template <class T> void forward(Forward<T>&) const
 //   template <class T> void backward(Backward<T>&) const     adds d_out * d out/d in to each wanted d_in
 //
 // and optionally
 //
-//   int aliased() const     the input whose memory the output overwrites and shares, or -1 (see Tape::open);
+//   int aliased() const     the input whose memory the output overwrites, or -1 (Tape::donate_to_ops);
 //                           reads_outputs is 0 then
 //   int deferred() const    the input whose gradient backward defers, or -1 (see Backward::defer)
-//   static constexpr bool reads_first = true      backward reads the numbers of an element of all inputs, and
-//                           then assigns its gradients: these may lie in their place (Tape::release_numbers)
+//   static constexpr bool reads_first = true      backward reads an element of all inputs, and
+//                           then assigns its gradients: these may lie in their place (Tape::donate)
 //   void watch(const Tape&, const Node&, Index elements, std::vector<Saturation>& found) const
 //                           says how often it is saturated, for OpTable::watch
 //   static constexpr bool has_parameters = true     it has a derivative even where no input wants one
 //   static constexpr bool takes_memory = true     it takes other memory than for its outputs and, in their
 //                           order, the gradients of its inputs: its forward and backward are then called on
-//                           dry tapes too, where they take their memory and compute nothing (Tape::dry)
+//                           dry tapes too, where they take their memory and compute nothing (Pass::dry)
 //   Work work(const Application&, Phase, Work usual) const
 //                           where its work is not the usual (below)
 //
@@ -30,7 +30,7 @@
 //   template <class T> auto prepare(const Forward<T>&) const
 //
 // which finds out where things lie and returns a plain struct whose operator() does what forward does, as
-// often as it is called (Tape::replay), and keeps nothing.
+// often as it is called (Replay), and keeps nothing.
 #pragma once
 #include <algorithm>
 #include <cstring>
@@ -111,16 +111,16 @@ class Forward {
   View<const T> in(int i) const { return view(node_.inputs[i]); }
   View<T> out(int o = 0) const { return view(node_.first_output + static_cast<std::uint32_t>(o)); }
   bool wants_gradient() const { return node_.wants_gradient; }
-  /// Whether there is nothing to compute: see Tape::dry.
+  /// Whether there is nothing to compute: see Pass::dry.
   bool dry() const { return tape_.dry(); }
   /// Memory that lives as long as the pass.
   template <class U>
   U* keep(Index count) const {
     return tape_.arena().template allocate_array<U>(static_cast<std::size_t>(count));
   }
-  /// The tape and the position of input i there, for what a value keeps: Tape::form, Tape::operand.
+  /// The tape and the position of input i there, for what a value keeps: Pass::packed_copy.
   Tape& tape() const { return tape_; }
-  Tape& inner() const { return tape_.inner(node_); }
+  const Node& node() const { return node_; }
   std::uint32_t id(int i) const { return node_.inputs[i]; }
   Scratch<T> scratch(Index count) const { return Scratch<T>(tape_.pool(), count); }
 
@@ -137,26 +137,30 @@ class Forward {
 template <class T>
 class Backward {
  public:
-  Backward(Tape& tape, const Node& node, unsigned reads_inputs, unsigned reads_outputs)
-      : tape_(tape), node_(node), reads_inputs_(reads_inputs), reads_outputs_(reads_outputs) {}
+  Backward(Walk& walk, const Node& node, unsigned reads_inputs, unsigned reads_outputs)
+      : walk_(walk),
+        tape_(walk.tape()),
+        node_(node),
+        reads_inputs_(reads_inputs),
+        reads_outputs_(reads_outputs) {}
 
   int inputs() const { return static_cast<int>(node_.input_count); }
-  /// Whether there is nothing to compute: see Tape::dry.
+  /// Whether there is nothing to compute: see Pass::dry.
   bool dry() const { return tape_.dry(); }
   const Shape& in_shape(int i) const { return tape_.value(node_.inputs[i]).shape; }
-  View<const T> in(int i) const { return number_view(node_.inputs[i], reads_inputs_ >> std::min(i, 31) & 1); }
+  View<const T> in(int i) const { return view_if(node_.inputs[i], reads_inputs_ >> std::min(i, 31) & 1); }
   View<const T> out(int o = 0) const {
-    return number_view(node_.first_output + static_cast<std::uint32_t>(o), reads_outputs_ >> o & 1);
+    return view_if(node_.first_output + static_cast<std::uint32_t>(o), reads_outputs_ >> o & 1);
   }
   /// Zero where no gradient reached an output.
   View<const T> d_out(int o = 0) const {
     const Value& v = tape_.value(node_.first_output + static_cast<std::uint32_t>(o));
-    return {reinterpret_cast<const T*>(tape_.gradient_of(v)), v.shape, v.stride};
+    return {reinterpret_cast<const T*>(walk_.gradient_of(v)), v.shape, v.stride};
   }
-  bool wants(int i) const { return tape_.value(node_.inputs[i]).wants_gradient; }
+  bool wants(int i) const { return walk_.wants(tape_.value(node_.inputs[i])); }
   Into<T> d_in(int i) const {
     bool fresh = false;
-    auto* memory = reinterpret_cast<T*>(tape_.gradient_memory(node_.inputs[i], fresh));
+    auto* memory = reinterpret_cast<T*>(walk_.gradient_memory(node_.inputs[i], fresh));
     const Value& v = tape_.value(node_.inputs[i]);
     return {{memory, v.shape, v.stride}, fresh};
   }
@@ -169,15 +173,15 @@ class Backward {
   /// d_in of all inputs in `wanted` at once, a bit each; returns the bits of those that are fresh. Blocks of
   /// columns side by side are fresh together. Those in `summed` never are: they are zeroed instead.
   unsigned d_in(unsigned wanted, unsigned summed, std::byte** memory) const {
-    return tape_.gradient_memory({node_.inputs, node_.input_count}, wanted, summed, memory);
+    return walk_.gradient_memory({node_.inputs, node_.input_count}, wanted, summed, memory);
   }
   /// For an input that is a whole parameter: where single rows of its gradient are added. Else nullptr.
-  Gradients::Entry* sparse(int i) const { return tape_.sparse_entry(node_.inputs[i]); }
+  Gradients::Entry* sparse(int i) const { return walk_.sparse_entry(node_.inputs[i]); }
 
   /// Puts left' * right off: it will be added to the gradient of input i, together with all others of that
   /// input, by `flush`. `left` or `right` is d_out(), which is kept until then; the other is a forward value.
-  void defer(int i, View<const T> left, View<const T> right, void (*flush)(Tape&, std::uint32_t)) const {
-    DeferredPair& pair = tape_.defer(node_.inputs[i], tape_.value(node_.first_output).root, flush);
+  void defer(int i, View<const T> left, View<const T> right, Flush flush) const {
+    DeferredPair& pair = walk_.defer(node_.inputs[i], tape_.value(node_.first_output).buffer, flush);
     pair.left = reinterpret_cast<const std::byte*>(left.data);
     pair.right = reinterpret_cast<const std::byte*>(right.data);
     pair.rows = left.rows();
@@ -186,14 +190,15 @@ class Backward {
     pair.left_stride = left.stride;
     pair.right_stride = right.stride;
   }
-  /// The tape and the position of input i there, for what a value keeps: Tape::form, Tape::operand.
+  /// The tape and the position of input i there, for what a value keeps: Pass::packed_copy.
   Tape& tape() const { return tape_; }
-  Tape& inner() const { return tape_.inner(node_); }
+  Walk& walk() const { return walk_; }
+  const Node& node() const { return node_; }
   std::uint32_t id(int i) const { return node_.inputs[i]; }
   Scratch<T> scratch(Index count) const { return Scratch<T>(tape_.pool(), count); }
 
  private:
-  View<const T> number_view(std::uint32_t id, bool claimed) const {
+  View<const T> view_if(std::uint32_t id, bool claimed) const {
     const Value& v = tape_.value(id);
     if (!claimed && tape_.poisoned()) {
       const auto count = static_cast<std::size_t>(v.shape.size());
@@ -201,6 +206,7 @@ class Backward {
     }
     return {reinterpret_cast<const T*>(v.data), v.shape, v.stride};
   }
+  Walk& walk_;
   Tape& tape_;
   const Node& node_;
   unsigned reads_inputs_, reads_outputs_;
@@ -219,8 +225,8 @@ struct Saturation {
 struct OpTable {
   const char* (*name)(const void* op);
   void (*forward)(Tape&, const Node&);
-  void (*backward)(Tape&, const Node&);
-  Tape::Replay::Call (*prepare)(Tape&, const Node&);
+  void (*backward)(Walk&, const Node&);
+  Replay::Call (*prepare)(Tape&, const Node&);
   /// Looks at about so many elements of what forward has computed. nullptr for most ops.
   void (*watch)(const Tape&, const Node&, Index elements, std::vector<Saturation>& found);
   Work (*work)(const void* op, const Application&, Phase, Work usual);
@@ -282,9 +288,9 @@ auto ready(const O& op, const Forward<T>& context, const Node& node) {
 }
 
 template <class O>
-Tape::Replay::Call op_prepare(Tape& tape, const Node& node) {
+Replay::Call op_prepare(Tape& tape, const Node& node) {
   const O& op = *static_cast<const O*>(node.op);
-  return dispatch(tape.dtype(), [&]<class T>() -> Tape::Replay::Call {
+  return dispatch(tape.dtype(), [&]<class T>() -> Replay::Call {
     const auto call = ready(op, Forward<T>(tape, node), node);
     using F = std::remove_const_t<decltype(call)>;
     static_assert(std::is_trivially_destructible_v<F>, "it lies in the arena and is never destroyed");
@@ -293,11 +299,12 @@ Tape::Replay::Call op_prepare(Tape& tape, const Node& node) {
   });
 }
 template <class O>
-void op_backward(Tape& tape, const Node& node) {
-  if (!takes_memory<O> && tape.dry()) return tape.take_gradients(node);
+void op_backward(Walk& walk, const Node& node) {
+  const Tape& tape = walk.tape();
+  if (!takes_memory<O> && tape.dry()) return walk.take_gradients(node);
   const O& op = *static_cast<const O*>(node.op);
   dispatch(tape.dtype(), [&]<class T>() {
-    Backward<T> context(tape, node, O::reads_inputs, O::reads_outputs);
+    Backward<T> context(walk, node, O::reads_inputs, O::reads_outputs);
     op.backward(context);
   });
 }
@@ -352,12 +359,12 @@ std::array<Var, O::outputs> Tape::record(const O& op, std::span<const Var> input
   if constexpr (requires { op.deferred(); }) deferred = op.deferred();
   constexpr bool wants = requires { O::has_parameters; };
   static_assert(O::outputs > 0 && O::outputs < 256, "a node counts them in a byte");
-  const void* kept = new (arena_.allocate_record(sizeof(O), alignof(O))) O(op);
+  const void* kept = new (arena().allocate_record(sizeof(O), alignof(O))) O(op);
   const std::uint32_t node =
       begin_node(&op_table<O>, kept, inputs, outputs, aliased, deferred, wants, location);
-  run(node, Phase::forward, [&] { detail::op_forward<O>(*this, nodes_[node]); });
+  run_forward(node, [&] { detail::op_forward<O>(*this, records_.nodes[node]); });
   std::array<Var, O::outputs> result;
-  for (std::uint32_t o = 0; o < O::outputs; ++o) result[o] = handle(nodes_[node].first_output + o);
+  for (std::uint32_t o = 0; o < O::outputs; ++o) result[o] = handle(records_.nodes[node].first_output + o);
   return result;
 }
 

@@ -1,8 +1,9 @@
-// What a pass is written down in: plain records, one or more for each thing that was computed. The tape has a
-// table of each kind.
+// What a pass is written down in: plain records, in a table for each kind.
 #pragma once
 #include <cstdint>
 
+#include "autograd/buffer.h"
+#include "autograd/memory/table.h"
 #include "autograd/parameter.h"
 #include "autograd/system/error.h"
 #include "autograd/tensor/shape.h"
@@ -13,40 +14,18 @@ struct OpTable;
 
 inline constexpr std::uint32_t kNone = ~std::uint32_t{0};
 
-/// A place in memory with a shape. One cache line, as are the next two: a pass has many.
+/// A place in memory with a shape. One cache line, as is a node: a pass has many.
 struct alignas(64) Value {
   std::byte* data;
   Shape shape;
   std::int32_t stride;    // elements from one row to the next
-  std::uint32_t root;     // the memory that it is, or is a part of: Tape::root
+  std::uint32_t buffer;   // the memory that it is, or is a part of
   std::uint32_t node;     // that made it; kNone for leaves
   std::uint32_t operand;  // what products know of it: position + 1 in the table of operands, or 0
   bool wants_gradient;
   bool view;    // of memory that another value brought
-  bool closed;  // its memory was given away: see Tape::open
+  bool closed;  // its memory was given to ops that overwrite it: see Tape::donate
   bool zero;    // a constant known to be zero everywhere
-};
-
-/// The memory of a value and of its views, and the gradient, which lies likewise.
-struct alignas(64) Root {
-  std::byte* data;
-  std::byte* gradient;  // nullptr until something is to be added to it
-  Index bytes;
-  // Bytes of the gradient that hold sums; the rest is undefined. While nodes are recorded and the numbers are
-  // released, bytes that some node has as an input.
-  Index valid_begin, valid_end;
-  const Parameter::Leaf* parameter;
-  std::uint32_t value;      // that brought it
-  std::uint32_t leaf;       // where that comes from: position + 1 in the table of leaves, 0 if a node made it
-  std::uint32_t pins;       // deferred products that still read the gradient
-  bool read;                // some node has it, or a view of it, as an input
-  bool released;            // its gradient may lie in the place of its numbers: see Tape::release_numbers
-  bool overwritten;         // that has happened
-  bool keeps_gradient : 1;  // it stays readable after backward
-  bool done : 1;            // backward has come to the node that made it: nothing reads its numbers any more
-  bool viewed : 1;          // it has views
-  bool shared : 1;          // another root has the same memory
-  bool reserved : 1;        // it was made to move values into: Tape::reserve
 };
 
 /// One application of an op.
@@ -65,33 +44,83 @@ struct alignas(64) Node {
   bool wants_gradient;
 };
 
-static_assert(sizeof(Value) == 64 && sizeof(Root) == 64 && sizeof(Node) == 64);
+static_assert(sizeof(Value) == 64 && sizeof(Node) == 64);
 
 /// Where a value comes from that no node made.
-struct Leaf {
-  SourceLocation location;  // line 0 if that is not known
-  std::uint32_t of;         // the value whose numbers it was given, or kNone
+struct Provenance {
+  SourceLocation location;           // line 0 if that is not known
+  std::uint32_t of;                  // the value whose values it was given, or kNone
+  const Parameter::Leaf* parameter;  // whose value it is, or nullptr
+  std::byte* lent;                   // memory for its gradient that somebody else gave, or nullptr
+  std::uint32_t buffer;              // that it is the provenance of
 };
 
 /// A value that is a factor of products.
-struct alignas(64) Operand {
+struct Operand {
   std::uint32_t value;
-  std::uint32_t uses;        // nodes recorded that may defer a product for it
-  std::uint32_t pending;     // those of them that backward has not passed yet (see Backward::defer)
-  std::uint32_t first_pair;  // of the list of deferred products, in the order of backward
-  std::uint32_t last_pair;
-  bool took_over;       // a form has taken the memory of the other
-  std::byte* forms[2];  // the numbers in other layouts, see Tape::form
-  std::size_t form_bytes[2];
+  std::uint32_t uses;     // nodes recorded that may defer a product for it
+  std::uint32_t pending;  // those of them that want a gradient
+  bool took_over;         // a packed copy has taken the memory of the other
+  std::byte* packed[2];   // copies of the values in other layouts, see Pass::packed_copy
+  std::size_t packed_bytes[2];
 };
 
-/// A product left' * right that backward put off, to be added to the gradient of a value; see
-/// Backward::defer.
-struct DeferredPair {
-  const std::byte *left, *right;
-  Index rows, left_cols, right_cols, left_stride, right_stride;
-  std::uint32_t pinned;  // root whose gradient `left` or `right` points into
-  std::uint32_t next;
+/// The tables of a pass.
+class Records {
+ public:
+  explicit Records(DType dtype) : scalar_(static_cast<Index>(size_of(dtype))) {}
+
+  Table<Value> values;
+  Table<Buffer> buffers;
+  Table<Node> nodes;
+  Table<Provenance> provenances;
+  Table<Operand> operands;
+
+  /// A value with memory of its own; returns its position.
+  std::uint32_t add_value(const Shape& shape, std::byte* data, bool wants_gradient);
+  /// The same of one that no node made.
+  std::uint32_t add_leaf(const Shape& shape, std::byte* data, SourceLocation location,
+                         std::uint32_t of = kNone);
+  /// A view inside value `of`, of the same shape; the caller changes that where it lies.
+  Value& add_view(std::uint32_t of, Index stride, Index offset);
+
+  const Buffer& buffer(const Value& v) const { return buffers[v.buffer]; }
+  Buffer& buffer(const Value& v) { return buffers[v.buffer]; }
+  const Buffer& buffer(std::uint32_t id) const { return buffers[values[id].buffer]; }
+  Buffer& buffer(std::uint32_t id) { return buffers[values[id].buffer]; }
+  /// nullptr for what a node made.
+  const Provenance* provenance(const Buffer& b) const {
+    return b.provenance > 0 ? &provenances[b.provenance - 1] : nullptr;
+  }
+  const Parameter::Leaf* parameter(const Buffer& b) const {
+    return b.provenance > 0 ? provenances[b.provenance - 1].parameter : nullptr;
+  }
+  /// The bytes of its buffer that a value spans, with gaps if it is a slice of columns.
+  ByteRange range(const Value& v) const { return {begin(v), begin(v) + span(v)}; }
+  Index begin(const Value& v) const { return v.data - buffers[v.buffer].data; }
+  Index end(const Value& v) const { return begin(v) + span(v); }
+  /// Bytes of a buffer, which are those of the value that brought it.
+  Index bytes(const Buffer& b) const { return span(values[b.value]); }
+
+  /// What is known of a value as a factor of products; made when missing.
+  const Operand* find_operand(std::uint32_t id) const {
+    return values[id].operand > 0 ? &operands[values[id].operand - 1] : nullptr;
+  }
+  Operand& operand(std::uint32_t id) {
+    const std::uint32_t known = values[id].operand;
+    return known > 0 ? operands[known - 1] : add_operand(id);
+  }
+
+  void clear();
+
+ private:
+  Index span(const Value& v) const {
+    const Index rows = v.shape.rows(), cols = v.shape.cols();
+    return rows == 0 || cols == 0 ? 0 : ((rows - 1) * v.stride + cols) * scalar_;
+  }
+  Operand& add_operand(std::uint32_t id);
+
+  Index scalar_;  // bytes of an element
 };
 
 }  // namespace unroll::autograd

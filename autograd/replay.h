@@ -1,4 +1,4 @@
-// Nodes that do not stay: thrown away step by step, or computed again in the same memory.
+// Nodes that are computed again in the same memory.
 #pragma once
 #include <vector>
 
@@ -6,26 +6,15 @@
 
 namespace unroll::autograd {
 
-/// What is recorded while it lives, without gradients, is thrown away at its end: its handles are void, and
-/// its memory is used again.
-class Tape::Frame {
+/// Nodes [begin, end) of a tape, made ready to be computed again from the values that their inputs hold then,
+/// into the same memory, for as long as they are on the tape.
+class Replay {
  public:
-  explicit Frame(Tape& tape);
-  Frame(const Frame&) = delete;
-  Frame& operator=(const Frame&) = delete;
-  ~Frame();
-
- private:
-  Tape& tape_;
-  std::size_t values_, roots_, nodes_, leaves_, operands_;
-  std::size_t around_;  // Tape::framed_ outside of it
-  Arena::Mark mark_;
-};
-
-/// Nodes made ready to be computed again from the numbers that their inputs hold then, into the same memory.
-class Tape::Replay {
- public:
+  Replay() = default;
+  Replay(Tape& tape, std::size_t begin, std::size_t end);
+  /// Throws Error after backward.
   void operator()() const;
+
   struct Call {
     void (*run)(const void* state);
     const void* state;
@@ -33,7 +22,6 @@ class Tape::Replay {
   };
 
  private:
-  friend class Tape;
   Tape* tape_ = nullptr;
   std::vector<Call> calls_;
   bool keeps_ = false;

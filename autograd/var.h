@@ -8,10 +8,12 @@
 
 namespace unroll::autograd {
 
+class Pass;
 class Tape;
 
-/// Index handle of a value on a tape; trivially copyable, valid until the tape is cleared. Every use of a
-/// stale or foreign handle throws Error. The tape must outlive its handles.
+/// Index handle of a value on a tape; trivially copyable, valid until the tape is cleared, and one that was
+/// made while a Transient lives, until that ends. Every use of a stale or foreign handle throws Error. The
+/// tape must outlive its handles.
 class Var {
  public:
   Var() = default;
@@ -23,12 +25,12 @@ class Var {
   Index cols(SourceLocation location = SourceLocation::current()) const;
   DType dtype() const;
 
-  /// A copy of the numbers.
+  /// A copy of the values.
   Tensor tensor(SourceLocation location = SourceLocation::current()) const;
-  /// The only number of a one-element value; throws Error for any other size.
+  /// The only element of a one-element value; throws Error for any other size.
   double item(SourceLocation location = SourceLocation::current()) const;
-  /// The numbers where they are, valid until the tape is cleared; those of a cell's new state until its step
-  /// ends, released ones until backward (Tape::release_numbers).
+  /// The values where they are, valid until the tape is cleared; those of a cell's new state until its step
+  /// ends, donated ones until backward (Tape::donate).
   template <class T>
   View<const T> view(SourceLocation location = SourceLocation::current()) const;
 
@@ -38,13 +40,15 @@ class Var {
   bool operator==(const Var&) const = default;
 
  private:
+  friend class Pass;
   friend class Tape;
-  Var(Tape* tape, std::uint32_t index, std::uint32_t pass) : tape_(tape), index_(index), pass_(pass) {}
+  Var(Pass* tape, std::uint32_t index, std::uint32_t stamp) : tape_(tape), index_(index), stamp_(stamp) {}
   [[noreturn]] void reject(SourceLocation location) const;
+  [[noreturn]] void reject_stale(const char* op, SourceLocation location) const;
 
-  Tape* tape_ = nullptr;
+  Pass* tape_ = nullptr;  // a Tape
   std::uint32_t index_ = 0;
-  std::uint32_t pass_ = 0;
+  std::uint32_t stamp_ = 0;  // the number of the pass, or of the Transient, that it was made in
 };
 
 }  // namespace unroll::autograd

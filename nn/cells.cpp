@@ -133,7 +133,7 @@ Gru::Gru(Index in, Index hidden, Generator& generator, Reset reset, SourceLocati
 Var Gru::step(Projected x, Var h) const {
   if (weight_hn) return step_before(std::move(x), h);
   const auto [x_r, x_z, x_n] = ops::split<3>(x);
-  const auto [h_r, h_z, h_n] = ops::split<3>(h.tape().release_numbers(matmul(h, weight_hh)));
+  const auto [h_r, h_z, h_n] = ops::split<3>(h.tape().donate(matmul(h, weight_hh)));
   return formulas::gru_reset_after(x_r, x_z, x_n, h_r, h_z, h_n, h.tape().parameter(*bias_hn), h);
 }
 

@@ -4,12 +4,7 @@
 
 namespace unroll::nn::detail {
 
-Var beside(Var a, Var b) {
-  Collage both(a.tape(), 2);
-  both.add(a, 0, 0);
-  both.add(b, 0, a.cols());
-  return both.paste(Shape{a.rows(), a.cols() + b.cols()});
-}
+Var beside(Var a, Var b) { return ops::concat({a, b}, 1); }
 
 bool has_threads(const Tape& tape) {
   return tape.thread_pool() && tape.thread_pool()->size() > 1 && !tape.attended() && !tape.dry();

@@ -7,7 +7,7 @@
 #include <span>
 
 #include "nn/recurrence.h"
-#include "ops/parallel.h"
+#include "ops/sub_pass.h"
 
 namespace unroll::nn {
 
@@ -47,15 +47,15 @@ struct Direction {
   std::size_t given;  // the first of its state among the inputs; 0 if it is not there
   SourceLocation location;
 
-  void operator()(Tape& tape, std::span<const Var> in, std::span<Var> out) const {
+  void operator()(Tape&, std::span<const Var> in, std::span<Var> out) const {
     std::optional<StateOf<C>> initial;
     if (given > 0) {
-      initial = cell->initial(tape, layout->batch());
-      auto to = fields(*initial);
-      for (std::size_t f = 0; f < to.size(); ++f) *to[f] = in[given + f];
+      std::size_t next = given;
+      initial.emplace();
+      for (Var* v : fields(*initial)) *v = in[next++];
     }
     const auto scanned = scan_in(order, *cell, {in[0], layout}, initial, location);
-    const auto last = list(scanned.last);
+    const auto last = vars(scanned.last);
     out[0] = scanned.outputs.rows;
     std::copy_n(last.begin(), out.size() - 1, out.begin() + 1);
   }
@@ -68,7 +68,8 @@ ScannedBoth<StateOf<F>, StateOf<R>> scan_at_once(const F& forward, const R& reve
                                                  const std::optional<StateOf<R>>& initial_reverse,
                                                  StateOf<F> first_forward, StateOf<R> first_reverse,
                                                  SourceLocation location) {
-  std::array<Var, 9> in{xs.rows};
+  constexpr std::size_t kForward = field_count<StateOf<F>>, kReverse = field_count<StateOf<R>>;
+  std::array<Var, 1 + kForward + kReverse> in{xs.rows};
   std::size_t inputs = 1;
   auto give = [&](const auto& initial) -> std::size_t {
     if (!initial) return 0;
@@ -79,11 +80,11 @@ ScannedBoth<StateOf<F>, StateOf<R>> scan_at_once(const F& forward, const R& reve
   const Direction<F> there{&forward, Order::forward, xs.layout, give(initial_forward), location};
   const Direction<R> back{&reverse, Order::reverse, xs.layout, give(initial_reverse), location};
   // Outputs, and the last state: for each direction.
-  std::array<std::array<Shape, 5>, 2> shapes;
-  std::array<std::array<Var, 5>, 2> results;
+  std::array<std::array<Shape, 1 + std::max(kForward, kReverse)>, 2> shapes;
+  std::array<std::array<Var, 1 + std::max(kForward, kReverse)>, 2> results;
   auto part = [&](std::size_t p, const auto& first) -> ops::Part {
     std::size_t count = 0;
-    shapes[p][count++] = Shape{xs.layout->rows(), fields(first)[0]->cols()};
+    shapes[p][count++] = fields(first)[0]->shape().with(0, xs.layout->rows());
     for (const Var* v : fields(first)) shapes[p][count++] = v->shape();
     return {std::span(shapes[p]).first(count), std::span(results[p]).first(count)};
   };
@@ -115,8 +116,8 @@ ScannedBoth<StateOf<F>, StateOf<R>> scan_both(const F& forward, const R& reverse
   detail::check_sequence(xs, location);
   if (Tape& tape = xs.rows.tape(); detail::has_threads(tape)) {
     auto like = [&](const auto& cell, const auto& initial) {
-      return detail::called_from(location,
-                                 [&] { return initial ? *initial : cell.initial(tape, xs.layout->batch()); });
+      return detail::called_from(
+          location, [&] { return initial ? *initial : detail::initial_of(cell, tape, xs.layout->batch()); });
     };
     const auto state_forward = like(forward, initial_forward);
     const auto state_reverse = like(reverse, initial_reverse);

@@ -11,8 +11,8 @@ namespace unroll::nn {
 /// add() and conversion to a Var close it; a split hands its columns on.
 class Projected {
  public:
-  /// `in_place`: the memory of `piece` was opened (Tape::open). `skips_zero`: a product with a known zero,
-  /// such as the first step's state, is left out.
+  /// `in_place`: the memory of `piece` was donated (Tape::donate_to_ops). `skips_zero`: a product with a
+  /// known zero, such as the first step's state, is left out.
   Projected(Var piece, bool in_place, bool skips_zero = false)
       : piece_(piece), in_place_(in_place), skips_zero_(skips_zero) {}
   Projected(const Projected&) = delete;

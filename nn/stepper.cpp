@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "ops/paste.h"
+#include "ops/concat.h"
 #include "ops/simd/denormals.h"
 
 namespace unroll::nn {
@@ -24,11 +24,11 @@ void Stepper::reject(std::size_t size, DType dtype, SourceLocation location) con
 Var Stepper::input(Index width, SourceLocation location) {
   if (width < 1)
     autograd::fail("stepper", fmt::format("a width of {} came; needed at least 1", width), location);
-  const Var x = detail::unwritten(*tape_, batch_, width);
-  input_ = tape_->value(x.index()).data;
   input_size_ = static_cast<std::size_t>(batch_ * width);
-  std::memset(input_, 0, input_size_ * autograd::size_of(tape_->dtype()));
-  return x;
+  const std::size_t bytes = input_size_ * autograd::size_of(tape_->dtype());
+  input_ = tape_->arena().allocate(bytes);
+  std::memset(input_, 0, bytes);
+  return tape_->borrow(input_, Shape{batch_, width}, width);
 }
 
 void Stepper::add_field(Var initial) {
@@ -44,9 +44,9 @@ void Stepper::add_field(Var initial) {
 // What a cell hands on unchanged would be overwritten before it is moved: it gets memory of its own. So does
 // a slice of columns, which is not one piece.
 void Stepper::set_next(Field& field, Var next) {
-  auto root = [&](Var v) { return tape_->value(v.index()).root; };
+  auto buffer = [&](Var v) { return tape_->value(v.index()).buffer; };
   const bool handed_on =
-      std::ranges::any_of(state_, [&](const Field& f) { return root(f.kept) == root(next); });
+      std::ranges::any_of(state_, [&](const Field& f) { return buffer(f.kept) == buffer(next); });
   field.next = handed_on ? ops::multiply(next, 1.0) : ops::contiguous(next);
 }
 
@@ -57,7 +57,7 @@ void Stepper::finish_recording(Var output, SourceLocation location) {
                    "same at every step",
                    location);
   output = ops::contiguous(output);
-  step_ = tape_->replay(begin_, tape_->nodes().size());
+  step_ = {*tape_, begin_, tape_->nodes().size()};
   const autograd::Value& y = tape_->value(output.index());
   output_ = y.data;
   output_size_ = static_cast<std::size_t>(y.shape.size());

@@ -65,8 +65,7 @@ class Stepper {
   // Adds what a cell, a layer or a stack carries to the state.
   template <Cell C>
   void add_state(const C& cell, SourceLocation) {
-    const auto initial = cell.initial(*tape_, batch_);
-    for (const Var* v : fields(initial)) add_field(*v);
+    for (const Var v : vars(detail::initial_of(cell, *tape_, batch_))) add_field(v);
   }
   template <Cell C>
   void add_state(const Unidirectional<C>& layer, SourceLocation location) {
@@ -82,14 +81,14 @@ class Stepper {
   // Records one step; `field` is the position of its state.
   template <Cell C>
   Var record(const C& cell, Var x, std::size_t& field) {
-    const std::size_t before = tape_->values().size();
-    const detail::Steps steps(cell.project(x), before, layout_, 0, 1);
-    auto state = cell.initial(*tape_, batch_);
+    const detail::Steps steps(cell, x, layout_, 0, 1);
+    StateOf<C> state{};
     const std::size_t first = field;
     for (Var* v : fields(state)) *v = state_[field++].kept;
-    const StateOf<C> next = cell.step(steps(0), state);
+    const detail::StepRange one{0, 1, Order::forward, autograd::kNone};
+    const StateOf<C> next = detail::take_step(cell, steps(0), state, one, true);
     field = first;
-    for (const Var* v : fields(next)) set_next(state_[field++], *v);
+    for (const Var v : vars(next)) set_next(state_[field++], v);
     return state_[first].next;
   }
   template <Cell C>
@@ -117,7 +116,7 @@ class Stepper {
   ops::Layout layout_;
   std::unique_ptr<Tape> tape_;
   std::size_t begin_ = 0;  // the first node of a step
-  Tape::Replay step_;
+  autograd::Replay step_;
   std::byte *input_ = nullptr, *output_ = nullptr;
   std::size_t input_size_ = 0, output_size_ = 0;
   std::vector<Field> state_;

@@ -63,7 +63,7 @@ struct Product {
   }
 };
 
-// Chooses for a right operand whose numbers b are those of value `id`, and packs it where that is kept for
+// Chooses for a right operand b, which is value `id`, and packs it where that is kept for
 // the pass. `uses` are those so far, or in backward those to come. A product with a transposed is left to
 // OpenBLAS. What is to be packed for this one use is left to the caller.
 template <class T>
@@ -71,9 +71,9 @@ void choose(Product<T>& p, Tape& tape, std::uint32_t id, std::uint32_t uses, boo
   using By = typename Product<T>::By;
   const std::size_t bytes = static_cast<std::size_t>(p.b.size()) * sizeof(T);
   if (!kPackedPays || p.ta == Transpose::yes || (p.c.rows() > kPackedRows && bytes > kSmallMatrix)) return;
-  const autograd::Operand& factor = tape.operand(id);
+  const autograd::Operand& factor = tape.records().operand(id);
   const int which = p.tb == Transpose::yes;
-  const bool single = uses <= 1 && !factor.forms[which];
+  const bool single = uses <= 1 && !factor.packed[which];
   p.sweep = uses % 2 == 0 ? Sweep::forth : Sweep::back;
   p.by = By::matrix;
   const std::size_t fast = p.c.rows() <= kReadingRows ? kNearMatrix : kCachedMatrix;
@@ -82,8 +82,8 @@ void choose(Product<T>& p, Tape& tape, std::uint32_t id, std::uint32_t uses, boo
   p.packed = {nullptr, p.a.cols(), p.c.cols()};
   if (single && may_pack_once) return;
   const auto size = static_cast<std::size_t>(packed_size<T>(p.a.cols(), p.c.cols())) * sizeof(T);
-  p.packed.data = reinterpret_cast<const T*>(
-      tape.form(id, which, size, [&](std::byte* memory) { pack(p.tb, p.b, reinterpret_cast<T*>(memory)); }));
+  p.packed.data = reinterpret_cast<const T*>(tape.packed_copy(
+      id, which, size, [&](std::byte* memory) { pack(p.tb, p.b, reinterpret_cast<T*>(memory)); }));
 }
 
 // -- Deferred products: d_b += sum of left' right over all uses of b.
@@ -186,14 +186,15 @@ class OuterSum {
   DeferredPair run_{};
 };
 
-void flush_outer(Tape& tape, std::uint32_t id) {
+void flush_outer(autograd::Walk& walk, std::uint32_t id) {
+  Tape& tape = walk.tape();
   autograd::dispatch(tape.dtype(), [&]<class T>() {
     const autograd::Value& v = tape.value(id);
     bool fresh = false;
-    auto* memory = reinterpret_cast<T*>(tape.gradient_memory(id, fresh));
-    const std::uint32_t first = tape.operand(id).first_pair;
-    OuterSum<T> sum(tape, {{memory, v.shape, v.stride}, fresh}, tape.pair(first));
-    for (std::uint32_t p = first; p != kNone; p = tape.pair(p).next) sum.add(tape.pair(p));
+    auto* memory = reinterpret_cast<T*>(walk.gradient_memory(id, fresh));
+    const std::uint32_t first = walk.first_pair(id);
+    OuterSum<T> sum(tape, {{memory, v.shape, v.stride}, fresh}, walk.pair(first));
+    for (std::uint32_t p = first; p != kNone; p = walk.pair(p).next) sum.add(walk.pair(p));
     sum.finish();
   });
 }
@@ -246,7 +247,7 @@ struct MatMul {
       const View<const T> from = context.in(2);
       p.addend = {from.data, p.c.shape, addend == Addend::row ? 0 : from.stride};
     }
-    choose(p, context.tape(), context.id(1), context.tape().operand(context.id(1)).uses, false);
+    choose(p, context.tape(), context.id(1), context.tape().records().operand(context.id(1)).uses, false);
     p.make_ready();
     return p;
   }
@@ -259,7 +260,7 @@ struct MatMul {
       if (ta == Transpose::no) {
         Product<T> p{.ta = ta, .tb = !tb, .a = d_out, .b = b, .c = d_a.view};
         if (!d_a.fresh) p.addend = d_a.view;
-        choose(p, context.tape(), context.id(1), context.tape().operand(context.id(1)).pending, true);
+        choose(p, context.tape(), context.id(1), context.walk().pending(context.id(1)), true);
         std::optional<autograd::Scratch<T>> packed_once;
         if (p.by == Product<T>::By::packed && !p.packed.data) {
           packed_once.emplace(context.tape().pool(), packed_size<T>(p.packed.rows, p.packed.cols));

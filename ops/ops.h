@@ -1,5 +1,6 @@
 // Every operation in one include; ops/pointwise.h is where to start reading.
 #pragma once
+#include "ops/concat.h"
 #include "ops/dropout.h"
 #include "ops/elementwise.h"
 #include "ops/gather.h"
@@ -7,7 +8,6 @@
 #include "ops/layout.h"
 #include "ops/losses.h"
 #include "ops/matmul.h"
-#include "ops/paste.h"
 #include "ops/pointwise.h"
 #include "ops/random.h"
 #include "ops/reduce.h"

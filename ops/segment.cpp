@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "ops/concat.h"
 #include "ops/gather.h"
-#include "ops/paste.h"
 #include "ops/pointwise.h"
 #include "ops/simd/map_rows.h"
 #include "ops/simd/row_kernels.h"

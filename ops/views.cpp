@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "ops/axis.h"
-#include "ops/paste.h"
+#include "ops/concat.h"
 
 namespace unroll::ops {
 

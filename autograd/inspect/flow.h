@@ -70,7 +70,7 @@ class Flow : public Observer {
   /// Forgets all.
   void clear();
 
-  bool reads_numbers() const override { return false; }  // in forward alone
+  bool reads_values() const override { return false; }  // in forward alone
   void begin(Tape& tape, std::uint32_t node, Phase phase) override;
   void end(Tape& tape, std::uint32_t node, Phase phase) override;
   void step(Tape& tape, const Step& step) override;

@@ -27,7 +27,7 @@ class Makers {
   explicit Makers(const Tape& tape) : tape_(tape) {
     for (std::uint32_t n = 0; n < tape.nodes().size(); ++n)
       for (std::uint32_t o = 0; o < tape.nodes()[n].output_count; ++o) {
-        const std::uint32_t root = tape.value(tape.nodes()[n].first_output + o).root;
+        const std::uint32_t root = tape.value(tape.nodes()[n].first_output + o).buffer;
         if (is_joined(root)) pieces_[root].push_back(tape.nodes()[n].first_output + o);
       }
     for (auto& [root, pieces] : pieces_)
@@ -38,7 +38,7 @@ class Makers {
   void each(std::uint32_t id, F f) const {
     const Value& v = tape_.value(id);
     if (v.node == kNothing) return;
-    const auto pieces = pieces_.find(v.root);
+    const auto pieces = pieces_.find(v.buffer);
     if (pieces == pieces_.end()) return f(v.node);
     const Index elements = (v.shape.rows() - 1) * v.stride + v.shape.cols();
     const std::byte* end = v.data + elements * static_cast<Index>(size_of(tape_.dtype()));
@@ -49,9 +49,9 @@ class Makers {
   }
 
  private:
-  // Tape::move_in gives the pieces a root that no node made.
+  // GatheredRows give their pieces a buffer that no node made.
   bool is_joined(std::uint32_t root) const {
-    const std::uint32_t id = tape_.roots()[root].value;
+    const std::uint32_t id = tape_.records().buffers[root].value;
     const Value& v = tape_.value(id);
     if (v.node == kNothing) return false;
     const Node& maker = tape_.nodes()[v.node];
@@ -144,7 +144,7 @@ std::string signature(const Tape& tape, const Piece& piece) {
       text += fmt::format(" {}", tape.value(node.first_output + o).shape.cols());
     for (std::uint32_t i = 0; i < node.input_count; ++i) {
       const Value& in = tape.value(node.inputs[i]);
-      if (const auto* parameter = tape.root(in).parameter)
+      if (const auto* parameter = tape.records().parameter(tape.buffer(in)))
         text += fmt::format(" '{}'", static_cast<const void*>(parameter));
       else if (in.node != kNothing && in.node >= piece.nodes.front())
         text += fmt::format(" {}", in.node - piece.nodes.front());

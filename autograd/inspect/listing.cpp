@@ -35,15 +35,15 @@ std::string slice(const Tape& tape, const Value& whole, const Value& part) {
 
 std::string input_name(const Tape& tape, std::uint32_t id) {
   const Value& v = tape.value(id);
-  const autograd::Root& root = tape.root(v);
-  if (v.node == kNone) return leaf_name(root) + slice(tape, tape.value(root.value), v);
+  const autograd::Buffer& buffer = tape.buffer(v);
+  if (v.node == kNone) return leaf_name(tape, buffer) + slice(tape, tape.value(buffer.value), v);
   const Node& maker = tape.nodes()[v.node];
   std::uint32_t o = 0;
-  while (o < maker.output_count && tape.value(maker.first_output + o).root != v.root) ++o;
+  while (o < maker.output_count && tape.value(maker.first_output + o).buffer != v.buffer) ++o;
   const Value& output = tape.value(maker.first_output + (o < maker.output_count ? o : 0));
   const std::string name = o == 0 ? fmt::format("%{}", v.node) : fmt::format("%{}.{}", v.node, o);
   if (o == maker.output_count) return fmt::format("%{}", v.node);
-  // Values that were joined (Tape::move_in) have the node of the one that was made first.
+  // Values that were joined (GatheredRows) have the node of the one that was made first.
   const Index rows = output.shape.rows(),
               bytes = rows * output.stride * static_cast<Index>(size_of(tape.dtype()));
   if (v.data < output.data || v.data >= output.data + bytes || v.shape.size() > output.shape.size())
@@ -80,8 +80,8 @@ std::string source_line(const Tape& tape, const Node& node) {
   return caller.line == 0 || called == line ? line : line + " from " + called;
 }
 
-std::string leaf_name(const autograd::Root& leaf) {
-  if (leaf.parameter) return fmt::format("'{}'", leaf.parameter->name);
+std::string leaf_name(const Tape& tape, const autograd::Buffer& leaf) {
+  if (const auto* parameter = tape.records().parameter(leaf)) return fmt::format("'{}'", parameter->name);
   return leaf.keeps_gradient ? "a variable" : "a constant";
 }
 

@@ -51,7 +51,7 @@ std::string source_line(autograd::SourceLocation location);
 /// The line that called the op, and the one that called its module, if that is another and known.
 std::string source_line(const Tape& tape, const autograd::Node& node);
 /// What a value without a node is: "'bias'", "a variable", "a constant".
-std::string leaf_name(const autograd::Root& leaf);
+std::string leaf_name(const Tape& tape, const autograd::Buffer& leaf);
 
 /// The lines of a tape up to now, or some of them, each made when it is read; each filter gives a Listing of
 /// what is left. It throws Error when the tape has been cleared.

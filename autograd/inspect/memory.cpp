@@ -18,7 +18,7 @@ using autograd::Value;
 
 namespace {
 const char* name_of(Memory::Kind kind) {
-  constexpr const char* names[] = {"values", "gradients", "forms", "scratch"};
+  constexpr const char* names[] = {"values", "gradients", "packed copies", "scratch"};
   return names[static_cast<std::size_t>(kind)];
 }
 }  // namespace
@@ -77,7 +77,7 @@ void Memory::end(Tape& tape, std::uint32_t, Phase phase) {
   if (phase != Phase::forward) find_gradients(level, tape, open.node, phase);
 
   const Tape::Usage own = tape.usage();
-  std::size_t bytes = own.arena + own.forms + tape.pool().highest();
+  std::size_t bytes = own.arena + own.packed + tape.pool().highest();
   for (const Open& around : open_) bytes += around.tape->usage().total();
   if (bytes > at_.bytes) {
     at_ = {open.node.node, phase, bytes};
@@ -131,8 +131,8 @@ void Memory::find_values(Level& level, const Tape& tape, Entry node) {
   const Tape::Usage usage = tape.usage();
   while (level.values.bytes > static_cast<std::int64_t>(usage.arena)) let_go(level.values);
   hold(level.values, node, usage.arena);
-  node.kind = Kind::forms;
-  hold(level.forms, node, usage.forms);
+  node.kind = Kind::packed;
+  hold(level.packed, node, usage.packed);
 }
 
 void Memory::Gradients::add(std::uint32_t root, const Entry& entry) {
@@ -158,16 +158,17 @@ Memory::Entry Memory::Gradients::take(std::uint32_t root) {
 }
 
 void Memory::find_gradient(Level& level, const Tape& tape, std::uint32_t value) {
-  const std::uint32_t root = tape.value(value).root;
-  const autograd::Root& r = tape.roots()[root];
+  const std::uint32_t root = tape.value(value).buffer;
+  const autograd::Buffer& r = tape.records().buffers[root];
+  const autograd::Gradient& gradient = tape.walk().gradient(root);
   const std::uint32_t maker = tape.value(r.value).node;
   const bool borrowed = maker == kNone && !open_.empty();  // a leaf of an inner tape: in memory of the outer
-  const bool none = !r.gradient || r.gradient == r.data;   // or in the place of the numbers
-  if (none || r.parameter || borrowed || level.gradients.contains(root)) return;
+  if (gradient.lies != autograd::Lies::pooled || borrowed || level.gradients.contains(root)) return;
   Entry entry =
       maker == kNone ? Entry{kNone, places_.named("variable", ""), -1, {}, 0} : entry_of(tape, maker);
   entry.kind = Kind::gradients;
-  entry.bytes = static_cast<std::int64_t>(MemoryPool::block_size(static_cast<std::size_t>(r.bytes)));
+  entry.bytes =
+      static_cast<std::int64_t>(MemoryPool::block_size(static_cast<std::size_t>(tape.records().bytes(r))));
   level.gradients.add(root, entry);
   log_.push_back(entry);
 }
@@ -181,7 +182,7 @@ void Memory::find_gradients(Level& level, const Tape& tape, const Entry& entry, 
 }
 
 void Memory::drop_gradient(Level& level, const Tape& tape, std::uint32_t root) {
-  if (!level.gradients.contains(root) || (root < tape.roots().size() && tape.roots()[root].gradient)) return;
+  if (!level.gradients.contains(root) || tape.walk().gradient(root).memory) return;
   Entry entry = level.gradients.take(root);
   entry.bytes = -entry.bytes;
   log_.push_back(entry);
@@ -192,7 +193,7 @@ void Memory::drop_gradients(Level& level, const Tape& tape) {
   if (level.last_node < tape.nodes().size()) {
     const Node& last = tape.nodes()[level.last_node];
     for (std::uint32_t o = 0; o < last.output_count; ++o)
-      drop_gradient(level, tape, tape.value(last.first_output + o).root);
+      drop_gradient(level, tape, tape.value(last.first_output + o).buffer);
   }
   if (level.gradients.bytes() <= static_cast<std::int64_t>(tape.pool().used())) return;
   const std::vector<std::uint32_t> roots = level.gradients.roots();
@@ -203,7 +204,7 @@ void Memory::drop_gradients(Level& level, const Tape& tape) {
 void Memory::drop_level() {
   Level& level = levels_.back();
   while (!level.values.entries.empty()) let_go(level.values);
-  while (!level.forms.entries.empty()) let_go(level.forms);
+  while (!level.packed.entries.empty()) let_go(level.packed);
   while (!level.gradients.roots().empty()) {
     log_.push_back(level.gradients.take(level.gradients.roots().back()));
     log_.back().bytes = -log_.back().bytes;

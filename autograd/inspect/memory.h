@@ -26,9 +26,9 @@ using autograd::Tape;
 /// Watches one tape, from the beginning of a pass on. Keeps some 150 bytes for each node of it.
 class Memory : public Observer {
  public:
-  /// values: what forward keeps, with leaves and records; forms: packed weights; scratch: what a node takes
-  /// only while it works.
-  enum class Kind { values, gradients, forms, scratch };
+  /// values: what forward keeps, with leaves and records; packed: copies of weights in the layout of
+  /// products; scratch: what a node takes only while it works.
+  enum class Kind { values, gradients, packed, scratch };
   struct Row {
     ModuleOp place;
     Kind kind;
@@ -57,7 +57,7 @@ class Memory : public Observer {
   /// Forgets all.
   void clear();
 
-  bool reads_numbers() const override { return false; }
+  bool reads_values() const override { return false; }
   void begin(Tape& tape, std::uint32_t node, Phase phase) override;
   void end(Tape& tape, std::uint32_t node, Phase phase) override;
   void abandoned(Tape& tape, std::uint32_t node, Phase phase) override;
@@ -74,24 +74,24 @@ class Memory : public Observer {
     std::vector<Entry> entries;
     std::int64_t bytes = 0;
   };
-  // What is alive of gradients, found by root.
+  // What is alive of gradients, found by buffer.
   class Gradients {
    public:
-    bool contains(std::uint32_t root) const { return root < slots_.size() && slots_[root] > 0; }
-    void add(std::uint32_t root, const Entry& entry);
-    Entry take(std::uint32_t root);
+    bool contains(std::uint32_t buffer) const { return buffer < slots_.size() && slots_[buffer] > 0; }
+    void add(std::uint32_t buffer, const Entry& entry);
+    Entry take(std::uint32_t buffer);
     const std::vector<std::uint32_t>& roots() const { return roots_; }
     std::int64_t bytes() const { return bytes_; }
 
    private:
-    std::vector<std::uint32_t> slots_;  // by root: position + 1 in the others, or 0
+    std::vector<std::uint32_t> slots_;  // by buffer: position + 1 in the others, or 0
     std::vector<std::uint32_t> roots_;
     std::vector<Entry> entries_;
     std::int64_t bytes_ = 0;
   };
   // The outermost tape, or one inside of a node.
   struct Level {
-    Held values, forms;  // in the order in which they came
+    Held values, packed;  // in the order in which they came
     Gradients gradients;
     std::uint32_t last_node = autograd::kNone;  // of backward
   };
@@ -110,7 +110,7 @@ class Memory : public Observer {
   void find_gradients(Level& level, const Tape& tape, const Entry& node, Phase phase);
   void find_gradient(Level& level, const Tape& tape, std::uint32_t value);
   void drop_gradients(Level& level, const Tape& tape);
-  void drop_gradient(Level& level, const Tape& tape, std::uint32_t root);
+  void drop_gradient(Level& level, const Tape& tape, std::uint32_t buffer);
   void drop_level();
   Peak resolve() const;
 

@@ -93,15 +93,15 @@ Numbers numbers_of(const Tape& tape, std::uint32_t id) {
 // What has been added to the gradient of a value so far.
 Numbers gradient_of(const Tape& tape, std::uint32_t id) {
   const Value& v = tape.value(id);
-  const autograd::Root& root = tape.root(v);
-  if (!root.gradient) return {tape.dtype(), nullptr, Shape{0}, 0};
-  const Index before = v.data - root.data, scalar = static_cast<Index>(size_of(tape.dtype()));
+  const autograd::Gradient& gradient = tape.walk().gradient(v.buffer);
+  if (!gradient.memory) return {tape.dtype(), nullptr, Shape{0}, 0};
+  const Index before = tape.records().begin(v), scalar = static_cast<Index>(size_of(tape.dtype()));
   return {tape.dtype(),
-          tape.gradient_of(v),
+          tape.walk().gradient_of(v),
           v.shape,
           v.stride,
-          (root.valid_begin - before) / scalar,
-          (root.valid_end - before) / scalar};
+          (gradient.sums.begin - before) / scalar,
+          (gradient.sums.end - before) / scalar};
 }
 
 // Position of an element that lies `at` in memory.
@@ -129,17 +129,19 @@ std::string op_of(const Node& node) { return node.table->name(node.op); }
 
 // A copy is what it was made of.
 std::string source_of(const Tape& tape, std::uint32_t id) {
-  const autograd::Root& root = tape.root(id);
-  const autograd::Leaf* leaf = tape.leaf(root);
-  if (leaf && leaf->of != kNone) return source_of(tape, leaf->of);
-  if (root.parameter) return "parameter " + leaf_name(root);
-  if (!leaf) return fmt::format("what {} made", op_of(tape.nodes()[tape.value(id).node]));
-  return leaf_name(root) + (leaf->location.line > 0 ? " (" + source_line(leaf->location) + ")" : "");
+  const autograd::Buffer& buffer = tape.buffer(id);
+  const autograd::Provenance* from = tape.records().provenance(buffer);
+  if (from && from->of != kNone) return source_of(tape, from->of);
+  if (from && from->parameter) return "parameter " + leaf_name(tape, buffer);
+  if (const std::uint32_t node = tape.value(id).node; node != kNone)
+    return fmt::format("what {} made", op_of(tape.nodes()[node]));
+  return leaf_name(tape, buffer) +
+         (from && from->location.line > 0 ? " (" + source_line(from->location) + ")" : "");
 }
 
 bool overwrites(const Tape& tape, const Node& node, std::uint32_t input) {
   for (std::uint32_t o = 0; o < node.output_count; ++o)
-    if (tape.value(node.first_output + o).root == tape.value(input).root) return true;
+    if (tape.value(node.first_output + o).buffer == tape.value(input).buffer) return true;
   return false;
 }
 
@@ -247,15 +249,15 @@ void OriginWatch::blame_input(Tape& tape, std::uint32_t input, const std::byte* 
 
 // Sums go on over passes: what a parameter's gradient held before this one is not this one's fault.
 bool OriginWatch::check_old_gradient(Tape& tape, std::uint32_t node, Phase phase, std::uint32_t id) {
-  const autograd::Root& root = tape.root(id);
-  if (!root.parameter || !seen_.insert(root.parameter).second) return false;
-  const autograd::Gradients::Entry* entry = tape.gradients()->find(root.parameter);
+  const Parameter::Leaf* parameter = tape.records().parameter(tape.buffer(id));
+  if (!parameter || !seen_.insert(parameter).second) return false;
+  const autograd::Gradients::Entry* entry = tape.walk().gradients()->find(parameter);
   if (!entry) return false;
   const Numbers old{entry->buffer().dtype(), entry->buffer().raw(), entry->buffer().shape(),
                     entry->buffer().shape().cols()};
   if (!any_bad(old, bad_)) return false;
   Origin& origin = found(tape, node, phase);
-  origin.source = fmt::format("the gradient of '{}' before this pass", root.parameter->name);
+  origin.source = fmt::format("the gradient of '{}' before this pass", parameter->name);
   place(origin, "", old, survey(old, bad_));
   return true;
 }
@@ -279,8 +281,9 @@ void OriginWatch::end_backward(Tape& tape, std::uint32_t node) {
     const std::uint32_t id = n.inputs[i];
     if (!tape.value(id).wants_gradient || static_cast<std::int32_t>(i) == n.deferred) continue;
     Numbers d_in = gradient_of(tape, id);
-    if (!d_in.data && tape.root(id).parameter) {  // rows of a table
-      const autograd::Gradients::Entry* entry = tape.gradients()->find(tape.root(id).parameter);
+    const Parameter::Leaf* parameter = tape.records().parameter(tape.buffer(id));
+    if (!d_in.data && parameter) {  // rows of a table
+      const autograd::Gradients::Entry* entry = tape.walk().gradients()->find(parameter);
       if (!entry || entry->state() == autograd::Gradients::Entry::State::none) continue;
       d_in = {entry->buffer().dtype(), entry->buffer().raw(), entry->buffer().shape(),
               entry->buffer().shape().cols()};
@@ -308,8 +311,8 @@ void OriginWatch::end_deferred(Tape& tape, std::uint32_t node) {
   const DeferredPair* culprit = nullptr;
   double largest = -1;
   autograd::dispatch(tape.dtype(), [&]<class T>() {
-    for (std::uint32_t p = tape.operand(id).first_pair; p != kNone; p = tape.pair(p).next) {
-      const DeferredPair& pair = tape.pair(p);
+    for (std::uint32_t p = tape.walk().first_pair(id); p != kNone; p = tape.walk().pair(p).next) {
+      const DeferredPair& pair = tape.walk().pair(p);
       const T* left = reinterpret_cast<const T*>(pair.left) + element[0];
       const T* right = reinterpret_cast<const T*>(pair.right) + element[1];
       double part = 0;

@@ -58,7 +58,7 @@ class Profile : public Observer {
   /// Forgets all.
   void clear();
 
-  bool reads_numbers() const override { return false; }
+  bool reads_values() const override { return false; }
   void begin(Tape& tape, std::uint32_t node, Phase phase) override;
   void end(Tape& tape, std::uint32_t node, Phase phase) override;
   void abandoned(Tape& tape, std::uint32_t node, Phase phase) override;

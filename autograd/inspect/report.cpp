@@ -30,7 +30,7 @@ std::vector<Shown> read_by(const Tape& tape) {
   std::unordered_set<const Parameter::Leaf*> seen;
   for (const Node& node : tape.nodes())
     for (std::uint32_t i = 0; i < node.input_count; ++i) {
-      const Parameter::Leaf* leaf = tape.root(node.inputs[i]).parameter;
+      const Parameter::Leaf* leaf = tape.records().parameter(tape.buffer(node.inputs[i]));
       if (!leaf || !seen.insert(leaf).second) continue;
       const std::string module = tape.scope_path(node.scope);
       list.push_back({module.empty() ? leaf->name : module + "." + leaf->name, leaf});

@@ -85,7 +85,7 @@ class Recorder : private Observer {
   const std::optional<Origin>& origin() const { return origin_.origin(); }
 
  private:
-  bool reads_numbers() const override { return watching_.origin; }
+  bool reads_values() const override { return watching_.origin; }
   void begin(Tape& tape, std::uint32_t node, Phase phase) override;
   void end(Tape& tape, std::uint32_t node, Phase phase) override;
   void step(Tape& tape, const Step& step) override;
@@ -100,7 +100,7 @@ class Recorder : private Observer {
   OriginWatch origin_;
   Memory memory_;
   Profile profile_;  // told last when a node begins and first when it ends: it does not time the others
-  Tape::Attachment attached_;
+  autograd::Attachment attached_;
 };
 
 }  // namespace unroll::inspect

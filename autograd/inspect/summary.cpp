@@ -75,9 +75,10 @@ Summary summary_of(const Tape& tape, std::uint32_t id) {
 
 Summary summary_of_gradient(const Tape& tape, std::uint32_t id) {
   const Value& v = tape.value(id);
-  if (!tape.root(v).gradient) return {};
+  if (!tape.walk().gradient(v.buffer).memory) return {};
   return autograd::dispatch(tape.dtype(), [&]<class T>() {
-    return summary_of(View<const T>{reinterpret_cast<const T*>(tape.gradient_of(v)), v.shape, v.stride});
+    return summary_of(
+        View<const T>{reinterpret_cast<const T*>(tape.walk().gradient_of(v)), v.shape, v.stride});
   });
 }
 

@@ -52,7 +52,7 @@ TEST_CASE("what backward refuses") {
   CHECK(again.starts_with("[backward] this tape was consumed by backward at "));
   CHECK(
       again.ends_with("needed a new pass: call clear() and compute the loss again, carrying state across "
-                      "passes by its numbers (tensor() and constant())"));
+                      "passes by its values (tensor() and constant())"));
   CHECK(message_of([&] {
           (void)tape.gradient(y);
         }).starts_with("[gradient] the gradient of this value was not kept"));

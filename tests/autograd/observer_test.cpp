@@ -131,7 +131,7 @@ TEST_CASE("an observer sees passes without gradients and recomputed segments") {
 TEST_CASE("who is told of a beginning is told of the end, or that there is none; nobody else is") {
   Tape tape;
   Curious before, late;
-  std::optional<Tape::Attachment> comes, goes;
+  std::optional<autograd::Attachment> comes, goes;
   comes.emplace(tape, before);
   std::function<void()> what = [] {};
   const Var x = tape.variable(Tensor({1}));

@@ -1,4 +1,5 @@
 #include "autograd/tape.h"
+#include "autograd/gathered_rows.h"
 
 #include <doctest/doctest.h>
 
@@ -61,101 +62,6 @@ TEST_CASE("tails, broadcasts and views of a pointwise op") {
   }
 }
 
-TEST_CASE("pieces move into one value without a node, in any order of rows") {
-  for (const bool reverse : {false, true}) {
-    Tape tape(f64);
-    Gradients gradients;
-    const Var x = tape.variable(Tensor::from({3, 2}, {1, 2, 3, 4, 5, 6}));
-    std::vector<Var> pieces;
-    for (Index r = 0; r < 3; ++r) pieces.push_back(tape.rows(x, r, 1) * 2.0);
-    const Var view = tape.columns(pieces[1], 1, 1);
-    const Var all = tape.reserve({3, 2});
-    const std::size_t nodes = tape.nodes().size();
-    for (Index r = 0; r < 3; ++r)
-      REQUIRE(tape.move_in(pieces[static_cast<std::size_t>(r)], all, reverse ? 2 - r : r));
-    if (reverse) std::ranges::reverse(pieces);
-    CHECK(tape.nodes().size() == nodes);
-    CHECK(all.shape() == Shape{3, 2});
-    CHECK(all.tensor().values() == (reverse ? Numbers{10, 12, 6, 8, 2, 4} : Numbers{2, 4, 6, 8, 10, 12}));
-
-    // Pieces and their views are parts of it: gradients add up, whatever way they came.
-    for (std::size_t i = 0; i < 3; ++i)
-      CHECK(pieces[i].view<double>().data == all.view<double>().row(static_cast<Index>(i)));
-    CHECK(view.view<double>().data == all.view<double>().row(1) + 1);
-    tape.backward(sum(all * all) + sum(pieces[0]) + sum(view), gradients);
-    Numbers expected{8, 16, 24, 34, 40, 48};  // 2 (2 * 2 x), and 2 more where the view is
-    for (Index c = 0; c < 2; ++c) expected[static_cast<std::size_t>(reverse ? 4 + c : c)] += 2;
-    CHECK(tape.gradient(x).values() == expected);
-  }
-}
-
-TEST_CASE("what cannot move is left as it was") {
-  Tape tape;
-  const Var leaf = tape.full({1, 2}, 1), a = leaf * 1.0;
-  const Var all = tape.reserve({3, 2});
-  CHECK_FALSE(tape.move_in(leaf, all, 0));
-  CHECK_FALSE(tape.move_in(tape.rows(a, 0, 1), all, 0));
-  CHECK_FALSE(tape.move_in(tape.full({1, 3}, 1) * 1.0, all, 0));  // another width
-  CHECK_FALSE(tape.move_in(tape.full({2}, 1) * 1.0, all, 0));
-  CHECK_FALSE(tape.move_in(a, all, -1));
-  CHECK_FALSE(tape.move_in(a, all, 3));
-  CHECK(a.tensor().values() == Numbers{1, 1});
-  CHECK(tape.move_in(a, all, 2));
-  CHECK_FALSE(tape.move_in(a, all, 0));  // it is a view now
-  const Var b = leaf * 2.0;
-  for (const Var whole : {leaf, b, tape.rows(all, 0, 2)})
-    CHECK_THROWS_WITH_AS(tape.move_in(b, whole, 0),
-                         doctest::Contains("[move_in] a value came that reserve() did not give"), Error);
-}
-
-TEST_CASE("pieces move in any order: the gradient is complete at the one that was made first") {
-  for (const bool later_first : {false, true}) {
-    Tape tape(f64);
-    Gradients gradients;
-    const Var x = tape.variable(Tensor::from({1, 1}, {3})), a = x * 2.0, b = x * 5.0;
-    const Var all = tape.reserve({2, 1});
-    REQUIRE(tape.move_in(later_first ? b : a, all, later_first ? 1 : 0));
-    REQUIRE(tape.move_in(later_first ? a : b, all, later_first ? 0 : 1));
-    tape.backward(sum(all), gradients);
-    CHECK(tape.gradient(x).values() == Numbers{7});
-  }
-}
-
-TEST_CASE("memory of a piece that has moved is used again, unless it is shared") {
-  for (const bool shared : {false, true}) {
-    Tape tape(f64);
-    tape.poison(true);
-    Gradients gradients;
-    const Var x = tape.variable(Tensor::from({1, 2}, {1, 2}));
-    const Var all = tape.reserve({3, 2});
-    const Var a = x * 2.0;
-    const void* memory = a.view<double>().data;
-    const Var same = shared ? tape.stop_gradient(a) : Var();
-    REQUIRE(tape.move_in(a, all, 0));
-    const Var b = a * 3.0;
-    CHECK((b.view<double>().data == memory) == !shared);
-    if (shared) CHECK(same.tensor().values() == Numbers{2, 4});
-    REQUIRE(tape.move_in(b, all, 1));
-    REQUIRE(tape.move_in(a * b, all, 2));
-    CHECK(all.tensor().values() == Numbers{2, 4, 6, 12, 12, 48});
-    tape.backward(sum(all), gradients);
-    CHECK(tape.gradient(x).values() == Numbers{2 + 6 + 24, 2 + 6 + 48});
-  }
-}
-
-TEST_CASE("a joined value keeps its gradient where a piece was to") {
-  Tape tape;
-  Gradients gradients;
-  const Var x = tape.variable(Tensor::from({1, 1}, {3})), a = x * 2.0, b = x * 5.0;
-  tape.keep_gradient(b);
-  const Var all = tape.reserve({2, 1});
-  REQUIRE(tape.move_in(a, all, 0));
-  REQUIRE(tape.move_in(b, all, 1));
-  tape.backward(sum(all * all), gradients);
-  CHECK(tape.gradient(b).values() == Numbers{30});
-  CHECK(tape.gradient(all).values() == Numbers{12, 30});
-}
-
 TEST_CASE("a tensor's numbers are borrowed without a copy") {
   const Tensor numbers = Tensor::from({2, 2}, {1, 2, 3, 4});
   Tape tape;
@@ -175,7 +81,7 @@ TEST_CASE("a tensor's numbers are borrowed without a copy") {
 TEST_CASE("a leaf knows the line that made it, and whose numbers it has") {
   Tape tape;
   const Parameter p("p", {2});
-  auto leaf = [&](Var v) { return tape.leaf(tape.root(v.index())); };
+  auto leaf = [&](Var v) { return tape.records().provenance(tape.buffer(v.index())); };
   const int line = __LINE__ + 1;
   const Var constant = tape.constant(Tensor({2}));
   const Var zeros = tape.zeros({2});
@@ -207,7 +113,8 @@ TEST_CASE("a value that there is no memory for is refused, with its shape and si
                                          "1125899906842624 bytes; needed one that there is memory for ("),
                        Error);
   CHECK(tape.usage().total() == before);
-  CHECK_THROWS_WITH_AS(tape.reserve({n, n}), doctest::Contains("[reserve] a value of shape"), Error);
+  CHECK_THROWS_WITH_AS(autograd::GatheredRows(tape, {n, n}),
+                       doctest::Contains("[gathered rows] a value of shape"), Error);
   // An op's output; its node is taken back.
   const std::size_t values = tape.values().size() + 2;
   CHECK_THROWS_WITH_AS(

@@ -54,7 +54,7 @@ void compare(Index hidden, Index batch, Index steps, double seconds) {
   const auto start = Clock::now();
   for (int round = 0; round < 5 || seconds_since(start) < seconds; ++round)
     for (std::size_t way = 0; way < kWays; ++way) {
-      std::optional<Tape::Attachment> attached;
+      std::optional<autograd::Attachment> attached;
       std::optional<inspect::Recorder> recorder;
       flow.clear();
       if (Observer* const watchers[] = {nullptr, nullptr, &profile, &memory, &flow, &origin, nullptr};

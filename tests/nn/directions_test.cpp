@@ -381,7 +381,7 @@ TEST_CASE("both directions at once: the node can be pulled back through, before 
   const Tensor xs = random_tensor({layout.rows(), kIn}, 7);
   auto pulled = [&](bool with_threads) {
     Tape tape(f64);
-    tape.keep_numbers(true);
+    tape.keep_values(true);
     if (with_threads) tape.use_threads(&thread_pool);
     Gradients gradients;
     const Var x = tape.variable(xs), y = net({x, &layout}).outputs.rows, loss = ops::sum(square(y));

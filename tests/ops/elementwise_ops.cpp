@@ -300,8 +300,8 @@ std::vector<OpEntry> elementwise_ops() {
          t.clear();
          exp(x);
        },
-       "[value] a handle of a cleared tape came; compute it again after clear(), or keep tensor() across "
-       "passes"},
+       "[value] a handle of a cleared tape came; compute it again after clear(), or carry its values across "
+       "passes with tensor() and constant()"},
   };
   return all;
 }

@@ -72,7 +72,7 @@ std::vector<std::vector<Shape>> samples_with(bool row) {
 // Two steps of a recurrence that adds into one buffer, as scan() does: the same weight each time.
 Outputs steps_in_place(Tape& tape, Inputs x) {
   const Index rows = x[0].shape()[0], half = rows / 2;
-  const Var opened = tape.open(x[0] * 1.0);
+  const Var opened = tape.donate_to_ops(x[0] * 1.0);
   auto step = [&](Index begin, Index count) {
     return ops::add_matmul_in_place(tape.rows(opened, begin, count), tape.rows(x[1], begin, count), x[2]);
   };
@@ -127,7 +127,7 @@ std::vector<OpEntry> matmul_ops() {
                  .samples = samples_with(false),
                  .bad = {{[](Tape& t) {
                             const Var x = exp(t.zeros({2, 4}));
-                            t.open(x);
+                            t.donate_to_ops(x);
                             tanh(x);
                           },
                           "[tanh] a value came whose memory was given to a recurrence for overwriting; "

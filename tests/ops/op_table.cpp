@@ -205,7 +205,7 @@ class Runner {
     }
     std::vector<Var> given = leaves;
     if (options.released)
-      for (Var& x : given) x = tape.release_numbers(x * 1.0);
+      for (Var& x : given) x = tape.donate(x * 1.0);
     Pass pass;
     for (Var x : c.inputs(tape, leaves)) pass.inputs.push_back(x.tensor());
     const Outputs outputs = c.build(tape, given);

@@ -1,10 +1,9 @@
-// Ops that only move numbers: paste and what is made of it, views, transpose.
+// Ops that only move values: concat and what is made of it, views, transpose.
 #include <cmath>
 
+#include "ops/concat.h"
 #include "ops/elementwise.h"
-#include "ops/parallel.h"
-#include "ops/paste.h"
-#include "ops/recompute.h"
+#include "ops/sub_pass.h"
 #include "ops/transpose.h"
 #include "ops/views.h"
 #include "tests/ops/axes.h"
@@ -104,54 +103,6 @@ OpEntry stack_entry() {
 }
 
 // Four rectangles, out of order.
-OpEntry paste_entry() {
-  Samples samples;
-  for (Index top : {0, 1, 2, 5})
-    for (Index left : {0, 1, 3})
-      for (Index right : {1, 17}) samples.push_back({{top, left}, {top, right}, {3, left}, {3, right}});
-  return {
-      .name = "paste",
-      .build = [](Tape& tape, Inputs x) -> Outputs {
-        const Index top = x[0].rows(), left = x[0].cols();
-        const std::vector<Var> pieces{x[3], x[1], x[2], x[0]};
-        const std::vector<Place> places{{top, left}, {0, left}, {top, 0}, {0, 0}};
-        return {paste(tape, pieces, places, {top + 3, left + x[1].cols()})};
-      },
-      .expected =
-          [](Numbers x) {
-            return std::vector{joined(std::vector{joined(x.first(2), 1), joined(x.subspan(2), 1)}, 0)};
-          },
-      .samples = samples,
-      .bad = {{[](Tape& t) {
-                 const Var x = t.zeros({2, 2});
-                 const Place place{1, 0};
-                 paste(t, {&x, 1}, {&place, 1}, {2, 2});
-               },
-               "[paste] piece 0 of shape [2, 2] came for row 1, column 0 of a result of shape [2, 2]; "
-               "needed it to lie inside"},
-              {[](Tape& t) {
-                 const Var x = t.zeros({2, 2});
-                 const Place place{0, 0};
-                 paste(t, {&x, 1}, {&place, 1}, {2, 3});
-               },
-               "[paste] 1 pieces of 4 elements in all came for a result of shape [2, 3]; needed 6 elements"},
-              {[](Tape& t) {
-                 const Var x = t.zeros({2, 2});
-                 paste(t, {&x, 1}, {}, {2, 2});
-               },
-               "[paste] 1 pieces and 0 places came; needed one place for each piece"},
-              {[](Tape& t) {
-                 const std::vector<Var> pieces(2, t.zeros({1, 2}));
-                 paste(t, pieces, std::vector<Place>{{1, 0}, {1, 0}}, {2, 2});
-               },
-               "[paste] row 0, column 0 of the result is covered by 0 pieces; needed one for each element"},
-              {[](Tape& t) {
-                 const std::vector<Var> pieces(3, t.zeros({2, 1}));
-                 paste(t, pieces, std::vector<Place>{{0, 0}, {0, 1}, {1, 1}}, {3, 2});
-               },
-               "[paste] row 1, column 1 of the result is covered by 2 pieces; needed one for each element"}}};
-}
-
 // Along each axis: the middle (contiguous, as the driver wants results), and a split into the first element
 // and the rest.
 OpEntry slice_entry() {
@@ -258,37 +209,37 @@ struct ProductAndSum {
 OpEntry recompute_entry() {
   Samples samples;
   for (const auto& shapes : any_shapes) samples.push_back({shapes[0], shapes[0]});
-  return {
-      .name = "recompute",
-      .build = [](Tape& tape, Inputs x) -> Outputs {
-        const Shape shapes[] = {x[0].shape(), x[0].shape()};
-        Outputs out(2);
-        ops::recompute(tape, x, shapes, ProductAndSum(), out);
-        return out;
-      },
-      .expected =
-          [](Numbers x) {
-            std::vector<Tensor> out(2, x[0]);
-            for (Index i = 0; i < x[0].size(); ++i) {
-              out[0].set(i, x[0].at(i) * x[1].at(i));
-              out[1].set(i, std::tanh(x[0].at(i)) + x[1].at(i));
-            }
+  return {.name = "recompute",
+          .build = [](Tape& tape, Inputs x) -> Outputs {
+            const Shape shapes[] = {x[0].shape(), x[0].shape()};
+            Outputs out(2);
+            ops::recompute(tape, x, shapes, ProductAndSum(), out);
             return out;
           },
-      .samples = samples,
-      .bad = {{[](Tape& t) {
-                 const Var x[] = {t.zeros({2, 2}), t.zeros({2, 2})};
-                 const Shape shapes[] = {{2, 2}, {2, 3}};
-                 Var out[2];
-                 ops::recompute(t, x, shapes, ProductAndSum(), out);
-               },
-               "[recompute] result 1 is of shape [2, 2]; needed [2, 3], as was said"},
-              {[](Tape& t) {
-                 const Var x = t.zeros({2, 2});
-                 ops::recompute(t, {&x, 1}, {}, ProductAndSum(), {});
-               },
-               "[recompute] 1 inputs, 0 shapes and 0 results came; needed up to 8 each, and as many results "
-               "as shapes"}}};
+          .expected =
+              [](Numbers x) {
+                std::vector<Tensor> out(2, x[0]);
+                for (Index i = 0; i < x[0].size(); ++i) {
+                  out[0].set(i, x[0].at(i) * x[1].at(i));
+                  out[1].set(i, std::tanh(x[0].at(i)) + x[1].at(i));
+                }
+                return out;
+              },
+          .samples = samples,
+          .bad = {{[](Tape& t) {
+                     const Var x[] = {t.zeros({2, 2}), t.zeros({2, 2})};
+                     const Shape shapes[] = {{2, 2}, {2, 3}};
+                     Var out[2];
+                     ops::recompute(t, x, shapes, ProductAndSum(), out);
+                   },
+                   "[recompute] result 1 is of shape [2, 2]; needed [2, 3], as was said"},
+                  {[](Tape& t) {
+                     const Var x = t.zeros({2, 2});
+                     ops::recompute(t, {&x, 1}, {}, ProductAndSum(), {});
+                   },
+                   "[recompute] a part of 1 inputs, 0 shapes and 0 results came; needed 32 inputs at most, "
+                   "and as many "
+                   "results as shapes, one or more"}}};
 }
 
 // Two parts with a result and two: x y; x + y and tanh(x).
@@ -303,7 +254,7 @@ struct ThreeResults {
   }
 };
 
-OpEntry at_once_entry() {
+OpEntry parallel_entry() {
   Samples samples;
   for (const auto& shapes : any_shapes) samples.push_back({shapes[0], shapes[0]});
   return {.name = "parallel",
@@ -339,7 +290,9 @@ OpEntry at_once_entry() {
                      const Shape shape{2, 2};
                      ops::parallel(t, {&x, 1}, {{{&shape, 1}, {}}}, ThreeResults());
                    },
-                   "[parallel] a part with 1 shapes and 0 results came; needed one each, or more"}}};
+                   "[parallel] a part of 1 inputs, 1 shapes and 0 results came; needed 32 inputs at most, "
+                   "and as many results "
+                   "as shapes, one or more"}}};
 }
 
 }  // namespace
@@ -361,9 +314,8 @@ std::vector<OpEntry> shape_ops() {
          concat({t.zeros({2, 3})}, 2);
        },
        "[concat] axis 2 of a value of shape [2, 3] came; needed -2 to 1"}};
-  return {concat_0,           concat_entry(1),   concat_entry(2), concat_entry(3),
-          stack_entry(),      paste_entry(),     slice_entry(),   transpose_entry(),
-          contiguous_entry(), recompute_entry(), at_once_entry()};
+  return {concat_0,      concat_entry(1),   concat_entry(2),    concat_entry(3),   stack_entry(),
+          slice_entry(), transpose_entry(), contiguous_entry(), recompute_entry(), parallel_entry()};
 }
 
 }  // namespace unroll::tests

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "models/data/text.h"
+#include "ops/concat.h"
 #include "ops/gather.h"
-#include "ops/paste.h"
 
 namespace unroll::models {
 

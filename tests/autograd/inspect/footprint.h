@@ -9,7 +9,7 @@
 namespace unroll::tests {
 
 struct Footprint {
-  std::size_t forward, arena, forms, pool, pool_held, held;
+  std::size_t forward, arena, packed, pool, pool_held, held;
   std::vector<inspect::Memory::Moment> timeline;
   inspect::Memory::Peak peak;
 };
@@ -23,7 +23,7 @@ inline Footprint footprint(const std::function<Var(Tape&)>& f, DType dtype, auto
   const std::size_t forward = tape.usage().total();
   Gradients gradients;
   if (output.defined()) tape.backward(output, Tensor(output.shape(), dtype), gradients);
-  return {forward,       tape.usage().arena, tape.usage().forms, tape.pool().peak(), tape.pool().held(),
+  return {forward,       tape.usage().arena, tape.usage().packed, tape.pool().peak(), tape.pool().held(),
           tape.memory(), memory.timeline(),  memory.peak()};
 }
 
@@ -38,7 +38,7 @@ inline std::string forecast_error(const std::function<Var(Tape&)>& f, DType dtyp
   };
   compare("bytes after forward", real.forward, dry.forward);
   compare("bytes of the arena", real.arena, dry.arena);
-  compare("bytes of forms", real.forms, dry.forms);
+  compare("bytes of packed copies", real.packed, dry.packed);
   compare("peak of the pool", real.pool, dry.pool);
   compare("bytes of the pool", real.pool_held, dry.pool_held);
   compare("bytes from the heap", real.held, dry.held);

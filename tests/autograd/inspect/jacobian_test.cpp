@@ -165,7 +165,7 @@ TEST_CASE("Jacobians change no bit of the gradients") {
     Tape tape;
     Gradients gradients;
     Flow flow({.jacobians = true});
-    std::optional<Tape::Attachment> attached;
+    std::optional<autograd::Attachment> attached;
     if (watched) attached.emplace(tape, flow);
     tape.backward(ops::sum(scan_recomputed(cell, {tape.full({9, 3}, 0.5), &layout}, 2).outputs.rows),
                   gradients);

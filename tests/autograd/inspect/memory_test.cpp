@@ -47,7 +47,7 @@ TEST_CASE("the peak of a small pass, by hand") {
   CHECK(bytes_of(peak, Memory::Kind::gradients, "exp") == kMegabyte);
   CHECK(bytes_of(peak, Memory::Kind::gradients, "tanh") == kMegabyte);
   CHECK(bytes_of(peak, Memory::Kind::scratch) == 0);
-  CHECK(bytes_of(peak, Memory::Kind::forms) == 0);
+  CHECK(bytes_of(peak, Memory::Kind::packed) == 0);
   CHECK(bytes_of(peak, Memory::Kind::values) == tape.arena().used());
   CHECK(bytes_of(peak, Memory::Kind::values, "exp") > kMegabyte);
   CHECK(bytes_of(peak, Memory::Kind::values, "exp") < kMegabyte + 1024);
@@ -68,8 +68,8 @@ TEST_CASE("scratch and packed weights are told apart") {
   tape.backward(sum(max(rows, Axis(0))), gradients);
   const Memory::Peak peak = memory.peak();
   CHECK(sum_of(peak) == peak.at.bytes);
-  CHECK(bytes_of(peak, Memory::Kind::forms) == tape.usage().forms);
-  CHECK(bytes_of(peak, Memory::Kind::forms) == bytes_of(peak, Memory::Kind::forms, "matmul"));
+  CHECK(bytes_of(peak, Memory::Kind::packed) == tape.usage().packed);
+  CHECK(bytes_of(peak, Memory::Kind::packed) == bytes_of(peak, Memory::Kind::packed, "matmul"));
   CHECK(peak.at.bytes <= tape.memory());
   for (const Memory::Row& row : peak.alive)
     if (row.place.op == "lstm" && row.kind == Memory::Kind::values) {

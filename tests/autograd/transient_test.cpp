@@ -1,3 +1,4 @@
+#include "autograd/transient.h"
 #include "autograd/replay.h"
 
 #include <doctest/doctest.h>
@@ -33,7 +34,7 @@ TEST_CASE("a frame takes back its nodes, its memory and what products know of it
   std::optional<Tape::Usage> first;
   for (int i = 0; i < 5; ++i) {
     {
-      const Tape::Frame frame(tape);
+      const autograd::Transient frame(tape);
       const Var w =
           square(tape.parameter(b));  // known as a factor before the next is, and gone with the frame
       (void)matmul(matmul(y, w), w);
@@ -45,9 +46,9 @@ TEST_CASE("a frame takes back its nodes, its memory and what products know of it
     const Tape::Usage now = tape.usage();
     if (!first) first = now;
     CHECK(now.total() == first->total());
-    CHECK(tape.find_operand(tape.parameter(a).index())->value == tape.parameter(a).index());
-    CHECK(tape.find_operand(x.index())->value == x.index());
-    CHECK(tape.find_operand(x.index())->uses == static_cast<std::uint32_t>(i + 1));
+    CHECK(tape.records().find_operand(tape.parameter(a).index())->value == tape.parameter(a).index());
+    CHECK(tape.records().find_operand(x.index())->value == x.index());
+    CHECK(tape.records().find_operand(x.index())->uses == static_cast<std::uint32_t>(i + 1));
   }
   // What was bound in a frame is bound anew.
   CHECK(tape.parameter(b).tensor().values() == b.value().values());
@@ -62,7 +63,7 @@ TEST_CASE("a scan without gradients takes the same memory for any number of step
     Tape tape;
     const auto silent = tape.no_gradient();
     (void)scan(cell, {tape.full({2 * steps, 10}, 0.5), &layout});
-    const std::size_t forms = tape.usage().forms;
+    const std::size_t forms = tape.usage().packed;
     if (!of_a_step) of_a_step = forms;
     CHECK(forms == *of_a_step);
   }
@@ -74,10 +75,10 @@ TEST_CASE("frames inside of each other") {
   const Var x = tape.full({2}, 1);
   const Tape::Usage before = tape.usage();
   {
-    const Tape::Frame outer(tape);
+    const autograd::Transient outer(tape);
     const Var y = x * 2.0;
     {
-      const Tape::Frame inner(tape);
+      const autograd::Transient inner(tape);
       CHECK((y * 3.0).tensor().values() == std::vector<double>{6, 6});
     }
     const Var z = y * 5.0;
@@ -94,7 +95,7 @@ TEST_CASE("nodes are computed again from what their inputs hold then, in the sam
   const Var x = tape.borrow(reinterpret_cast<std::byte*>(numbers.data()), {1, 3}, 3);
   const std::size_t begin = tape.nodes().size();
   const Var y = square(x), z = matmul(y, tape.full({3, 1}, 1));
-  const Tape::Replay replay = tape.replay(begin, tape.nodes().size());
+  const autograd::Replay replay{tape, begin, tape.nodes().size()};
   CHECK(z.item() == 14);
   const std::size_t nodes = tape.nodes().size(), used = tape.usage().total();
   for (int i = 0; i < 100; ++i) {
@@ -116,7 +117,7 @@ TEST_CASE("derivatives of a part leave packed weights to those who compute again
   Var y = x;
   for (int i = 0; i < 3; ++i) y = matmul(matmul(y, w), w, Transpose::no, Transpose::yes);
   const Var z = matmul(y, w);
-  Tape::Replay again = tape.replay(0, tape.nodes().size());
+  const autograd::Replay again{tape, 0, tape.nodes().size()};
   again();
   const std::vector<double> before = z.tensor().values();
   const Tensor seed(z.shape());

@@ -1,4 +1,4 @@
-// Gradients that take the place of numbers: Tape::release_numbers. Whatever uses such memory gets the
+// Gradients that take the place of numbers: Tape::donate. Whatever uses such memory gets the
 // gradient that it would get otherwise; where that needs memory of its own, it has it.
 #include <doctest/doctest.h>
 
@@ -34,13 +34,13 @@ Result through(const std::function<Var(Tape&, Var)>& use, bool release, Observer
   Tape tape(f64);
   tape.poison(true);
   Gradients gradients;
-  std::optional<Tape::Attachment> attached;
+  std::optional<autograd::Attachment> attached;
   if (observer) attached.emplace(tape, *observer);
   const Var x = tape.variable(pattern({kRows, kCols}, 0));
   Var twice = x * 2.0;
-  if (release) tape.release_numbers(twice);
+  if (release) tape.donate(twice);
   tape.backward(use(tape, twice), gradients);
-  return {tape.gradient(x).values(), tape.root(twice.index()).overwritten, tape.pool().peak()};
+  return {tape.gradient(x).values(), tape.buffer(twice.index()).overwritten(), tape.pool().peak()};
 }
 
 Var product_of(Var a, Var b) {
@@ -177,7 +177,7 @@ TEST_CASE("numbers stay for an observer that reads them") {
   struct Reader : Observer {
   } reader;
   struct Counter : Observer {
-    bool reads_numbers() const override { return false; }
+    bool reads_values() const override { return false; }
   } counter;
   auto use = [](Tape&, Var x) { return sum(tanh(x)); };
   CHECK_FALSE(through(use, true, &reader).overwritten);
@@ -187,7 +187,7 @@ TEST_CASE("numbers stay for an observer that reads them") {
 TEST_CASE("numbers that backward overwrote cannot be read") {
   Tape tape(f64);
   Gradients gradients;
-  const Var x = tape.variable(pattern({2, 2}, 0)), y = tape.release_numbers(x * 2.0);
+  const Var x = tape.variable(pattern({2, 2}, 0)), y = tape.donate(x * 2.0);
   const Var loss = sum(tanh(y));
   CHECK(y.tensor().size() == 4);
   tape.backward(loss, gradients);
@@ -200,8 +200,9 @@ TEST_CASE("numbers that backward overwrote cannot be read") {
     return std::string();
   };
   const std::string needed =
-      "a value came whose numbers backward overwrote with their gradient; needed its use before backward, or "
-      "keep_numbers() of the tape";
+      "a value came whose memory backward gave to its gradient; needed its use before backward, or "
+      "keep_values() "
+      "of the tape";
   CHECK(message([&] { y.tensor(); }).starts_with("[tensor] " + needed));
   CHECK(message([&] { y.view<double>(); }).starts_with("[view] " + needed));
   CHECK(message([&] { tape.rows(tape.columns(y, 0, 1), 0, 1).item(); }).starts_with("[item] " + needed));
@@ -218,9 +219,9 @@ TEST_CASE("numbers that backward overwrote cannot be read") {
 
 TEST_CASE("a tape that keeps numbers has them after backward") {
   Tape tape(f64);
-  tape.keep_numbers(true);
+  tape.keep_values(true);
   Gradients gradients;
-  const Var x = tape.variable(pattern({2, 2}, 0)), y = tape.release_numbers(x * 2.0);
+  const Var x = tape.variable(pattern({2, 2}, 0)), y = tape.donate(x * 2.0);
   const Numbers before = y.tensor().values();
   const Var loss = sum(tanh(y));
   tape.backward(loss, gradients);
@@ -234,7 +235,7 @@ TEST_CASE("a tape that keeps numbers has them after backward") {
 TEST_CASE("derivatives of a part of the pass leave released numbers alone") {
   Tape tape(f64);
   Gradients gradients;
-  const Var x = tape.variable(pattern({2, 2}, 0)), y = tape.release_numbers(x * 2.0);
+  const Var x = tape.variable(pattern({2, 2}, 0)), y = tape.donate(x * 2.0);
   const Numbers before = y.tensor().values();
   const Var z = tanh(y), loss = sum(z);
   const auto nodes = static_cast<std::uint32_t>(tape.nodes().size());
@@ -243,7 +244,7 @@ TEST_CASE("derivatives of a part of the pass leave released numbers alone") {
   CHECK(y.tensor().values() == before);
   CHECK(pulled[0].size() == 4);
   tape.backward(loss, gradients);
-  CHECK(tape.root(y.index()).overwritten);
+  CHECK(tape.buffer(y.index()).overwritten());
 }
 
 TEST_CASE("a dry tape takes the same memory") {
@@ -252,7 +253,7 @@ TEST_CASE("a dry tape takes the same memory") {
       Tape tape(f64, dry);
       Gradients gradients;
       const Var x = tape.variable(pattern({kRows, kCols}, 0));
-      tape.backward(rows_in(tape, tape.release_numbers(x * 2.0), order, halves), gradients);
+      tape.backward(rows_in(tape, tape.donate(x * 2.0), order, halves), gradients);
       return std::vector{tape.usage().total(), tape.pool().peak(), tape.memory()};
     };
     CHECK(used(autograd::Dry::yes) == used(autograd::Dry::no));

@@ -1,0 +1,87 @@
+#include "nn/steps.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "ops/simd/row_kernels.h"
+
+namespace unroll::nn::detail {
+
+void check_sequence(const PackedSequence& xs, SourceLocation location) {
+  if (!xs.layout) autograd::fail("scan", "a sequence without a layout came; needed one", location);
+  if (xs.rows.shape(location).rank() != 2 || xs.rows.rows() != xs.layout->rows())
+    autograd::fail("scan",
+                   fmt::format("rows of shape {} came; needed [{}, features] for a layout of {} sequences",
+                               to_string(xs.rows.shape()), xs.layout->rows(), xs.layout->batch()),
+                   location);
+}
+
+void check_state(Var field, Index batch) {
+  const Shape shape = field.shape();
+  if (shape.rank() == 0 || shape[0] != batch)
+    autograd::fail("scan", fmt::format("a state of {} rows came for {} sequences; needed a row for each",
+                                       shape.rank() == 0 ? 1 : shape[0], batch));
+}
+
+Var permuted(Var x, std::span<const int> index, bool identity) {
+  return identity ? x : ops::gather_rows(x, index);
+}
+
+void check_segment(Index steps, SourceLocation location) {
+  if (steps < 1)
+    autograd::fail("scan", fmt::format("a segment of {} steps came; needed at least 1", steps), location);
+}
+
+std::span<Var> handles(Tape& tape, Index count) {
+  const auto size = static_cast<std::size_t>(count);
+  Var* vars = tape.arena().allocate_array<Var>(size);
+  std::uninitialized_value_construct_n(vars, size);
+  return {vars, size};
+}
+
+Var joined(std::span<const Var> pieces) { return pieces.size() == 1 ? pieces[0] : ops::concat(pieces, 0); }
+
+void carry_over(std::span<const Var> from, std::span<const Var> to) {
+  Tape& tape = to[0].tape();
+  auto buffer = [&](Var v) { return tape.value(v.index()).buffer; };
+  autograd::dispatch(tape.dtype(), [&]<class T>() {
+    auto values = [&](Var v) {
+      const autograd::Value& value = tape.value(v.index());
+      return View<T>{reinterpret_cast<T*>(value.data), value.shape, value.stride};
+    };
+    const std::span<Var> source = handles(tape, static_cast<Index>(from.size()));
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      source[i] = from[i];
+      for (std::size_t j = 0; j < i; ++j)  // what an earlier one will overwrite is put aside
+        if (buffer(from[i]) == buffer(to[j]) && source[i] == from[i]) source[i] = tape.snapshot(from[i]);
+    }
+    for (std::size_t i = 0; i < from.size() && !tape.dry(); ++i)
+      if (values(source[i]).data != values(to[i]).data)
+        ops::copy_rows(View<const T>(values(source[i])), values(to[i]));
+  });
+}
+
+// All views are made at once, before the steps: what a step reads of them is in memory then, and not waited
+// for.
+void Steps::cut(Var projected, bool is_new, Index end) {
+  Tape& tape = projected.tape();
+  if (is_new)
+    if (const Var donated = tape.donate_to_ops(projected); donated.defined()) {
+      projected = donated;
+      in_place_ = true;
+    }
+  const std::span<Var> rows = handles(tape, end - begin_);
+  for (Index t = begin_; t < end; ++t)
+    rows[static_cast<std::size_t>(t - begin_)] =
+        tape.rows(projected, layout_.offset(t) - layout_.offset(begin_), layout_.batch_size(t));
+  rows_ = rows;
+}
+
+// A first step from zeros needs no recurrent product, unless it is the only one: then the weights would seem
+// to have got no gradient.
+Projected Steps::operator()(Index t) const {
+  return Projected(rows_[static_cast<std::size_t>(t - begin_)], in_place_, layout_.steps() > 1);
+}
+
+}  // namespace unroll::nn::detail

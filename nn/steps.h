@@ -1,0 +1,168 @@
+// The steps of a scan: what each is given, and what becomes of the states.
+#pragma once
+#include <algorithm>
+#include <array>
+#include <new>
+#include <optional>
+#include <span>
+
+#include "nn/cell.h"
+#include "ops/concat.h"
+#include "ops/gather.h"
+#include "ops/layout.h"
+
+namespace unroll::nn::detail {
+
+/// f(); adds the caller's line to an error in a cell.
+template <class F>
+auto called_from(SourceLocation location, F f) {
+  try {
+    return f();
+  } catch (const Error& error) {
+    throw error.called_from(location);
+  }
+}
+
+/// Throws unless one field of a given state has a row for each sequence.
+void check_state(Var field, Index batch);
+/// Throws unless `steps` >= 1.
+void check_segment(Index steps, SourceLocation location);
+/// Throws unless xs are the rows of its layout.
+void check_sequence(const PackedSequence& xs, SourceLocation location);
+/// Rows in the order of `index`; x itself if that changes nothing.
+Var permuted(Var x, std::span<const int> index, bool identity);
+/// Handles in the arena of a tape, which asks nothing of the heap.
+std::span<Var> handles(Tape& tape, Index count);
+/// Rows of each piece, one after the other; the piece itself if it is the only one.
+Var joined(std::span<const Var> pieces);
+/// Gives each of `to` the values in `from` at its place, all at once: a state may hand one of its Vars on to
+/// another.
+void carry_over(std::span<const Var> from, std::span<const Var> to);
+
+/// Steps [begin, end) of a scan.
+struct StepRange {
+  Index begin, end;
+  Order order;
+  std::uint32_t recurrence;  // its number: Tape::new_recurrence
+  Index size() const { return end - begin; }
+  /// The step that is the s-th in order.
+  Index step(Index s) const { return order == Order::forward ? begin + s : end - 1 - s; }
+};
+
+/// Gives a cell the steps of a range, in the memory of what project() made if nobody else has seen it.
+class Steps {
+ public:
+  /// Calls project(xs), xs being the packed rows of the range, and checks what comes.
+  template <Cell C>
+  Steps(const C& cell, Var xs, const Layout& layout, Index begin, Index end)
+      : layout_(layout), begin_(begin) {
+    const std::size_t before = xs.tape().values().size();
+    const Var projected = cell.project(xs);
+    check_projected(projected, layout.offset(end) - layout.offset(begin), cell_name<C>());
+    cut(projected, projected.index() >= before, end);
+  }
+  Projected operator()(Index t) const;
+
+ private:
+  void cut(Var projected, bool is_new, Index end);
+  std::span<const Var> rows_;  // of each step
+  bool in_place_ = false;
+  const Layout& layout_;
+  Index begin_;
+};
+
+/// The state before the first step, in the order of ranks.
+template <Cell C>
+StateOf<C> first_state(const C& cell, const PackedSequence& xs, const std::optional<StateOf<C>>& given) {
+  const Layout& layout = *xs.layout;
+  if (!given) return initial_of(cell, xs.rows.tape(), layout.batch());
+  for (const Var* field : fields(*given)) check_state(*field, layout.batch());
+  return map_state(*given, [&](Var v) { return permuted(v, layout.sequences(), layout.sorted()); });
+}
+
+/// A state in the caller's order of sequences.
+template <class State>
+State in_callers_order(const State& state, const Layout& layout) {
+  return map_state(state, [&](Var v) { return permuted(v, layout.ranks(), layout.sorted()); });
+}
+
+/// One step of the cell, of which those who watch the tape are told; what it gives is checked.
+template <Cell C>
+StateOf<C> take_step(const C& cell, Projected x, const StateOf<C>& state, const StepRange& range,
+                     bool first) {
+  Tape& tape = fields(state)[0]->tape();
+  const auto before = vars(state);
+  const bool attended = tape.attended();
+  if (attended) announce_step(tape, {range.order == Order::reverse, first, before});
+  const StateOf<C> next = cell.step(std::move(x), state);
+  const auto after = vars(next);
+  for (std::size_t f = 0; f < after.size(); ++f)
+    if (!follows(after[f], before[f], tape)) [[unlikely]]
+      reject_step(after[f], before[f], tape, cell_name<C>());
+  if (attended) announce_state(tape, after);
+  return next;
+}
+
+/// Runs the cell over the rows `xs` of a range; returns the state after each of its steps, with rows for the
+/// sequences that have the step. `initial` has rows for all. Calls each(state, t) after a step.
+template <Cell C, class Each>
+std::span<const StateOf<C>> run(const C& cell, Var xs, const Layout& layout, StepRange range,
+                                const StateOf<C>& initial, Each each) {
+  using State = StateOf<C>;
+  Tape& tape = xs.tape();
+  const Steps steps(cell, xs, layout, range.begin, range.end);
+  const auto count = static_cast<std::size_t>(range.size());
+  State* states = tape.arena().template allocate_array<State>(count);
+  State state = initial;
+  const Index first = range.order == Order::forward ? 0 : layout.steps() - 1;
+  Index alive = layout.batch();
+  for (Index s = 0; s < range.size(); ++s) {
+    const Index t = range.step(s);
+    const auto time = tape.at_step(range.recurrence, t);
+    const Index now = layout.batch_size(t);
+    if (now < alive) {  // some have ended, or not begun: the rest are a prefix
+      state = map_state(state, [&](Var v) { return tape.rows(v, 0, now); });
+    } else if (now > alive) {  // some begin, at their own end
+      auto unborn = fields(initial);
+      std::size_t f = 0;
+      state = map_state(state, [&](Var v) {
+        return ops::concat({v, tape.rows(*unborn[f++], alive, now - alive)}, 0);
+      });
+    }
+    alive = now;
+    if (s > 0 && tape.truncation() > 0 && s % tape.truncation() == 0)
+      state = map_state(state, [&](Var v) { return tape.stop_gradient(v); });
+    state = take_step(cell, steps(t), state, range, t == first);
+    new (&states[t - range.begin]) State(state);
+    each(state, t);
+  }
+  return {states, count};
+}
+
+/// The last state of each sequence in a range, of its initial state where it has no step there; in the order
+/// of ranks.
+template <class State>
+State last_state(std::span<const State> states, const State& initial, const Layout& layout,
+                 const StepRange& range) {
+  const Index alive = layout.batch_size(range.begin), batch = layout.batch();
+  const bool all_go_on = range.order == Order::reverse || layout.batch_size(range.end - 1) == alive;
+  State last = range.order == Order::reverse ? states.front() : states.back();
+  if (all_go_on && alive == batch) return last;
+  for (std::size_t f = 0; f < field_count<State>; ++f) {
+    auto field = [&](Index t) { return *fields(states[static_cast<std::size_t>(t - range.begin)])[f]; };
+    Tape& tape = field(range.begin).tape();
+    const std::span<Var> ends = handles(tape, range.size() + 2);  // what ends later lies before
+    std::size_t count = 0;
+    for (Index t = range.end; t-- > range.begin && !all_go_on;) {
+      const Index going_on = t + 1 < range.end ? layout.batch_size(t + 1) : 0;
+      if (const Index ending = layout.batch_size(t) - going_on; ending > 0)
+        ends[count++] = tape.rows(field(t), going_on, ending);
+    }
+    if (all_go_on) ends[count++] = *fields(last)[f];
+    if (alive < batch) ends[count++] = tape.rows(*fields(initial)[f], alive, batch - alive);
+    *fields(last)[f] = joined(ends.first(count));
+  }
+  return last;
+}
+
+}  // namespace unroll::nn::detail
