@@ -49,7 +49,7 @@ Subject subject(const FunctionOfModel& f, std::span<const NamedParameter> parame
   Subject s;
   std::vector<const Parameter*> trainable;
   for (const auto& [path, p] : parameters) {
-    if (p->value().dtype() != DType::f64)
+    if (std::as_const(*p).value().dtype() != DType::f64)
       fail("gradient check",
            fmt::format("'{}' of f32 came; needed f64: call convert(model, f64) first", path), location);
     if (!p->trainable()) continue;

@@ -91,34 +91,47 @@ Var Tape::borrow(std::byte* values, const Shape& shape, Index stride, std::byte*
   return x;
 }
 
+namespace {
+std::size_t hash_of(const Parameter::Leaf* leaf) {
+  return std::hash<const void*>{}(leaf) / sizeof(Parameter::Leaf);
+}
+}  // namespace
+
+// Those of passes before stay in the table until their places are needed: a training step counts no
+// references.
 Var Tape::parameter(const Parameter& parameter) {
   if (bound_.size() < 2 * (bound_count_ + 1)) {
     std::vector<Bound> old(std::max<std::size_t>(64, 2 * bound_.size()));
     old.swap(bound_);
-    for (const Bound& b : old)
+    for (Bound& b : old)
       if (b.pass == pass_) {
-        std::size_t i = std::hash<const void*>{}(b.leaf) / sizeof(Parameter::Leaf) & (bound_.size() - 1);
+        std::size_t i = hash_of(b.leaf.get()) & (bound_.size() - 1);
         while (bound_[i].pass == pass_) i = (i + 1) & (bound_.size() - 1);
-        bound_[i] = b;
+        bound_[i] = std::move(b);
       }
   }
-  const Parameter::Leaf* leaf = parameter.leaf();
+  const std::shared_ptr<Parameter::Leaf>& leaf = parameter.leaf();
   if (!leaf) fail("parameter", "a parameter came that was moved elsewhere; needed the one it was moved to");
   const std::size_t mask = bound_.size() - 1;
-  std::size_t i = std::hash<const void*>{}(leaf) / sizeof(Parameter::Leaf) & mask;
+  std::size_t i = hash_of(leaf.get()) & mask;
   while (bound_[i].pass == pass_ && bound_[i].leaf != leaf) i = (i + 1) & mask;
-  const bool known = bound_[i].pass == pass_;
-  if (known && lives(bound_[i].value, bound_[i].stamp)) return handle(bound_[i].value);
+  Bound& bound = bound_[i];
+  const bool known = bound.pass == pass_;
+  if (known && lives(bound.value, bound.stamp)) return handle(bound.value);
 
   std::uint32_t id;
   if (leaf->value.dtype() == dtype_) {
-    id = records_.add_leaf(leaf->value.shape(), const_cast<std::byte*>(leaf->value.raw()), {});
+    id = records_.add_leaf(leaf->value.shape(), leaf->value.raw(), {});
   } else {
     id = constant(leaf->value, {}).index_;
   }
   records_.values[id].wants_gradient = leaf->trainable;
-  records_.provenances.back().parameter = leaf;
-  bound_[i] = {leaf, id, stamp_of(id), pass_};
+  records_.provenances.back().parameter = leaf.get();
+  records_.provenances.back().version = leaf->version;
+  if (bound.leaf != leaf) bound.leaf = leaf;
+  bound.value = id;
+  bound.stamp = stamp_of(id);
+  bound.pass = pass_;
   bound_count_ += !known;
   return handle(id);
 }

@@ -7,12 +7,56 @@
 
 namespace unroll::autograd {
 
+std::atomic<std::uint64_t> Parameter::changes_ = 0;
+
+void Parameter::Leaf::change(const char* by, SourceLocation location) {
+  ++version;
+  changed_by = by;
+  changed_at = location;
+  changes_.fetch_add(1, std::memory_order_relaxed);
+}
+
+Parameter::Parameter(std::string name, const Shape& shape, DType dtype) : leaf_(std::make_shared<Leaf>()) {
+  leaf_->name = std::move(name);
+  leaf_->value = Tensor(shape, dtype);
+}
+
+Parameter::Parameter(const Parameter& other) : Parameter(other.name(), Shape{0}) {
+  leaf_->value = other.live().value;
+  leaf_->trainable = other.live().trainable;
+}
+
 Parameter& Parameter::operator=(const Parameter& other) {
-  if (leaf_)
-    *leaf_ = *other.leaf_;
-  else
-    leaf_ = std::make_unique<Leaf>(*other.leaf_);
+  if (this == &other) return *this;
+  if (!leaf_) return *this = Parameter(other);
+  const Leaf& from = other.live();
+  leaf_->change("an assignment", {});
+  leaf_->name = from.name;
+  leaf_->value = from.value;
+  leaf_->trainable = from.trainable;
   return *this;
+}
+
+Parameter& Parameter::operator=(Parameter&& other) noexcept {
+  if (this == &other) return *this;
+  die();
+  leaf_ = std::move(other.leaf_);
+  return *this;
+}
+
+// Those who know it still may find that it has gone.
+void Parameter::die() noexcept {
+  if (!leaf_) return;
+  if (leaf_.use_count() > 1) {
+    leaf_->change("its end of life", {});
+    leaf_->alive = false;
+    leaf_->value = {};
+  }
+  leaf_.reset();
+}
+
+void Parameter::reject_moved() {
+  fail("parameter", "a parameter came that was moved elsewhere; needed the one it was moved to");
 }
 
 bool Gradients::Entry::touch_all() {
@@ -44,11 +88,12 @@ void Gradients::Entry::zero_rows() {
   rows_.clear();
 }
 
-Gradients::Entry& Gradients::of(const Parameter::Leaf& leaf, DType dtype) {
+Gradients::Entry& Gradients::of(const std::shared_ptr<const Parameter::Leaf>& known, DType dtype) {
+  const Parameter::Leaf& leaf = *known;
   Entry*& slot = index_[&leaf];
   if (!slot) {
     slot = entries_.emplace_back(std::make_unique<Entry>()).get();
-    slot->leaf_ = &leaf;
+    slot->leaf_ = known;
   }
   if (slot->buffer_.empty() || slot->buffer_.shape() != leaf.value.shape() ||
       slot->buffer_.dtype() != dtype) {
@@ -82,6 +127,11 @@ Tensor Gradients::dense(const Parameter& parameter) const {
 }
 
 void Gradients::clear() {
+  std::erase_if(entries_, [&](const auto& entry) {
+    if (entry->leaf_->alive) return false;
+    index_.erase(entry->leaf_.get());
+    return true;
+  });
   for (auto& entry : entries_) {
     entry->zero_rows();
     entry->state_ = Entry::State::none;

@@ -1,5 +1,7 @@
 // What is learned, and the gradients of one or several passes.
 #pragma once
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -11,38 +13,68 @@
 
 namespace unroll::autograd {
 
-/// A named tensor that outlives tapes; read-only during a pass. Its address as a leaf is stable: a model may
-/// be moved while an optimiser or a tape refers to its parameters. A copy is a new, independent parameter; a
-/// copy assigned to a parameter changes what its leaf holds, so that `model = best` keeps an optimiser valid.
+/// A named tensor that outlives tapes. A model may be moved while an optimiser or a tape refers to its
+/// parameters. A copy is a new, independent parameter; a copy assigned to a parameter changes its value and
+/// nothing else, so that `model = best` keeps an optimiser valid. Between the forward and the backward of a
+/// pass that reads it, it must neither change nor die: backward throws Error that names what changed it, and
+/// where.
 class Parameter {
  public:
-  struct Leaf {
+  /// What stands for a parameter in tapes, gradients and optimisers. It is theirs, too, so that its address
+  /// is never another's while one of them knows it.
+  struct Leaf : std::enable_shared_from_this<Leaf> {
     std::string name;
-    Tensor value;
+    Tensor value;  // empty when the parameter has died
     bool trainable = true;
+    bool alive = true;
+    std::uint64_t version = 0;  // how often it was changed
+    const char* changed_by = "";
+    SourceLocation changed_at;
+
+    /// Notes that somebody is about to change the value.
+    void change(const char* by, SourceLocation location);
   };
 
   Parameter() : Parameter("parameter", Shape{0}) {}
-  Parameter(std::string name, const Shape& shape, DType dtype = DType::f32)
-      : leaf_(std::make_unique<Leaf>(Leaf{std::move(name), Tensor(shape, dtype), true})) {}
-  Parameter(const Parameter& other) : leaf_(std::make_unique<Leaf>(*other.leaf_)) {}
+  Parameter(std::string name, const Shape& shape, DType dtype = DType::f32);
+  Parameter(const Parameter& other);
   Parameter& operator=(const Parameter& other);
   Parameter(Parameter&&) noexcept = default;
-  Parameter& operator=(Parameter&&) noexcept = default;
+  Parameter& operator=(Parameter&& other) noexcept;
+  ~Parameter() { die(); }
 
-  const std::string& name() const { return leaf_->name; }
-  const Shape& shape() const { return leaf_->value.shape(); }
-  Tensor& value() { return leaf_->value; }
-  const Tensor& value() const { return leaf_->value; }
+  /// These throw Error for a parameter that was moved elsewhere.
+  const std::string& name() const { return live().name; }
+  const Shape& shape() const { return live().value.shape(); }
+  const Tensor& value() const { return live().value; }
+  /// To be changed: a pass that has read it can walk back no more. Read it by std::as_const(p).value() there.
+  Tensor& value(SourceLocation location = SourceLocation::current()) {
+    return change("Parameter::value", location);
+  }
+  /// The same, for those who have a name: "Optimiser::step".
+  Tensor& change(const char* by, SourceLocation location) {
+    live().change(by, location);
+    return leaf_->value;
+  }
   /// A frozen parameter takes part in passes but gets no gradient.
-  bool trainable() const { return leaf_->trainable; }
-  void freeze(bool frozen = true) { leaf_->trainable = !frozen; }
+  bool trainable() const { return live().trainable; }
+  void freeze(bool frozen = true) { live().trainable = !frozen; }
 
-  const Leaf* leaf() const { return leaf_.get(); }
-  Leaf* leaf() { return leaf_.get(); }
+  const std::shared_ptr<Leaf>& leaf() const { return leaf_; }
+  /// How often any parameter was changed or died: while this stays, all have the values that they had.
+  static std::uint64_t changes() { return changes_.load(std::memory_order_relaxed); }
 
  private:
-  std::unique_ptr<Leaf> leaf_;
+  Leaf& live() const {
+    if (!leaf_) [[unlikely]]
+      reject_moved();
+    return *leaf_;
+  }
+  [[noreturn]] static void reject_moved();
+  void die() noexcept;
+
+  static std::atomic<std::uint64_t> changes_;
+  std::shared_ptr<Leaf> leaf_;
 };
 
 /// A parameter and its path in a model, "encoder.forward.weight_hh".
@@ -76,7 +108,7 @@ class Gradients {
     friend class Gradients;
     void zero_rows();
 
-    const Parameter::Leaf* leaf_ = nullptr;
+    std::shared_ptr<const Parameter::Leaf> leaf_;
     Tensor buffer_;
     State state_ = State::none;
     bool zero_elsewhere_ = true;  // outside `rows_` the buffer is zero
@@ -85,15 +117,15 @@ class Gradients {
   };
 
   /// The entry of a parameter, made when missing. Entries never move.
-  Entry& of(const Parameter::Leaf& leaf, DType dtype);
+  Entry& of(const std::shared_ptr<const Parameter::Leaf>& leaf, DType dtype);
   /// nullptr if no gradient reached the parameter since clear().
-  const Entry* find(const Parameter& parameter) const { return find(parameter.leaf()); }
+  const Entry* find(const Parameter& parameter) const { return find(parameter.leaf().get()); }
   const Entry* find(const Parameter::Leaf* leaf) const;
   Entry* find(const Parameter::Leaf* leaf);
   /// The gradient as a tensor of its own; throws Error if there is none.
   Tensor dense(const Parameter& parameter) const;
 
-  /// Forgets all gradients, keeps the memory.
+  /// Forgets all gradients, keeps the memory of those whose parameters live.
   void clear();
   /// Calls f(Entry&) for every parameter that has a gradient, in the order in which they were first seen.
   template <class F>

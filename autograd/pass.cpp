@@ -34,6 +34,25 @@ void Pass::reject_overwritten(const char* op, SourceLocation location) {
        location);
 }
 
+void Pass::expect_unchanged(const char* op, SourceLocation location) const {
+  for (const Provenance& from : records_.provenances) {
+    if (!from.parameter || from.parameter->version == from.version) [[likely]]
+      continue;
+    const Parameter::Leaf& p = *from.parameter;
+    const std::string at =
+        p.changed_at.line > 0 ? fmt::format(" ({}:{})", p.changed_at.file, p.changed_at.line) : std::string();
+    fail(op,
+         p.alive
+             ? fmt::format("'{}' was changed by {}{} after this tape read it; needed it as it was, or a new "
+                           "pass: clear() and compute again",
+                           p.name, p.changed_by, at)
+             : fmt::format("'{}' has died since this tape read it; needed its model to live as long as the "
+                           "pass",
+                           p.name),
+         location);
+  }
+}
+
 // -- Readers of donated values.
 
 // Some node has these bytes as an input. A second one would read values where the first one's gradients are.

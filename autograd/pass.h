@@ -101,6 +101,8 @@ class Pass {
   Walk& walk() { return *walk_; }
   const Walk& walk() const { return *walk_; }
   bool consumed() const { return consumed_.line > 0; }
+  /// Throws Error if a parameter that this pass has read was changed since, or has died.
+  void expect_unchanged(const char* op, SourceLocation location) const;
 
   // -- Passes within this one, for a node that is one (ops/sub_pass.h). Each is a tape of the same dtype.
 
@@ -117,9 +119,9 @@ class Pass {
   friend class Var;
 
   struct Bound {
-    const Parameter::Leaf* leaf;
-    std::uint32_t value, stamp;
-    std::uint32_t pass;
+    std::shared_ptr<Parameter::Leaf> leaf;
+    std::uint32_t value = 0, stamp = 0;
+    std::uint32_t pass = 0;
   };
 
   Pass(DType dtype, Dry dry) : dtype_(dtype), records_(dtype), storage_(dry) {}

@@ -26,7 +26,7 @@ std::uint32_t Records::add_value(const Shape& shape, std::byte* data, bool wants
 std::uint32_t Records::add_leaf(const Shape& shape, std::byte* data, SourceLocation location,
                                 std::uint32_t of) {
   const std::uint32_t id = add_value(shape, data, false);
-  provenances.add() = {location, of, nullptr, nullptr, values[id].buffer};
+  provenances.add() = {location, of, nullptr, 0, nullptr, values[id].buffer};
   buffers.back().provenance = static_cast<std::uint32_t>(provenances.size());
   return id;
 }

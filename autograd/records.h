@@ -50,7 +50,8 @@ static_assert(sizeof(Value) == 64 && sizeof(Node) == 64);
 struct Provenance {
   SourceLocation location;           // line 0 if that is not known
   std::uint32_t of;                  // the value whose values it was given, or kNone
-  const Parameter::Leaf* parameter;  // whose value it is, or nullptr
+  const Parameter::Leaf* parameter;  // whose value it is, or nullptr; the tape keeps it
+  std::uint64_t version;             // that it had then
   std::byte* lent;                   // memory for its gradient that somebody else gave, or nullptr
   std::uint32_t buffer;              // that it is the provenance of
 };

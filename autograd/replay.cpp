@@ -14,6 +14,10 @@ Replay::Replay(Tape& tape, std::size_t begin, std::size_t end) : tape_(&tape) {
 void Replay::operator()() const {
   if (tape_->consumed())
     fail("replay", "nodes of a tape came that backward has consumed; needed a pass without backward");
+  if (const std::uint64_t now = Parameter::changes(); now != changes_) [[unlikely]] {
+    tape_->expect_unchanged("replay", {});
+    changes_ = now;
+  }
   const Arena::Mark mark = tape_->arena().mark();
   for (const Call& call : calls_) call.run(call.state);
   if (keeps_) tape_->arena().rewind(mark);

@@ -12,7 +12,8 @@ class Replay {
  public:
   Replay() = default;
   Replay(Tape& tape, std::size_t begin, std::size_t end);
-  /// Throws Error after backward.
+  /// Throws Error after backward, and where a parameter has changed or died since it was read: copies of it
+  /// in other layouts may be those of before.
   void operator()() const;
 
   struct Call {
@@ -25,6 +26,7 @@ class Replay {
   Tape* tape_ = nullptr;
   std::vector<Call> calls_;
   bool keeps_ = false;
+  mutable std::uint64_t changes_ = 0;  // Parameter::changes() when all parameters were as the tape read them
 };
 
 }  // namespace unroll::autograd

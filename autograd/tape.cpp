@@ -217,12 +217,14 @@ void Tape::backward(std::span<const Seed> seeds, Gradients& gradients, SourceLoc
       fail("backward",
            "a value came that depends on no trainable parameter and no variable; needed one that does",
            location);
+  expect_unchanged("backward", location);
   consumed_ = location.line > 0 ? location : SourceLocation{"unknown", 1};
   walk_->run(seeds, gradients);
 }
 
 std::vector<Tensor> Tape::pull_back(std::uint32_t begin, std::uint32_t end, std::span<const Var> outputs,
                                     std::span<const Tensor> seeds, std::span<const Var> inputs) {
+  expect_unchanged("pull_back", {});
   std::vector<Seed> weighted;
   for (std::size_t i = 0; i < outputs.size(); ++i)
     weighted.push_back({outputs[i], seeds[i].raw(), seeds[i].dtype()});

@@ -41,7 +41,7 @@ Gradient& Walk::with_gradient(std::uint32_t id) {
   g.sums = {};
   const Parameter::Leaf* parameter = partial_ ? nullptr : records.parameter(buffer);
   if (parameter) {
-    Gradients::Entry& entry = gradients_->of(*parameter, tape_.dtype());
+    Gradients::Entry& entry = gradients_->of(parameter->shared_from_this(), tape_.dtype());
     const bool undefined = entry.touch_all();
     g.memory = entry.buffer().raw();
     g.lies = Lies::parameter;
@@ -149,7 +149,7 @@ Gradients::Entry* Walk::sparse_entry(std::uint32_t id) {
   const Parameter::Leaf* parameter = partial_ ? nullptr : tape_.records().parameter(tape_.buffer(v));
   if (!parameter || v.view) return nullptr;
   if (table_[v.buffer].memory) complete(v.buffer, {0, tape_.records().bytes(tape_.buffer(v))});
-  return &gradients_->of(*parameter, tape_.dtype());
+  return &gradients_->of(parameter->shared_from_this(), tape_.dtype());
 }
 
 void Walk::release(std::uint32_t id) {

@@ -128,7 +128,8 @@ Index parameter_count(const M& module) {
 /// Converts all parameters, for instance to f64 before a gradient check.
 template <Module M>
 void convert(M& module, DType dtype) {
-  for (const NamedParameter& p : parameters(module)) p.parameter->value() = p.parameter->value().to(dtype);
+  for (const NamedParameter& p : parameters(module))
+    p.parameter->change("convert", {}) = std::as_const(*p.parameter).value().to(dtype);
 }
 
 namespace detail {

@@ -102,9 +102,9 @@ void Optimiser::add(std::span<const NamedParameter> parameters, const Rule& rule
   // All is checked before anything is changed.
   std::unordered_set<const Parameter::Leaf*> leaves;
   std::unordered_set<std::string_view> paths;
-  for (const Held& held : held_) leaves.insert(held.leaf), paths.insert(held.path);
+  for (const Held& held : held_) leaves.insert(held.leaf.get()), paths.insert(held.path);
   for (const auto& [path, p] : parameters) {
-    if (!leaves.insert(p->leaf()).second)
+    if (!leaves.insert(p->leaf().get()).second)
       fail("optimiser", fmt::format("{} came twice; needed each parameter in one group", in_quotes(path)),
            location);
     if (!paths.insert(path).second)
@@ -115,10 +115,10 @@ void Optimiser::add(std::span<const NamedParameter> parameters, const Rule& rule
            location);
   }
   for (const auto& [path, p] : parameters) {
-    index_.emplace(p->leaf(), held_.size());
+    index_.emplace(p->leaf().get(), held_.size());
     Held held{path, p->leaf(), groups_.size(), {}};
     for (std::size_t i = 0; i < names_of(rule).size(); ++i)
-      held.state.emplace_back(p->shape(), p->value().dtype());
+      held.state.emplace_back(p->shape(), std::as_const(*p).value().dtype());
     held_.push_back(std::move(held));
   }
   groups_.push_back(rule);
@@ -148,7 +148,13 @@ void Optimiser::check_entry(const Gradients::Entry& entry, SourceLocation locati
 }
 
 void Optimiser::check(const Gradients& gradients, Missing missing, SourceLocation location) const {
-  std::string unknown, without;
+  std::string unknown, without, dead;
+  for (const Held& held : held_)
+    if (!held.leaf->alive) append(dead, held.path);
+  if (!dead.empty())
+    fail("optimiser",
+         fmt::format("{} no longer lives; needed a model that lives as long as the optimiser", dead),
+         location);
   gradients.each([&](const Gradients::Entry& entry) {
     if (!entry.parameter().trainable) return;
     if (index_.contains(&entry.parameter()))
@@ -164,7 +170,7 @@ void Optimiser::check(const Gradients& gradients, Missing missing, SourceLocatio
          location);
   if (missing == Missing::skip) return;
   for (const Held& held : held_)
-    if (held.leaf->trainable && !gradients.find(held.leaf)) append(without, held.path);
+    if (held.leaf->trainable && !gradients.find(held.leaf.get())) append(without, held.path);
   if (!without.empty())
     fail("optimiser",
          fmt::format("no gradient came for {}; needed one for each trainable parameter: does the loss depend "
@@ -180,8 +186,9 @@ void Optimiser::step(const Gradients& gradients, Missing missing, SourceLocation
     updates_[g] = std::visit([&](const auto& r) { return update_of(r, r.learning_rate * factor_, steps_); },
                              groups_[g]);
   for (Held& held : held_) {
-    const Gradients::Entry* entry = gradients.find(held.leaf);
+    const Gradients::Entry* entry = gradients.find(held.leaf.get());
     if (!entry || !held.leaf->trainable) continue;
+    held.leaf->change("Optimiser::step", location);
     Tensor& value = held.leaf->value;
     for (Tensor& part : held.state)
       if (part.dtype() != value.dtype()) part = part.to(value.dtype());

@@ -76,7 +76,8 @@ using Rule = std::variant<Sgd, RmsProp, Adagrad, Adam, AdamW>;
 enum class Missing { refuse, skip };
 
 /// Holds parameters in groups, the rule of each group, and the rules' state. A model may be moved while an
-/// optimiser holds its parameters, but not destroyed or assigned to.
+/// optimiser holds its parameters, and be assigned to, which changes their values; step() throws Error when
+/// one has been destroyed.
 class Optimiser {
  public:
   Optimiser() = default;
@@ -117,7 +118,7 @@ class Optimiser {
  private:
   struct Held {
     std::string path;
-    Parameter::Leaf* leaf;
+    std::shared_ptr<Parameter::Leaf> leaf;
     std::size_t group;
     std::vector<Tensor> state;
   };

@@ -209,7 +209,7 @@ void write_safetensors(const std::string& path, const SafeTensors& content, Sour
 void save_parameters(std::span<const NamedParameter> parameters, const std::string& path,
                      const Metadata& metadata, SourceLocation location) {
   std::vector<Source> tensors;
-  for (const auto& [name, p] : parameters) tensors.push_back({name, &p->value()});
+  for (const auto& [name, p] : parameters) tensors.push_back({name, &std::as_const(*p).value()});
   write_safetensors(path, tensors, metadata, location);
 }
 
@@ -217,7 +217,7 @@ Metadata load_parameters(std::span<const NamedParameter> parameters, const std::
                          SourceLocation location) {
   SafeTensors content = read_safetensors(path, location);
   std::vector<Destination> into;
-  for (const auto& [name, p] : parameters) into.push_back({name, &p->value()});
+  for (const auto& [name, p] : parameters) into.push_back({name, &p->change("load_parameters", location)});
   assign(content.tensors, into, "load", path, location);
   return std::move(content.metadata);
 }

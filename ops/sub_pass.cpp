@@ -226,7 +226,7 @@ struct SubPasses {
     bool disjoint = true;
     for (const SubPass& part : parts)
       for (const Parameter::Leaf* leaf : part.parameters) {
-        (void)gradients.of(*leaf, dtype);
+        (void)gradients.of(leaf->shared_from_this(), dtype);
         for (const SubPass* other = parts.data(); other != &part; ++other)
           disjoint = disjoint && std::ranges::find(other->parameters, leaf) == other->parameters.end();
       }

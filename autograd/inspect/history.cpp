@@ -63,13 +63,13 @@ void History::before_update(std::int64_t step, const TrainingStep& what, const G
   before_.clear();
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     histories_[i].gradient.push_back(norm_of(gradients.find(*parameters_[i].parameter)) * unclipped);
-    before_.push_back(parameters_[i].parameter->value());
+    before_.push_back(std::as_const(*parameters_[i].parameter).value());
   }
 }
 
 void History::after_update() {
   for (std::size_t i = 0; i < before_.size(); ++i) {
-    const double moved = distance(parameters_[i].parameter->value(), before_[i]);
+    const double moved = distance(std::as_const(*parameters_[i].parameter).value(), before_[i]);
     const double norm = summary_of(before_[i]).norm;
     histories_[i].ratio.push_back(norm > 0 ? moved / norm : moved);
   }

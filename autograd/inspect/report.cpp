@@ -41,7 +41,7 @@ std::vector<Shown> read_by(const Tape& tape) {
 std::vector<Shown> shown(const Tape& tape, const About& about) {
   if (about.parameters.empty()) return read_by(tape);
   std::vector<Shown> list;
-  for (const auto& [path, parameter] : about.parameters) list.push_back({path, parameter->leaf()});
+  for (const auto& [path, parameter] : about.parameters) list.push_back({path, parameter->leaf().get()});
   return list;
 }
 

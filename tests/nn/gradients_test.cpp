@@ -15,10 +15,10 @@ using State = Gradients::Entry::State;
 struct Fixture {
   explicit Fixture(DType dtype) : dtype(dtype), a("a", Shape{2, 3}, dtype), b("b", Shape{5, 19}, dtype) {}
   void fill(Gradients& gradients, double offset = 0) const {
-    auto& dense = gradients.of(*a.leaf(), dtype);
+    auto& dense = gradients.of(a.leaf(), dtype);
     dense.touch_all();
     for (Index i = 0; i < 6; ++i) dense.buffer().set(i, static_cast<double>(i) - 2 + offset);
-    auto& rows = gradients.of(*b.leaf(), dtype);
+    auto& rows = gradients.of(b.leaf(), dtype);
     for (int r : {3, 1}) {
       rows.touch_row(r);
       for (Index c = 0; c < 19; ++c) rows.buffer().set(r * 19 + c, 0.5 * static_cast<double>(r * c) + offset);
@@ -63,14 +63,14 @@ TEST_CASE("a norm that is not finite is returned and nothing is scaled") {
     Fixture f(f32);
     Gradients gradients;
     f.fill(gradients);
-    gradients.find(f.b.leaf())->buffer().set(3 * 19 + 18, bad);
+    gradients.find(f.b.leaf().get())->buffer().set(3 * 19 + 18, bad);
     CHECK_FALSE(std::isfinite(clip_by_global_norm(gradients, 1)));
     CHECK(gradients.dense(f.a).at(0) == -2);
   }
   Parameter large("large", Shape{2});
   Gradients gradients;
-  gradients.of(*large.leaf(), f32).touch_all();
-  gradients.find(large.leaf())->buffer().fill(3e38);  // its square is beyond f32
+  gradients.of(large.leaf(), f32).touch_all();
+  gradients.find(large.leaf().get())->buffer().fill(3e38);  // its square is beyond f32
   CHECK(clip_by_global_norm(gradients, 1) == doctest::Approx(std::sqrt(2.0) * 3e38).epsilon(1e-6));
   CHECK(gradients.dense(large).at(1) == doctest::Approx(std::sqrt(0.5)).epsilon(1e-6));
 }
@@ -84,7 +84,7 @@ TEST_CASE("clipping by value and scaling") {
     scale_gradients(gradients, -0.5);
     for (std::size_t i = 0; i < before.size(); ++i) CHECK(f.all(gradients)[i] == before[i] * -0.5);
     scale_gradients(gradients, -2);
-    gradients.find(f.a.leaf())->buffer().set(1, NAN);
+    gradients.find(f.a.leaf().get())->buffer().set(1, NAN);
     clip_by_value(gradients, 1.5);
     for (std::size_t i = 0; i < before.size(); ++i)
       if (i != 1) CHECK(f.all(gradients)[i] == std::min(std::max(before[i], -1.5), 1.5));
@@ -116,7 +116,7 @@ TEST_CASE("adding gradients keeps rows where both sides have rows") {
 
     Gradients dense;
     dense.of(*f.b.leaf(), dtype).touch_all();
-    dense.find(f.b.leaf())->buffer().fill(32);
+    dense.find(f.b.leaf().get())->buffer().fill(32);
     accumulate(dense, other);  // rows into dense
     CHECK(dense.find(f.b)->state() == State::dense);
     CHECK(dense.dense(f.b).at(0) == 32);

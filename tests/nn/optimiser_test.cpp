@@ -84,12 +84,12 @@ Parameter numbered(const char* name, const Shape& shape, DType dtype) {
   return p;
 }
 void put_dense(Gradients& gradients, const Parameter& p, int step) {
-  auto& entry = gradients.of(*p.leaf(), p.value().dtype());
+  auto& entry = gradients.of(p.leaf(), p.value().dtype());
   entry.touch_all();
   for (Index i = 0; i < p.shape().size(); ++i) entry.buffer().set(i, gradient_at(step, i));
 }
 void put_rows(Gradients& gradients, const Parameter& p, int step, std::initializer_list<int> rows) {
-  auto& entry = gradients.of(*p.leaf(), p.value().dtype());
+  auto& entry = gradients.of(p.leaf(), p.value().dtype());
   const Index cols = p.shape().cols();
   for (int r : rows) {
     entry.touch_row(r);
@@ -172,7 +172,7 @@ TEST_CASE("all rows and a dense gradient give the same bits") {
       Gradients gradients_a, gradients_b;
       put_dense(gradients_a, a, t);
       put_rows(gradients_b, b, t, {2, 0, 1});
-      gradients_b.find(b.leaf())->buffer() = gradients_a.dense(a);
+      gradients_b.find(b.leaf().get())->buffer() = gradients_a.dense(a);
       of_a.step(gradients_a);
       of_b.step(gradients_b);
     }
@@ -252,7 +252,7 @@ TEST_CASE("bad settings, a parameter given twice, and a tape of another dtype ar
   optimiser.step(gradients);  // b was not kept by the failed add()
 
   Gradients other;
-  other.of(*a.leaf(), f64).touch_all();
+  other.of(a.leaf(), f64).touch_all();
   CHECK(contains(message_of([&] { optimiser.step(other); }),
                  "the gradient of 'a' is f64 [2] and the parameter f32"));
 }

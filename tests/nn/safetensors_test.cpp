@@ -326,7 +326,7 @@ TEST_CASE("a model is saved and loaded by name") {
 
   Model other;
   convert(other, f64);
-  const Parameter::Leaf* leaf = other.w.leaf();
+  const auto leaf = other.w.leaf();
   CHECK(load(other, path).at("epoch") == "3");
   CHECK(other.w.leaf() == leaf);
   CHECK(other.w.value().dtype() == f64);
