@@ -21,11 +21,14 @@ struct Context {
   Observers own_observers;
   Scopes* scopes;  // a pass within a pass has those of the outermost
   Observers* observers;
-  std::int64_t scope = -1;  // of what is recorded next
-  std::int64_t time = -1;   // recurrence and time step
-  std::int64_t silent = 0;  // whether what is recorded wants no gradient
+  std::int64_t scope = -1;         // of what is recorded next
+  std::int64_t time = -1;          // recurrence and time step
+  mutable bool time_read = false;  // whether somebody has asked for the step: Tape::time_step
+  std::int64_t silent = 0;         // whether what is recorded wants no gradient
   Index truncation = 0;
   bool keeps_values = false;
+  std::int64_t noise = 0;        // seed of the noise in cells; 0 where there is none, as in evaluation
+  std::int64_t noise_scans = 0;  // recurrences so far that drew from it
   ThreadPool* thread_pool = nullptr;
   std::weak_ptr<const void> thread_pool_lives;
 

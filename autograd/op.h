@@ -321,10 +321,9 @@ Work op_work(const void* op, const Application& at, Phase phase, Work usual) {
     return usual;
 }
 template <class O>
-OpTable register_op(const OpTable* table) {
+constexpr OpTable table_of() {
   static_assert(std::is_trivially_destructible_v<O> && std::is_trivially_copyable_v<O>,
                 "an op is a plain struct: it lives in the arena and is never destroyed");
-  all_ops().push_back(table);
   constexpr bool watched =
       requires(const O& op, const Tape& tape, const Node& node, std::vector<Saturation>& f) {
     op.watch(tape, node, Index{}, f);
@@ -341,12 +340,19 @@ OpTable register_op(const OpTable* table) {
 
 }  // namespace detail
 
-/// The table of an op type; registered when the program starts, used or not.
+/// The table of an op type. A constant: models may run before main.
 template <class O>
-inline const OpTable op_table = detail::register_op<O>(&op_table<O>);
+inline constexpr OpTable op_table = detail::table_of<O>();
+
+namespace detail {
+// Notes an op type in all_ops() when the program starts, used or not.
+template <class O>
+inline const bool registered = (all_ops().push_back(&op_table<O>), true);
+}  // namespace detail
 
 template <class O>
 std::array<Var, O::outputs> Tape::record(const O& op, std::span<const Var> inputs, SourceLocation location) {
+  (void)&detail::registered<O>;
   const char* name = detail::op_name<O>(&op);
   for (Var x : inputs) check(x, name, location);
   const Inputs shapes(*this, name, inputs, location);

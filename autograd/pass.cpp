@@ -18,7 +18,12 @@ Tape* Pass::self() { return static_cast<Tape*>(this); }
 
 void Pass::reject(Var x, const char* op, SourceLocation location) const {
   if (!x.tape_) fail(op, "an empty handle came; needed one that an op or a tape gave", location);
-  if (x.tape_ != this) fail(op, "a handle of another tape came; needed one tape for all operands", location);
+  if (x.tape_ != this)
+    fail(op,
+         "a handle of another tape came; needed one tape for all operands. Where it is what a cell reads "
+         "beside its "
+         "input and state, list it in side_inputs() (nn/side_inputs.h)",
+         location);
   if (!lives(x.index_, x.stamp_)) x.reject_stale(op, location);
   fail(
       op,

@@ -20,7 +20,7 @@ struct ModuleType {
 
 /// A type as the compiler spells it out: "... [with T = unroll::nn::Gru]".
 template <class T>
-const char* type_name() {
+constexpr const char* type_name() {
   return __PRETTY_FUNCTION__;
 }
 /// The same without namespaces: "Bidirectional<Gru>".

@@ -74,6 +74,12 @@ void Tape::clear() {
   parts_in_use_ = 1;
 }
 
+void Tape::truncate(Index steps, SourceLocation location) {
+  if (steps < 0)
+    fail("truncate", fmt::format("{} steps came; needed 1 or more, or 0 for all", steps), location);
+  context_.truncation = steps;
+}
+
 void Tape::use_threads(ThreadPool* threads) {
   context_.thread_pool = threads;
   context_.thread_pool_lives.reset();

@@ -110,7 +110,7 @@ class Tape : public Pass {
   [[nodiscard]] Scope no_gradient() { return Scope(context_.silent, 1); }
   /// From now on, the gradient of a recurrence goes back at most so many time steps (truncated
   /// backpropagation through time); 0 for all of them.
-  void truncate(Index steps) { context_.truncation = steps; }
+  void truncate(Index steps, SourceLocation location = SourceLocation::current());
   Index truncation() const { return context_.truncation; }
   /// From now on, parts of the pass that do not depend on each other, such as the directions of scan_both,
   /// may be computed at once by this pool; nullptr, as at first, or a pool that has gone is none. The values
@@ -139,7 +139,10 @@ class Tape : public Pass {
                  static_cast<std::int64_t>(std::uint64_t{recurrence} << 32 | static_cast<std::uint32_t>(t)));
   }
   /// -1 outside of recurrences.
-  std::int32_t time_step() const { return static_cast<std::int32_t>(context_.time); }
+  std::int32_t time_step() const {
+    context_.time_read = true;
+    return static_cast<std::int32_t>(context_.time);
+  }
   /// kNone outside of recurrences.
   std::uint32_t recurrence() const { return static_cast<std::uint32_t>(context_.time >> 32); }
   std::uint32_t current_scope() const { return context_.current_scope(); }

@@ -14,8 +14,10 @@
 #include <utility>
 
 #include "nn/module.h"
+#include "nn/noise.h"
 #include "nn/projected.h"
 #include "nn/sequence.h"
+#include "nn/side_inputs.h"
 #include "nn/state.h"
 
 namespace unroll::nn {
@@ -28,8 +30,15 @@ enum class Order { forward, reverse };
 template <class C>
 using StateOf = decltype(std::declval<const C&>().initial(std::declval<Tape&>(), Index{1}));
 
+/// A cell whose steps take noise.
 template <class C>
-concept Cell = requires(const C& cell, Var xs, Tape& tape, StateOf<C> state) {
+concept NoisyCell = requires(const C& cell, Var xs, StateOf<C> state, const Noise& noise) {
+  { cell.project(xs) } -> std::convertible_to<Var>;
+  { cell.step(std::declval<Projected>(), state, noise) } -> std::convertible_to<StateOf<C>>;
+};
+
+template <class C>
+concept Cell = NoisyCell<C> || requires(const C& cell, Var xs, StateOf<C> state) {
   { cell.project(xs) } -> std::convertible_to<Var>;
   { cell.step(std::declval<Projected>(), state) } -> std::convertible_to<StateOf<C>>;
 };

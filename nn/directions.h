@@ -11,12 +11,20 @@
 
 namespace unroll::nn {
 
+/// The states of two directions.
+template <class Forward, class Reverse>
+struct BothStates {
+  Forward forward;
+  Reverse reverse;
+};
+
 /// What scan_both() gives: outputs side by side, [N, H1 + H2], and the last state of each direction.
 template <class Forward, class Reverse>
 struct ScannedBoth {
   PackedSequence outputs;
   Forward last_forward;
   Reverse last_reverse;
+  BothStates<Forward, Reverse> last() const { return {last_forward, last_reverse}; }
 };
 
 namespace detail {
@@ -27,9 +35,11 @@ Var beside(Var a, Var b);
 /// One of the two directions.
 template <Cell C>
 Scanned<StateOf<C>> scan_in(Order order, const C& cell, const PackedSequence& xs,
-                            const std::optional<StateOf<C>>& initial, SourceLocation location) {
+                            const std::optional<StateOf<C>>& initial, std::uint64_t noise,
+                            SourceLocation location) {
   const auto scope = enter(xs.rows.tape(), cell, order == Order::forward ? "forward" : "reverse", location);
-  return scan(cell, xs, order, initial, location);
+  return called_from(
+      location, [&]() -> Scanned<StateOf<C>> { return scan_in_order<1>(cell, xs, order, initial, noise); });
 }
 
 /// Whether the tape has threads for two directions, and nobody watches it.
@@ -44,7 +54,10 @@ struct Direction {
   const C* cell;
   Order order;
   const Layout* layout;
-  std::size_t given;  // the first of its state among the inputs; 0 if it is not there
+  std::span<const std::uint8_t> resets;
+  std::size_t given;         // the first of its state among the inputs; 0 if it is not there
+  std::size_t sides, count;  // its side inputs there
+  std::uint64_t noise;
   SourceLocation location;
 
   void operator()(Tape&, std::span<const Var> in, std::span<Var> out) const {
@@ -54,7 +67,8 @@ struct Direction {
       initial.emplace();
       for (Var* v : fields(*initial)) *v = in[next++];
     }
-    const auto scanned = scan_in(order, *cell, {in[0], layout}, initial, location);
+    const SideScope inside(side_inputs_of(*cell), in.subspan(sides, count));
+    const auto scanned = scan_in(order, *cell, {in[0], layout, resets}, initial, noise, location);
     const auto last = vars(scanned.last);
     out[0] = scanned.outputs.rows;
     std::copy_n(last.begin(), out.size() - 1, out.begin() + 1);
@@ -69,7 +83,11 @@ ScannedBoth<StateOf<F>, StateOf<R>> scan_at_once(const F& forward, const R& reve
                                                  StateOf<F> first_forward, StateOf<R> first_reverse,
                                                  SourceLocation location) {
   constexpr std::size_t kForward = field_count<StateOf<F>>, kReverse = field_count<StateOf<R>>;
-  std::array<Var, 1 + kForward + kReverse> in{xs.rows};
+  const SideInputs sides_forward = side_inputs_of(forward), sides_reverse = side_inputs_of(reverse);
+  const std::span<Var> in =
+      handles(xs.rows.tape(), static_cast<Index>(1 + kForward + kReverse + sides_forward.list().size() +
+                                                 sides_reverse.list().size()));
+  in[0] = xs.rows;
   std::size_t inputs = 1;
   auto give = [&](const auto& initial) -> std::size_t {
     if (!initial) return 0;
@@ -77,8 +95,15 @@ ScannedBoth<StateOf<F>, StateOf<R>> scan_at_once(const F& forward, const R& reve
     for (const Var* v : fields(*initial)) in[inputs++] = *v;
     return first;
   };
-  const Direction<F> there{&forward, Order::forward, xs.layout, give(initial_forward), location};
-  const Direction<R> back{&reverse, Order::reverse, xs.layout, give(initial_reverse), location};
+  auto direction = [&](const auto& cell, Order order, const auto& initial, const SideInputs& sides) {
+    const std::size_t given = give(initial), first = inputs;
+    for (const Var* v : sides.list()) in[inputs++] = *v;
+    return Direction{&cell,   order, xs.layout,           xs.resets,
+                     given,   first, sides.list().size(), next_noise(xs.rows.tape()),
+                     location};
+  };
+  const Direction<F> there = direction(forward, Order::forward, initial_forward, sides_forward);
+  const Direction<R> back = direction(reverse, Order::reverse, initial_reverse, sides_reverse);
   // Outputs, and the last state: for each direction.
   std::array<std::array<Shape, 1 + std::max(kForward, kReverse)>, 2> shapes;
   std::array<std::array<Var, 1 + std::max(kForward, kReverse)>, 2> results;
@@ -89,7 +114,7 @@ ScannedBoth<StateOf<F>, StateOf<R>> scan_at_once(const F& forward, const R& reve
     return {std::span(shapes[p]).first(count), std::span(results[p]).first(count)};
   };
   ops::parallel(
-      xs.rows.tape(), std::span(in).first(inputs), {part(0, first_forward), part(1, first_reverse)},
+      xs.rows.tape(), in.first(inputs), {part(0, first_forward), part(1, first_reverse)},
       [there, back](int p, Tape& tape, std::span<const Var> from, std::span<Var> out) {
         p == 0 ? there(tape, from, out) : back(tape, from, out);
       },
@@ -100,7 +125,7 @@ ScannedBoth<StateOf<F>, StateOf<R>> scan_at_once(const F& forward, const R& reve
   };
   last(0, first_forward);
   last(1, first_reverse);
-  return {{beside(results[0][0], results[1][0]), xs.layout}, first_forward, first_reverse};
+  return {{beside(results[0][0], results[1][0]), xs.layout, xs.resets}, first_forward, first_reverse};
 }
 
 }  // namespace detail
@@ -126,9 +151,12 @@ ScannedBoth<StateOf<F>, StateOf<R>> scan_both(const F& forward, const R& reverse
       return detail::scan_at_once(forward, reverse, xs, initial_forward, initial_reverse, state_forward,
                                   state_reverse, location);
   }
-  const auto there = detail::scan_in(Order::forward, forward, xs, initial_forward, location);
-  const auto back = detail::scan_in(Order::reverse, reverse, xs, initial_reverse, location);
-  return {{detail::beside(there.outputs.rows, back.outputs.rows), xs.layout}, there.last, back.last};
+  Tape& tape = xs.rows.tape();
+  const auto there =
+      detail::scan_in(Order::forward, forward, xs, initial_forward, next_noise(tape), location);
+  const auto back = detail::scan_in(Order::reverse, reverse, xs, initial_reverse, next_noise(tape), location);
+  return {
+      {detail::beside(there.outputs.rows, back.outputs.rows), xs.layout, xs.resets}, there.last, back.last};
 }
 
 }  // namespace unroll::nn

@@ -62,7 +62,7 @@ void scale_gradients(Gradients& gradients, double factor) {
 void accumulate(Gradients& into, const Gradients& from) {
   from.each([&](const Entry& source) {
     const Tensor& addend = source.buffer();
-    Entry& target = into.of(source.parameter(), addend.dtype());
+    Entry& target = into.of(source.parameter().shared_from_this(), addend.dtype());
     autograd::dispatch(addend.dtype(), [&]<class T>() {
       const auto numbers = addend.span<T>();
       const auto sums = target.buffer().template span<T>();

@@ -17,7 +17,7 @@ Embedding::Embedding(Index vocabulary, Index width, Generator& generator, double
 
 Var Dropout::operator()(Var x, Generator* noise, SourceLocation location) const {
   if (variational)
-    autograd::fail("dropout", "rows without a layout came; needed a Sequence, which has time steps",
+    autograd::fail("dropout", "rows without a layout came; needed a PackedSequence, which has time steps",
                    location);
   return noise ? ops::dropout(x, probability, *noise, location) : x;
 }
@@ -27,7 +27,7 @@ PackedSequence Dropout::operator()(const PackedSequence& xs, Generator* noise,
   if (!noise) return xs;
   return {variational ? ops::variational_dropout(xs.rows, *xs.layout, probability, *noise, location)
                       : ops::dropout(xs.rows, probability, *noise, location),
-          xs.layout};
+          xs.layout, xs.resets};
 }
 
 LayerNorm::LayerNorm(Index width, double epsilon_value)

@@ -21,10 +21,16 @@ struct Scanned {
   State last;
 };
 
+/// What scan_states() gives: the same, and all Vars of every state in packed rows [N, ...].
+template <class State>
+struct ScannedStates : Scanned<State> {
+  State states;
+};
+
 namespace detail {
-template <Cell C>
-Scanned<StateOf<C>> scan_forward(const C& cell, const PackedSequence& xs, Order order,
-                                 const StateOf<C>& initial);
+template <std::size_t Kept, Cell C>
+ScannedStates<StateOf<C>> scan_in_order(const C& cell, const PackedSequence& xs, Order order,
+                                        const std::optional<StateOf<C>>& initial, std::uint64_t noise);
 }  // namespace detail
 
 /// Runs `cell` over all steps. `initial`, [B, ...] each, is in the caller's order; without it the cell's own
@@ -36,19 +42,22 @@ Scanned<StateOf<C>> scan(const C& cell, const PackedSequence& xs, Order order = 
                          const std::optional<StateOf<C>>& initial = {},
                          SourceLocation location = SourceLocation::current()) {
   detail::check_sequence(xs, location);
-  Tape& tape = xs.rows.tape();
-  const Layout& layout = *xs.layout;
-  const auto scope = enter(tape, cell, location);
+  const auto scope = enter(xs.rows.tape(), cell, location);
   return detail::called_from(location, [&]() -> Scanned<StateOf<C>> {
-    const auto first = detail::first_state(cell, xs, initial);
-    if (!tape.records_gradients()) return detail::scan_forward(cell, xs, order, first);
-    const detail::StepRange all{0, layout.steps(), order, tape.new_recurrence()};
-    detail::StepOutputs outputs(tape, layout, all);
-    const auto states = detail::run(cell, xs.rows, layout, all, first, [&](const StateOf<C>& state, Index t) {
-      outputs.add(*fields(state)[0], t);
-    });
-    return {{outputs.value(), &layout},
-            detail::in_callers_order(detail::last_state(states, first, layout, all), layout)};
+    return detail::scan_in_order<1>(cell, xs, order, initial, next_noise(xs.rows.tape()));
+  });
+}
+
+/// The same, and the whole state after each step: an LSTM's c, attention weights, whatever a cell puts there.
+template <Cell C>
+ScannedStates<StateOf<C>> scan_states(const C& cell, const PackedSequence& xs, Order order = Order::forward,
+                                      const std::optional<StateOf<C>>& initial = {},
+                                      SourceLocation location = SourceLocation::current()) {
+  detail::check_sequence(xs, location);
+  const auto scope = enter(xs.rows.tape(), cell, location);
+  return detail::called_from(location, [&] {
+    return detail::scan_in_order<field_count<StateOf<C>>>(cell, xs, order, initial,
+                                                          next_noise(xs.rows.tape()));
   });
 }
 
@@ -67,7 +76,7 @@ Scanned<StateOf<C>> scan_recomputed(const C& cell, const PackedSequence& xs, Ind
   return detail::called_from(location, [&]() -> Scanned<StateOf<C>> {
     const auto first = detail::first_state(cell, xs, initial);
     const auto [outputs, last] = detail::scan_segments(cell, xs, segment, true, order, first, location);
-    return {{outputs, xs.layout}, detail::in_callers_order(last, *xs.layout)};
+    return {{outputs, xs.layout, xs.resets}, detail::in_callers_order(last, *xs.layout)};
   });
 }
 /// The last state only: outputs are not kept either.
@@ -86,17 +95,34 @@ StateOf<C> last_state_recomputed(const C& cell, const PackedSequence& xs, Index 
 
 namespace detail {
 
+// Gathers the first `Kept` Vars of each state.
+template <std::size_t Kept, Cell C>
+ScannedStates<StateOf<C>> scan_recorded(const C& cell, const PackedSequence& xs, const StepRange& all,
+                                        const StateOf<C>& first) {
+  const Layout& layout = *xs.layout;
+  std::array<std::optional<StepOutputs>, Kept> outputs;
+  for (auto& o : outputs) o.emplace(xs.rows.tape(), layout, all);
+  const auto states = run(cell, xs.rows, layout, all, first, first, [&](const StateOf<C>& state, Index t) {
+    for (std::size_t f = 0; f < Kept; ++f) outputs[f]->add(*fields(state)[f], t);
+  });
+  ScannedStates<StateOf<C>> result;
+  for (std::size_t f = 0; f < Kept; ++f) *fields(result.states)[f] = outputs[f]->value();
+  result.last = last_state(states, first, layout, all);
+  return result;
+}
+
 // On a tape that records no gradients. The first step is outside of a Transient, so that what later steps
 // share, such as packed weights, is kept.
-template <Cell C>
-Scanned<StateOf<C>> scan_forward(const C& cell, const PackedSequence& xs, Order order,
-                                 const StateOf<C>& initial) {
+template <std::size_t Kept, Cell C>
+ScannedStates<StateOf<C>> scan_forward(const C& cell, const PackedSequence& xs, const StepRange& all,
+                                       const StateOf<C>& first) {
   Tape& tape = xs.rows.tape();
   const Layout& layout = *xs.layout;
-  const StepRange all{0, layout.steps(), order, tape.new_recurrence()};
   const Steps steps(cell, xs.rows, layout, 0, layout.steps());
-  const StateOf<C> memory = map_state(initial, [&](Var v) { return tape.snapshot(v); });
-  autograd::GatheredRows outputs(tape, fields(initial)[0]->shape().with(0, layout.rows()));
+  const StateOf<C> memory = map_state(first, [&](Var v) { return tape.snapshot(v); });
+  std::array<autograd::GatheredRows, Kept> outputs;
+  for (std::size_t f = 0; f < Kept; ++f)
+    outputs[f] = {tape, fields(first)[f]->shape().with(0, layout.rows())};
   for (Index s = 0; s < all.size(); ++s) {
     const Index t = all.step(s), now = layout.batch_size(t);
     std::optional<autograd::Transient> transient;
@@ -104,12 +130,29 @@ Scanned<StateOf<C>> scan_forward(const C& cell, const PackedSequence& xs, Order 
     const auto time = tape.at_step(all.recurrence, t);
     // Rows without this step hold the first state of sequences to come, or the last of those that have ended.
     const StateOf<C> state = map_state(memory, [&](Var v) { return tape.rows(v, 0, now); });
-    const StateOf<C> after = take_step(cell, steps(t), state, all, s == 0);
+    const StateOf<C> after =
+        take_step(cell, steps(t), after_resets(state, first, all, layout, t), all, s == 0);
     const auto next = vars(after);
-    outputs.copy(next[0], layout.offset(t));
+    for (std::size_t f = 0; f < Kept; ++f) outputs[f].copy(next[f], layout.offset(t));
     carry_over(next, vars(state));
   }
-  return {{outputs.value(), &layout}, in_callers_order(memory, layout)};
+  ScannedStates<StateOf<C>> result;
+  for (std::size_t f = 0; f < Kept; ++f) *fields(result.states)[f] = outputs[f].value();
+  result.last = memory;
+  return result;
+}
+
+template <std::size_t Kept, Cell C>
+ScannedStates<StateOf<C>> scan_in_order(const C& cell, const PackedSequence& xs, Order order,
+                                        const std::optional<StateOf<C>>& initial, std::uint64_t noise) {
+  Tape& tape = xs.rows.tape();
+  const StateOf<C> first = first_state(cell, xs, initial);
+  const StepRange all{0, xs.layout->steps(), order, tape.new_recurrence(), noise, xs.resets};
+  auto result = tape.records_gradients() ? scan_recorded<Kept>(cell, xs, all, first)
+                                         : scan_forward<Kept>(cell, xs, all, first);
+  result.outputs = {*fields(result.states)[0], xs.layout, xs.resets};
+  result.last = in_callers_order(result.last, *xs.layout);
+  return result;
 }
 
 }  // namespace detail
@@ -121,4 +164,5 @@ using nn::last_state_recomputed;
 using nn::PackedSequence;
 using nn::scan;
 using nn::scan_recomputed;
+using nn::scan_states;
 }  // namespace unroll

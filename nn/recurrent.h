@@ -13,10 +13,10 @@ template <Cell C>
 struct Unidirectional {
   C cell;
   Order order = Order::forward;
-  Index recompute =
-      0;  // steps in a segment that backward computes again (scan_recomputed); 0 keeps everything
+  Index recompute = 0;  // steps in a segment that backward computes again; 0 keeps everything
 
   using State = StateOf<C>;
+  static constexpr bool noisy = NoisyCell<C>;
   Scanned<State> operator()(const PackedSequence& xs, const std::optional<State>& initial = {},
                             SourceLocation location = SourceLocation::current()) const {
     const auto scope = enter(xs.rows.tape(location), *this, location);
@@ -31,12 +31,62 @@ template <Cell C>
 struct Bidirectional {
   C forward, reverse;
 
+  using States = BothStates<StateOf<C>, StateOf<C>>;
+  static constexpr bool noisy = NoisyCell<C>;
   ScannedBoth<StateOf<C>, StateOf<C>> operator()(const PackedSequence& xs,
                                                  SourceLocation location = SourceLocation::current()) const {
+    return (*this)(xs, std::optional<States>(), location);
+  }
+  /// From these first states, [B, ...] each, in the caller's order.
+  ScannedBoth<StateOf<C>, StateOf<C>> operator()(const PackedSequence& xs,
+                                                 const std::optional<States>& initial,
+                                                 SourceLocation location = SourceLocation::current()) const {
     const auto scope = enter(xs.rows.tape(location), *this, location);
-    return scan_both(forward, reverse, xs, {}, {}, location);
+    using One = std::optional<StateOf<C>>;
+    return scan_both(forward, reverse, xs, initial ? One(initial->forward) : One(),
+                     initial ? One(initial->reverse) : One(), location);
   }
   void members(Members& m) { m("forward", forward), m("reverse", reverse); }
+};
+
+namespace detail {
+// What a layer carries: the states of one direction, or of both.
+struct NoState {};
+template <class Layer>
+struct LayerState {
+  using type = NoState;
+};
+template <class Layer>
+requires requires { typename Layer::States; }
+struct LayerState<Layer> {
+  using type = typename Layer::States;
+};
+template <class Layer>
+requires requires { typename Layer::State; }
+struct LayerState<Layer> {
+  using type = typename Layer::State;
+};
+template <class Scanned>
+auto last_of(const Scanned& s) {
+  if constexpr (requires { s.last(); })
+    return s.last();
+  else
+    return s.last;
+}
+template <class Layer>
+inline constexpr bool is_noisy = [] {
+  if constexpr (requires { Layer::noisy; })
+    return Layer::noisy;
+  else
+    return false;
+}();
+}  // namespace detail
+
+/// What Stack::with_states() gives: what the top layer puts out, and the last state of every layer.
+template <class State>
+struct ScannedStack {
+  PackedSequence outputs;
+  std::vector<State> last;
 };
 
 /// Layers on top of each other: Stack<Unidirectional<Lstm>> or Stack<Bidirectional<Gru>>.
@@ -46,7 +96,28 @@ struct Stack {
   Dropout dropout{0};     // between layers
   bool residual = false;  // each layer's output is added to its input where their widths agree
 
-  /// What the top layer gives. Dropout is applied only with a generator.
+  using LayerState = typename detail::LayerState<Layer>::type;
+
+  /// From the first states of all layers, with their gradients (the cells' own where none are given), to the
+  /// last ones: an encoder's are a decoder's.
+  ScannedStack<LayerState> with_states(PackedSequence xs, const std::vector<LayerState>& initial = {},
+                                       Generator* noise = nullptr,
+                                       SourceLocation location = SourceLocation::current()) const {
+    if (!initial.empty() && initial.size() != layers.size())
+      autograd::fail("stack",
+                     std::to_string(initial.size()) + " states came for " + std::to_string(layers.size()) +
+                         " layers; needed one for each, or none",
+                     location);
+    ScannedStack<LayerState> result;
+    result.outputs =
+        through(xs, noise, location, [&](std::size_t i, const PackedSequence& in) {
+          auto scanned = layers[i](in, initial.empty() ? std::optional<LayerState>() : initial[i], location);
+          result.last.push_back(detail::last_of(scanned));
+          return scanned;
+        }).outputs;
+    return result;
+  }
+  /// What the top layer gives. Dropout, and noise in the cells, are applied only with a generator.
   auto operator()(PackedSequence xs, Generator* noise = nullptr,
                   SourceLocation location = SourceLocation::current()) const {
     return through(xs, noise, location, [&](std::size_t i, const PackedSequence& in) {
@@ -85,6 +156,9 @@ struct Stack {
   auto through(PackedSequence xs, Generator* noise, SourceLocation location, Apply apply) const {
     if (layers.empty()) autograd::fail("stack", "no layers came; needed at least one", location);
     const auto scope = enter(xs.rows.tape(location), *this, location);
+    std::optional<Training> training;
+    if constexpr (detail::is_noisy<Layer>)
+      if (noise) training.emplace(xs.rows.tape(), noise->next());
     for (std::size_t i = 0;; ++i) {
       auto result = apply(i, xs);
       if (residual && result.outputs.rows.cols() == xs.rows.cols())

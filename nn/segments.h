@@ -19,12 +19,15 @@ struct RecomputedSegment {
   std::size_t skipped;
 
   void operator()(Tape& tape, std::span<const Var> in, std::span<Var> out) const {
-    StateOf<C> initial{};
+    StateOf<C> initial{}, first{};
     std::size_t i = 1;
     for (Var* v : fields(initial)) *v = in[i++];
+    if (!range.resets.empty())
+      for (Var* v : fields(first)) *v = in[i++];
+    const SideScope sides(side_inputs_of(*cell), in.subspan(i));
     std::optional<StepOutputs> outputs;
     if (wants_outputs) outputs.emplace(tape, *layout, range);
-    const auto states = run(*cell, in[0], *layout, range, initial, [&](const auto& state, Index t) {
+    const auto states = run(*cell, in[0], *layout, range, initial, first, [&](const auto& state, Index t) {
       if (outputs) outputs->add(*fields(state)[0], t);
     });
     std::size_t o = 0;
@@ -40,7 +43,8 @@ template <Cell C>
 std::pair<Var, StateOf<C>> scan_segments(const C& cell, const PackedSequence& xs, Index steps,
                                          bool wants_outputs, Order order, const StateOf<C>& initial,
                                          SourceLocation location) {
-  constexpr std::size_t kMost = field_count<StateOf<C>> + 1;  // inputs, and results
+  constexpr std::size_t kMost = field_count<StateOf<C>> + 1;  // results
+  const SideInputs sides = side_inputs_of(cell);
   Tape& tape = xs.rows.tape();
   const Layout& layout = *xs.layout;
   check_segment(steps, location);
@@ -52,22 +56,29 @@ std::pair<Var, StateOf<C>> scan_segments(const C& cell, const PackedSequence& xs
   const bool output_is_state = wants_outputs && layout.batch_size(layout.steps() - 1) == layout.batch();
   StateOf<C> state = initial;
   const std::uint32_t recurrence = tape.new_recurrence();
+  const std::uint64_t noise = next_noise(tape);
   const std::span<Var> rows = handles(tape, pieces);
   for (Index p = 0; p < pieces; ++p) {
     const Index k = order == Order::forward ? p : pieces - 1 - p;
-    const StepRange range{k * steps, std::min(layout.steps(), (k + 1) * steps), order, recurrence};
+    const StepRange range{k * steps, std::min(layout.steps(), (k + 1) * steps), order, recurrence, noise,
+                          xs.resets};
     const Index begin = layout.offset(range.begin), count = layout.offset(range.end) - begin;
     const RecomputedSegment<C> f{&cell, &layout, range, wants_outputs, output_is_state ? 1u : 0u};
-    std::array<Var, kMost> in{tape.rows(xs.rows, begin, count)}, out;
+    std::array<Var, kMost> out;
     std::array<Shape, kMost> shapes;
+    const std::span<Var> in = handles(tape, static_cast<Index>(2 * kMost + sides.list().size()));
+    in[0] = tape.rows(xs.rows, begin, count);
     std::size_t inputs = 1, results = 0, field = 0;
     if (wants_outputs) shapes[results++] = fields(state)[0]->shape().with(0, count);
     for (const Var* v : fields(state)) {
       in[inputs++] = *v;
       if (field++ >= f.skipped) shapes[results++] = v->shape();
     }
-    ops::recompute(tape, std::span(in).first(inputs), std::span(shapes).first(results), f,
-                   std::span(out).first(results), location);
+    if (!xs.resets.empty())
+      for (const Var v : vars(initial)) in[inputs++] = v;
+    for (const Var* v : sides.list()) in[inputs++] = *v;
+    ops::recompute(tape, in.first(inputs), std::span(shapes).first(results), f, std::span(out).first(results),
+                   location);
     std::size_t o = 0;
     if (wants_outputs) rows[static_cast<std::size_t>(k)] = out[o++];
     field = 0;

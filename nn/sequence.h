@@ -1,5 +1,8 @@
 // Packed rows with their layout: what goes through recurrent layers.
 #pragma once
+#include <cstdint>
+#include <span>
+
 #include "autograd/tape.h"
 #include "ops/layout.h"
 
@@ -9,6 +12,9 @@ namespace unroll::nn {
 struct PackedSequence {
   autograd::Var rows;
   const ops::Layout* layout;
+  /// By packed row, of the pass's length: not 0 where the state is the first one again before this step, as
+  /// if a sequence began (an episode of reinforcement learning). None if it is empty.
+  std::span<const std::uint8_t> resets{};
 };
 
 }  // namespace unroll::nn

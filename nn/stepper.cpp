@@ -51,10 +51,13 @@ void Stepper::set_next(Field& field, Var next) {
 }
 
 void Stepper::finish_recording(Var output, SourceLocation location) {
-  if (tape_->observed())
+  if (tape_->observed() || tape_->context().time_read)
     autograd::fail("stepper",
-                   "the net looks at numbers (tensor(), item(), view()) while it runs; needed ops alone, the "
-                   "same at every step",
+                   tape_->observed()
+                       ? "the net looks at values (tensor(), item(), view()) while it runs; needed "
+                         "ops alone, the same at every step"
+                       : "the net asks for the time step (Tape::time_step) while it runs; needed "
+                         "the same ops at every step: give time as an input",
                    location);
   output = ops::contiguous(output);
   step_ = {*tape_, begin_, tape_->nodes().size()};

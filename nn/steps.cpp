@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "ops/pointwise.h"
 #include "ops/simd/row_kernels.h"
 
 namespace unroll::nn::detail {
@@ -15,6 +16,11 @@ void check_sequence(const PackedSequence& xs, SourceLocation location) {
                    fmt::format("rows of shape {} came; needed [{}, features] for a layout of {} sequences",
                                to_string(xs.rows.shape()), xs.layout->rows(), xs.layout->batch()),
                    location);
+  if (!xs.resets.empty() && static_cast<Index>(xs.resets.size()) != xs.layout->rows())
+    autograd::fail(
+        "scan",
+        fmt::format("{} resets came; needed {}, one a packed row", xs.resets.size(), xs.layout->rows()),
+        location);
 }
 
 void check_state(Var field, Index batch) {
@@ -31,6 +37,28 @@ Var permuted(Var x, std::span<const int> index, bool identity) {
 void check_segment(Index steps, SourceLocation location) {
   if (steps < 1)
     autograd::fail("scan", fmt::format("a segment of {} steps came; needed at least 1", steps), location);
+}
+
+std::span<const std::uint8_t> resets_at(const StepRange& range, const Layout& layout, Index t, Index count) {
+  if (range.resets.empty()) return {};
+  // In reverse order what begins at t + 1 is left behind before t.
+  const Index from = range.order == Order::forward ? t : t + 1;
+  if (from >= layout.steps() || (range.order == Order::forward && from == 0)) return {};
+  const auto rows = range.resets.subspan(static_cast<std::size_t>(layout.offset(from)),
+                                         static_cast<std::size_t>(std::min(count, layout.batch_size(from))));
+  return std::ranges::any_of(rows, [](std::uint8_t r) { return r != 0; }) ? rows : decltype(rows)();
+}
+
+Var reset_rows(Var v, Var first, std::span<const std::uint8_t> resets) {
+  Tape& tape = v.tape();
+  const Shape shape = v.shape();
+  const Index rows = shape[0], cols = rows == 0 ? 0 : shape.size() / rows;
+  Tensor mask({rows, 1}, tape.dtype());
+  for (std::size_t r = 0; r < resets.size(); ++r) mask.set(static_cast<Index>(r), resets[r] != 0);
+  const Var flat = tape.reshape(ops::contiguous(v), {rows, cols});
+  const Var anew = tape.reshape(ops::contiguous(tape.rows(first, 0, rows)), {rows, cols});
+  const auto choose = [](auto m, auto x, auto y) { return select(m > 0.5, y, x); };
+  return tape.reshape(pointwise("reset", choose, tape.constant(mask), flat, anew), shape);
 }
 
 std::span<Var> handles(Tape& tape, Index count) {

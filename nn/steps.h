@@ -44,6 +44,8 @@ struct StepRange {
   Index begin, end;
   Order order;
   std::uint32_t recurrence;  // its number: Tape::new_recurrence
+  std::uint64_t noise = 0;   // next_noise()
+  std::span<const std::uint8_t> resets{};
   Index size() const { return end - begin; }
   /// The step that is the s-th in order.
   Index step(Index s) const { return order == Order::forward ? begin + s : end - 1 - s; }
@@ -80,6 +82,25 @@ StateOf<C> first_state(const C& cell, const PackedSequence& xs, const std::optio
   return map_state(*given, [&](Var v) { return permuted(v, layout.sequences(), layout.sorted()); });
 }
 
+/// Bits of rows [0, count) that begin anew before step t, from PackedSequence::resets; empty if none does.
+std::span<const std::uint8_t> resets_at(const StepRange& range, const Layout& layout, Index t, Index count);
+/// Rows of `first` where `resets` is not 0, else of `v`, which is [rows, ...].
+Var reset_rows(Var v, Var first, std::span<const std::uint8_t> resets);
+
+/// The state before step t where some sequences begin anew.
+template <class State>
+State after_resets(const State& state, const State& first, const StepRange& range, const Layout& layout,
+                   Index t) {
+  const std::span<const std::uint8_t> resets = resets_at(range, layout, t, layout.batch_size(t));
+  if (resets.empty()) return state;
+  std::size_t f = 0;
+  const auto initial = vars(first);
+  return map_state(state, [&](Var v) { return reset_rows(v, initial[f++], resets); });
+}
+
+/// The time step that is recorded, for whom it is not news that it is looked at.
+inline std::int32_t time_of(const Tape& tape) { return static_cast<std::int32_t>(tape.context().time); }
+
 /// A state in the caller's order of sequences.
 template <class State>
 State in_callers_order(const State& state, const Layout& layout) {
@@ -94,7 +115,12 @@ StateOf<C> take_step(const C& cell, Projected x, const StateOf<C>& state, const 
   const auto before = vars(state);
   const bool attended = tape.attended();
   if (attended) announce_step(tape, {range.order == Order::reverse, first, before});
-  const StateOf<C> next = cell.step(std::move(x), state);
+  const StateOf<C> next = [&]() -> StateOf<C> {
+    if constexpr (NoisyCell<C>)
+      return cell.step(std::move(x), state, Noise(range.noise, time_of(tape)));
+    else
+      return cell.step(std::move(x), state);
+  }();
   const auto after = vars(next);
   for (std::size_t f = 0; f < after.size(); ++f)
     if (!follows(after[f], before[f], tape)) [[unlikely]]
@@ -104,10 +130,11 @@ StateOf<C> take_step(const C& cell, Projected x, const StateOf<C>& state, const 
 }
 
 /// Runs the cell over the rows `xs` of a range; returns the state after each of its steps, with rows for the
-/// sequences that have the step. `initial` has rows for all. Calls each(state, t) after a step.
+/// sequences that have the step. `initial` and `first`, which is what resets lead to, have rows for all.
+/// Calls each(state, t) after a step.
 template <Cell C, class Each>
 std::span<const StateOf<C>> run(const C& cell, Var xs, const Layout& layout, StepRange range,
-                                const StateOf<C>& initial, Each each) {
+                                const StateOf<C>& initial, const StateOf<C>& first_state, Each each) {
   using State = StateOf<C>;
   Tape& tape = xs.tape();
   const Steps steps(cell, xs, layout, range.begin, range.end);
@@ -132,6 +159,7 @@ std::span<const StateOf<C>> run(const C& cell, Var xs, const Layout& layout, Ste
     alive = now;
     if (s > 0 && tape.truncation() > 0 && s % tape.truncation() == 0)
       state = map_state(state, [&](Var v) { return tape.stop_gradient(v); });
+    state = after_resets(state, first_state, range, layout, t);
     state = take_step(cell, steps(t), state, range, t == first);
     new (&states[t - range.begin]) State(state);
     each(state, t);

@@ -104,7 +104,8 @@ TEST_CASE("Dropout of a sequence: variational drops the same numbers at all its 
   CHECK(dropped > 30);
   CHECK(dropped < 90);
   CHECK_THROWS_WITH_AS(same_ones(ones.rows, &noise),
-                       doctest::Contains("[dropout] rows without a layout came; needed a Sequence"), Error);
+                       doctest::Contains("[dropout] rows without a layout came; needed a PackedSequence"),
+                       Error);
 }
 
 TEST_CASE("Sequential: modules, functions and lambdas one after the other") {

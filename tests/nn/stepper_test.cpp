@@ -147,14 +147,14 @@ TEST_CASE("a stepper's state can be taken out and put back") {
                        doctest::Contains("2 numbers of f64 came; needed 2 of f32"), Error);
 }
 
-TEST_CASE("a cell that looks at numbers cannot be stepped") {
+TEST_CASE("a cell that looks at values cannot be stepped") {
   struct Looking : Elman {
     using Elman::Elman;
     Var step(Projected x, Var h) const { return h.tensor().at(0) > 0 ? h : Elman::step(std::move(x), h); }
   };
   Generator g(5);
   const Looking cell(2, 3, g);
-  CHECK_THROWS_WITH_AS(Stepper(cell, 2), doctest::Contains("[stepper] the net looks at numbers"), Error);
+  CHECK_THROWS_WITH_AS(Stepper(cell, 2), doctest::Contains("[stepper] the net looks at values"), Error);
 }
 
 TEST_CASE("what cannot be stepped is refused with the caller's line") {

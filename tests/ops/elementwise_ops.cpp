@@ -294,7 +294,9 @@ std::vector<OpEntry> elementwise_ops() {
          Tape other;
          t.zeros({2}) + other.zeros({2});
        },
-       "[add] a handle of another tape came; needed one tape for all operands"},
+       "[add] a handle of another tape came; needed one tape for all operands. Where it is what a cell reads "
+       "beside "
+       "its input and state, list it in side_inputs() (nn/side_inputs.h)"},
       {[](Tape& t) {
          Var x = t.zeros({2});
          t.clear();
