@@ -8,7 +8,7 @@
 #include <tuple>
 
 #include "autograd/inspect/inspect.h"
-#include "autograd/inspect/page.h"
+#include "autograd/inspect/page/page.h"
 #include "models/data/piano_rolls.h"
 #include "models/program/commands.h"
 #include "models/program/data_options.h"

@@ -9,7 +9,7 @@
 #include <limits>
 #include <list>
 
-#include "autograd/inspect/report.h"
+#include "autograd/inspect/page/report.h"
 #include "models/training/checkpoint.h"
 #include "models/training/inspection.h"
 #include "models/training/interruption.h"

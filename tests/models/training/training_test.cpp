@@ -15,7 +15,7 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
-#include "autograd/inspect/history.h"
+#include "autograd/inspect/watch/history.h"
 #include "models/data/text.h"
 #include "models/training/interruption.h"
 #include "nn/layers.h"
