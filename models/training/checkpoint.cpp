@@ -70,7 +70,7 @@ std::string option(const json& settings, const std::string& name) {
   return fmt::format("--{} {}", name, value.is_string() ? value.get<std::string>() : value.dump());
 }
 
-void expect_same(const SavedModel& file, const json& training, const RunIdentity& given) {
+void expect_same(const ModelFile& file, const json& training, const RunIdentity& given) {
   const auto reject = [&](const std::string& run, const std::string& came) {
     file.reject(fmt::format("is of a run {}, and --resume came with {}; needed the same", run, came));
   };
@@ -117,7 +117,7 @@ void write_run(const std::string& path, const RunIdentity& given, const RunState
   nn::write_safetensors(path, tensors, metadata, SourceLocation{});
 }
 
-std::optional<json> training_of(const SavedModel& file) {
+std::optional<json> training_of(const ModelFile& file) {
   const auto text = file.metadata().find(kTraining);
   if (text == file.metadata().end()) return {};
   try {
@@ -134,7 +134,7 @@ std::optional<json> training_of(const SavedModel& file) {
 std::optional<SavedRun> read_run(const std::string& path, const RunIdentity& given) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return {};
-  const SavedModel file(path, given.card.kind);
+  const ModelFile file(path, given.card.kind);
   const auto training = training_of(file);
   if (!training) file.reject("is no file of a training run");
   try {

@@ -41,7 +41,7 @@ struct RunIdentity {
 
 /// What a model file says about the run that made it: "options", the record, and whether it is "finished".
 /// Nothing if it was not made by a run. Throws Error if it is not what write_run() writes.
-std::optional<nlohmann::json> training_of(const SavedModel& file);
+std::optional<nlohmann::json> training_of(const ModelFile& file);
 
 /// `best`: the tensors that are saved as the model's; `rest`: "parameters.X", "optimiser.X", "schedule.X",
 /// "task.X", for a run that goes on.

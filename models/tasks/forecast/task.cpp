@@ -35,14 +35,13 @@ Var outputs(const SavedForecaster& f, Tape& tape, const NumberTable& table, std:
 
 // What is to be foretold, scaled, [windows, horizon * targets].
 std::vector<float> wanted(const SavedForecaster& f, const NumberTable& table, std::span<const Index> starts) {
+  const std::vector<std::size_t> columns = f.target_columns();
   std::vector<float> numbers;
   for (const Index start : starts)
     for (Index h = 0; h < f.options.horizon; ++h)
-      for (std::size_t k = 0; k < f.options.targets.size(); ++k) {
-        const std::size_t column = f.column(k);
+      for (const std::size_t column : columns)
         numbers.push_back(
             static_cast<float>(f.scaling.scaled(table.at(start + f.options.window + h, column), column)));
-      }
   return numbers;
 }
 
@@ -50,6 +49,7 @@ std::vector<float> wanted(const SavedForecaster& f, const NumberTable& table, st
 
 std::vector<std::vector<double>> forecast(const SavedForecaster& f, const NumberTable& table,
                                           std::span<const Index> starts, Workers& workers) {
+  const std::vector<std::size_t> columns = f.target_columns();
   std::vector<std::vector<double>> result(starts.size());
   const std::size_t batches = (starts.size() + kEvaluationBatch - 1) / kEvaluationBatch;
   workers.measure(batches, [&](Worker& worker, std::size_t b) {
@@ -61,7 +61,7 @@ std::vector<std::vector<double>> forecast(const SavedForecaster& f, const Number
       for (Index o = 0; o < f.outputs(); ++o)
         result[begin + i].push_back(
             f.scaling.original(numbers.at(static_cast<Index>(i) * f.outputs() + o),
-                               f.column(static_cast<std::size_t>(o) % f.options.targets.size())));
+                               columns[static_cast<std::size_t>(o) % columns.size()]));
   });
   return result;
 }
@@ -69,14 +69,14 @@ std::vector<std::vector<double>> forecast(const SavedForecaster& f, const Number
 ForecastScore evaluate(const SavedForecaster& f, const NumberTable& table, Workers& workers) {
   const auto starts = window_starts(table, f.options.window, f.options.horizon);
   const auto forecasts = forecast(f, table, starts, workers);
+  const std::vector<std::size_t> columns = f.target_columns();
   ForecastScore score;
   double scaled = 0, squares = 0, distances = 0, naive = 0, count = 0;
   for (std::size_t i = 0; i < starts.size(); ++i) {
     const Index now = starts[i] + f.options.window;
     for (Index h = 0; h < f.options.horizon; ++h)
-      for (std::size_t k = 0; k < f.options.targets.size(); ++k) {
-        const std::size_t column = f.column(k),
-                          at = static_cast<std::size_t>(h) * f.options.targets.size() + k;
+      for (std::size_t k = 0; k < columns.size(); ++k) {
+        const std::size_t column = columns[k], at = static_cast<std::size_t>(h) * columns.size() + k;
         const double truth = table.at(now + h, column), error = forecasts[i][at] - truth;
         const double unchanged = table.at(now - 1, column) - truth;
         squares += error * error;

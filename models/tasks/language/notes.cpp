@@ -75,19 +75,6 @@ Var NoteModel::operator()(Var keys, const Layout& layout, Generator* noise) cons
   return output(dropout(recurrent({keys, &layout}, noise), noise).rows);
 }
 
-ModelCard card_of(const SavedNoteModel& saved) {
-  ModelCard card{.kind = kNoteModel, .configuration = {}, .lists = {}};
-  describe(card.configuration, without(saved.options, {"embed", "bidirectional", "pool"}));
-  return card;
-}
-
-SavedNoteModel load_note_model(const std::string& path) {
-  const SavedModel file(path, kNoteModel);
-  NetOptions options;
-  read_settings(file, without(options, {"embed", "bidirectional", "pool"}));
-  return file.filled([&](Generator& unused) { return SavedNoteModel{options, NoteModel(options, unused)}; });
-}
-
 double evaluate(const NoteModel& model, std::span<const KeySteps> pieces, Workers& workers) {
   const auto batches = sorted_batches(lengths_of(pieces), {kEvaluationBatch, 0});
   std::vector<double> losses(batches.size());
@@ -120,7 +107,7 @@ Tally NoteTask::learn(Index batch, Piece piece, Worker& worker, Generator& noise
   Index steps = 0;
   for (const int i : all) steps += static_cast<Index>(training_[static_cast<std::size_t>(i)].size()) - 1;
   const PackedPieces packed(some);
-  const Var logits = saved_.model(packed.keys(worker.tape, packed.inputs), packed.layout, &noise);
+  const Var logits = saved_.net(packed.keys(worker.tape, packed.inputs), packed.layout, &noise);
   const Var mean =
       ops::binary_cross_entropy(logits, packed.keys(worker.tape, packed.targets), ops::Over::rows);
   const auto rows = static_cast<double>(packed.layout.rows());
@@ -129,7 +116,7 @@ Tally NoteTask::learn(Index batch, Piece piece, Worker& worker, Generator& noise
 }
 
 std::vector<Measure> NoteTask::validate(Workers& workers) const {
-  return measures(evaluate(saved_.model, validation_, workers));
+  return measures(evaluate(saved_.net, validation_, workers));
 }
 
 }  // namespace unroll::models

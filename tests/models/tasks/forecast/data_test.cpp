@@ -36,7 +36,7 @@ TEST_CASE("forecasting: what is wrong is said") {
         [&] {
           const ForecastData data = read_forecast_data(files, options, bad);
           Generator g;
-          SavedForecaster(options, data.scaling, g);
+          SavedForecaster({options, data.scaling}, g);
         },
         folder.path.string() + "/");
   };

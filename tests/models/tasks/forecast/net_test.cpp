@@ -39,7 +39,7 @@ TEST_CASE("a forecaster learns a wave, in the units of the data; it comes back f
   CHECK(data.parts[2].rows() == 50);
   CHECK(data.scaling.means[0] == doctest::Approx(500).epsilon(0.01));
   Generator g(5);
-  SavedForecaster forecaster(kSmall, data.scaling, g);
+  SavedForecaster forecaster({kSmall, data.scaling}, g);
   Workers workers(2);
   const TrainingOptions options{.epochs = 60, .batch = 32, .lr = 0.01, .schedule = "cosine"};
   ForecastTask task(forecaster, data.parts[0], data.parts[1], options);
@@ -50,8 +50,8 @@ TEST_CASE("a forecaster learns a wave, in the units of the data; it comes back f
   CHECK(score.mae <= score.rmse);
 
   const std::string path = folder.file("model.safetensors");
-  save_forecaster(path, forecaster);
-  const SavedForecaster loaded = load_forecaster(path);
+  save_model(path, forecaster);
+  const SavedForecaster loaded = load_model<SavedForecaster>(path);
   const std::vector<Index> starts{0, 7};
   const auto numbers = forecast(loaded, data.parts[2], starts, workers);
   CHECK(numbers == forecast(forecaster, data.parts[2], starts, workers));

@@ -51,7 +51,7 @@ TEST_CASE("a tagger learns from spelling and from neighbours; it comes back from
   BadRows bad;
   const TaggingData data = read_tagging_data(files(folder), bad);
   Generator g(5);
-  SavedTagger tagger(kSmall, data.tags, data.vocabulary, data.alphabet, g);
+  SavedTagger tagger({kSmall, data.tags, data.vocabulary, data.alphabet}, g);
   Workers workers(2);
   TaggingTask task(tagger, data.parts[0], data.parts[1], {.batch = 16}, {.word_dropout = 0.2});
   train(task, kShort, workers, {.style = Progress::Style::silent});
@@ -61,8 +61,8 @@ TEST_CASE("a tagger learns from spelling and from neighbours; it comes back from
   CHECK(score.unknown_accuracy > 0.97);
 
   const std::string path = folder.file("model.safetensors");
-  save_tagger(path, tagger);
-  const SavedTagger loaded = load_tagger(path);
+  save_model(path, tagger);
+  const SavedTagger loaded = load_model<SavedTagger>(path);
   const TaggedData again = read_tagged_data(loaded, folder.file("test"), {TaggedForm::columns, 0}, bad);
   const TaggerScore from_file = evaluate(loaded, again, workers);
   CHECK(from_file.predicted == score.predicted);
@@ -77,7 +77,7 @@ TEST_CASE("without spelling new words cannot be told") {
   TaggerOptions options = kSmall;
   options.char_hidden = 0;
   Generator g(5);
-  SavedTagger tagger(options, data.tags, data.vocabulary, data.alphabet, g);
+  SavedTagger tagger({options, data.tags, data.vocabulary, data.alphabet}, g);
   Workers workers(2);
   TaggingTask task(tagger, data.parts[0], data.parts[1], {.batch = 16}, {.word_dropout = 0.2});
   train(task, {.epochs = 3, .batch = 16, .lr = 0.02}, workers, {.style = Progress::Style::silent});
@@ -89,7 +89,7 @@ TEST_CASE("a sentence's tags do not depend on its company, nor on the number of 
   BadRows bad;
   const TaggingData data = read_tagging_data(files(folder), bad);
   Generator g(5);
-  const SavedTagger tagger(kSmall, data.tags, data.vocabulary, data.alphabet, g);
+  const SavedTagger tagger({kSmall, data.tags, data.vocabulary, data.alphabet}, g);
   Workers one(1), three(3);
   const TaggerScore together = evaluate(tagger, data.parts[2], one),
                     threads = evaluate(tagger, data.parts[2], three);
