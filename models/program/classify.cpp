@@ -23,7 +23,7 @@ struct Train {
   ClassifierDataOptions data;
   ClassifierOptions model;
   TrainingOptions training{.epochs = 10, .batch = 32, .lr = 2e-3, .schedule = "cosine"};
-  ClassificationOptions task;
+  WordDropout task;
   Kind kind = Kind::rnn;
   Index ngrams = 3;
   std::string vectors;

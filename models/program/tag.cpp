@@ -30,7 +30,7 @@ struct Train {
   Format format;
   TaggerOptions model;
   TrainingOptions training{.epochs = 10, .batch = 32, .lr = 2e-3, .schedule = "cosine"};
-  TaggingOptions task{.word_dropout = 0.1};
+  WordDropout task{.word_dropout = 0.1};
   std::string vectors;
   BadRows bad;
   bool json = false;

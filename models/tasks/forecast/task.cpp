@@ -11,7 +11,7 @@ namespace unroll::models {
 
 namespace {
 
-constexpr std::size_t kEvaluationBatch = 256;
+constexpr std::size_t kMeasuredAtOnce = 256;
 
 // Scaled rows of some windows in packed order.
 std::vector<float> packed_rows(const SavedForecaster& f, const NumberTable& table,
@@ -51,10 +51,10 @@ std::vector<std::vector<double>> forecast(const SavedForecaster& f, const Number
                                           std::span<const Index> starts, Workers& workers) {
   const std::vector<std::size_t> columns = f.target_columns();
   std::vector<std::vector<double>> result(starts.size());
-  const std::size_t batches = (starts.size() + kEvaluationBatch - 1) / kEvaluationBatch;
+  const std::size_t batches = (starts.size() + kMeasuredAtOnce - 1) / kMeasuredAtOnce;
   workers.measure(batches, [&](Worker& worker, std::size_t b) {
-    const std::size_t begin = b * kEvaluationBatch;
-    const auto some = starts.subspan(begin, std::min(kEvaluationBatch, starts.size() - begin));
+    const std::size_t begin = b * kMeasuredAtOnce;
+    const auto some = starts.subspan(begin, std::min(kMeasuredAtOnce, starts.size() - begin));
     const auto layout = ops::Layout::uniform(static_cast<Index>(some.size()), f.options.window);
     const Tensor numbers = outputs(f, worker.tape, table, some, layout, nullptr).tensor();
     for (std::size_t i = 0; i < some.size(); ++i)

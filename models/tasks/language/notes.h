@@ -6,8 +6,8 @@
 
 #include "models/data/piano_rolls.h"
 #include "models/tasks/encoder.h"
+#include "models/tasks/epoch_batches.h"
 #include "models/training/saved.h"
-#include "models/training/training.h"
 
 namespace unroll::models {
 
@@ -45,7 +45,7 @@ class NoteTask {
  public:
   NoteTask(SavedNoteModel& saved, std::span<const KeySteps> training, std::span<const KeySteps> validation,
            const TrainingOptions& run)
-      : saved_(saved), training_(training), validation_(validation), batch_(run.batch) {}
+      : saved_(saved), training_(training), validation_(validation), batches_(run.batch) {}
 
   std::vector<NamedParameter> parameters() { return nn::parameters(saved_.net); }
   ModelCard card() const { return card_of(saved_); }
@@ -59,8 +59,7 @@ class NoteTask {
  private:
   SavedNoteModel& saved_;
   std::span<const KeySteps> training_, validation_;
-  Index batch_;
-  std::vector<std::vector<int>> batches_;
+  EpochBatches batches_;
 };
 
 }  // namespace unroll::models

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include "models/data/batches.h"
 #include "models/data/digest.h"
 #include "models/tasks/tag/spans.h"
 #include "ops/losses.h"
@@ -12,7 +11,7 @@ namespace unroll::models {
 
 namespace {
 
-constexpr BatchSize kEvaluationBatch{128, 0};
+constexpr Index kMeasuredAtOnce = 128;
 
 // Tags of these sentences in packed order.
 std::vector<int> packed_tags(const TaggedData& data, std::span<const int> which, const ops::Layout& layout) {
@@ -27,24 +26,25 @@ std::vector<int> packed_tags(const TaggedData& data, std::span<const int> which,
 }  // namespace
 
 TaggerScore evaluate(const SavedTagger& tagger, const TaggedData& data, Workers& workers) {
-  const auto batches = sorted_batches(data.lengths(), kEvaluationBatch);
-  std::vector<double> losses(batches.size());
   TaggerScore score;
   score.predicted.resize(data.size());
-  workers.measure(batches.size(), [&](Worker& worker, std::size_t b) {
-    const PackedSentences packed = pack_sentences(data, batches[b]);
+  const auto measure_batch = [&](Worker& worker, std::span<const int> batch) {
+    const PackedSentences packed = pack_sentences(data, batch);
     const Var logits = tagger.net(worker.tape, packed);
-    if (!data.tags.empty())
-      losses[b] = ops::cross_entropy(logits, packed_tags(data, batches[b], packed.sentences),
-                                     {.reduction = ops::Reduction::sum})
-                      .item();
+    const double loss = data.tags.empty()
+                            ? 0
+                            : ops::cross_entropy(logits, packed_tags(data, batch, packed.sentences),
+                                                 {.reduction = ops::Reduction::sum})
+                                  .item();
     const std::vector<int> tags = ops::argmax_rows(logits);
-    for (std::size_t s = 0; s < batches[b].size(); ++s) {
-      auto& predicted = score.predicted[static_cast<std::size_t>(batches[b][s])];
+    for (std::size_t s = 0; s < batch.size(); ++s) {
+      auto& predicted = score.predicted[static_cast<std::size_t>(batch[s])];
       for (Index t = 0; t < packed.sentences.length(static_cast<Index>(s)); ++t)
         predicted.push_back(tags[static_cast<std::size_t>(packed.sentences.row(static_cast<Index>(s), t))]);
     }
-  });
+    return loss;
+  };
+  const double loss = sum_over_batches(data.lengths(), kMeasuredAtOnce, workers, measure_batch);
   if (data.tags.empty()) return score;
   Index right = 0, unknown_right = 0;
   for (std::size_t s = 0; s < data.size(); ++s)
@@ -62,8 +62,7 @@ TaggerScore evaluate(const SavedTagger& tagger, const TaggedData& data, Workers&
   };
   score.accuracy = share(right, score.words);
   score.unknown_accuracy = share(unknown_right, score.unknown);
-  score.loss = std::accumulate(losses.begin(), losses.end(), 0.0) /
-               static_cast<double>(std::max<Index>(score.words, 1));
+  score.loss = loss / static_cast<double>(std::max<Index>(score.words, 1));
   return score;
 }
 
@@ -102,23 +101,14 @@ std::uint64_t TaggingTask::digest() const {
   return digest.value();
 }
 
-Index TaggingTask::begin_epoch(Generator& order) {
-  batches_ = shuffled_batches(training_.lengths(), {batch_, 0}, order);
-  return static_cast<Index>(batches_.size());
-}
-
 Tally TaggingTask::learn(Index batch, Piece piece, Worker& worker, Generator& noise) {
-  const std::vector<int>& all = batches_[static_cast<std::size_t>(batch)];
-  std::vector<int> which;
-  Index words = 0;  // of the whole batch
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    words += static_cast<Index>(training_.sentences[static_cast<std::size_t>(all[i])].size());
-    if (static_cast<int>(i) % piece.count == piece.index) which.push_back(all[i]);
-  }
+  const std::vector<int> which = batches_.share(batch, piece);
   if (which.empty()) return {};
+  Index words = 0;  // of the whole batch
+  for (const int i : batches_[batch])
+    words += static_cast<Index>(training_.sentences[static_cast<std::size_t>(i)].size());
   PackedSentences packed = pack_sentences(training_, which);
-  for (int& word : packed.words)
-    if (options_.word_dropout > 0 && noise.uniform() < options_.word_dropout) word = Vocabulary::kUnknown;
+  word_dropout_(packed.words, noise);  // their spelling is seen
   const std::vector<int> tags = packed_tags(training_, which, packed.sentences);
   const Var logits = tagger_.net(worker.tape, packed, &noise);
   const Var loss = ops::cross_entropy(logits, tags, {.reduction = ops::Reduction::sum});

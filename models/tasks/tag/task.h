@@ -2,8 +2,9 @@
 #pragma once
 #include <vector>
 
+#include "models/tasks/epoch_batches.h"
 #include "models/tasks/tag/data.h"
-#include "models/training/training.h"
+#include "models/tasks/word_dropout.h"
 
 namespace unroll::models {
 
@@ -19,29 +20,23 @@ std::vector<Measure> measures(const TaggerScore& score, const TaggedData& data, 
 /// The same numbers for any number of workers. Data without tags have predictions only.
 TaggerScore evaluate(const SavedTagger& tagger, const TaggedData& data, Workers& workers);
 
-struct TaggingOptions {
-  double word_dropout = 0;  // share of words taken for unknown in training; their spelling is seen
-
-  template <class F>
-  void settings(F&& each) {
-    each("word-dropout", word_dropout, Range<double>{0, 0.95},
-         "share of tokens that are taken for unknown in training");
-  }
-};
-
 /// The task of models/training/training.h. Refers to all that it is made of.
 class TaggingTask {
  public:
   TaggingTask(SavedTagger& tagger, const TaggedData& training, const TaggedData& validation,
-              const TrainingOptions& run, const TaggingOptions& options = {})
-      : tagger_(tagger), training_(training), validation_(validation), batch_(run.batch), options_(options) {}
+              const TrainingOptions& run, const WordDropout& word_dropout = {})
+      : tagger_(tagger),
+        training_(training),
+        validation_(validation),
+        batches_(run.batch),
+        word_dropout_(word_dropout) {}
 
   std::vector<NamedParameter> parameters() { return nn::parameters(tagger_); }
   ModelCard card() const { return card_of(tagger_); }
   const char* unit() const { return "words"; }
   Index units() const { return training_.word_count(); }
   std::uint64_t digest() const;
-  Index begin_epoch(Generator& order);
+  Index begin_epoch(Generator& order) { return batches_.begin_epoch(training_.lengths(), order); }
   Tally learn(Index batch, Piece piece, Worker& worker, Generator& noise);
   std::vector<Measure> validate(Workers& workers) const;
 
@@ -49,9 +44,8 @@ class TaggingTask {
   SavedTagger& tagger_;
   const TaggedData& training_;
   const TaggedData& validation_;
-  Index batch_;
-  TaggingOptions options_;
-  std::vector<std::vector<int>> batches_;
+  EpochBatches batches_;
+  WordDropout word_dropout_;
 };
 
 }  // namespace unroll::models
