@@ -67,7 +67,8 @@ void Learner::take_best() {
   for (std::size_t i = 0; i < best.size(); ++i) task.parameters[i].parameter->value() = best[i];
 }
 
-void Learner::save(const std::string& path, const RunIdentity& given, double seconds, bool finished) const {
+void Learner::save(const std::string& path, const RunIdentity& identity, double seconds,
+                   bool finished) const {
   RunState state = at;
   state.finished = finished;
   state.seconds = seconds;
@@ -84,11 +85,11 @@ void Learner::save(const std::string& path, const RunIdentity& given, double sec
     for (const NamedTensor& t : tensors) rest.push_back({prefix + t.name, &t.tensor});
   };
   append(kOptimiser, of_optimiser), append(kSchedule, of_schedule), append(kTask, of_task);
-  write_run(path, given, state, of_model, rest);
+  write_run(path, identity, state, of_model, rest);
 }
 
-bool Learner::load(const std::string& path, const RunIdentity& given) {
-  const auto saved = read_run(path, given);
+bool Learner::load(const std::string& path, const RunIdentity& identity) {
+  const auto saved = read_run(path, identity);
   if (!saved) return false;
   const auto fill = [&](std::span<const NamedTensor> tensors) {
     std::vector<nn::Destination> into;

@@ -28,9 +28,9 @@ struct Learner {
   void end_epoch(Epoch epoch, int patience);
   void take_best();
 
-  void save(const std::string& path, const RunIdentity& given, double seconds, bool finished) const;
+  void save(const std::string& path, const RunIdentity& identity, double seconds, bool finished) const;
   /// False if there is no such file. Throws Error as read_run() does.
-  bool load(const std::string& path, const RunIdentity& given);
+  bool load(const std::string& path, const RunIdentity& identity);
 };
 
 }  // namespace unroll::models

@@ -4,11 +4,11 @@
 //   std::cout << inspect::Listing(tape).in("encoder.layers.0").at_steps(3, 5).of_op("lstm");
 //   for (const inspect::Line& line : inspect::Listing(tape).of_size(1 << 20)) ...
 //
-//   node  op      shape   inputs                        module      step  bytes  gradient  line
-//      0  matmul  [4, 8]  a constant, 'weight', 'bias'  cell.input     -    128  yes       mgu.h:18
-//      1  sigmoid [2, 4]  %0                            cell           0     32  yes       mgu.h:21 from
-//      net.cpp:9
+//   node  op       shape   inputs                        module      step  bytes  gradient  line
+//      0  matmul   [4, 8]  a constant, 'weight', 'bias'  cell.input     -    128  yes       mgu.h:18
+//      1  sigmoid  [2, 4]  %0                            cell           0     32  yes       mgu.h:21
 //
+// A line that was called from elsewhere says so: "mgu.h:21 from net.cpp:9".
 // There are no addresses and no folders in the text: it is the same on every machine.
 #pragma once
 #include <cstdint>
