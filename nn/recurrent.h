@@ -13,7 +13,8 @@ template <Cell C>
 struct Unidirectional {
   C cell;
   Order order = Order::forward;
-  Index recompute = 0;  // steps in a segment that backward computes again; 0 keeps everything
+  /// Steps of a segment that backward computes again (scan_recomputed); 0 keeps everything.
+  Index recompute = 0;
 
   using State = StateOf<C>;
   static constexpr bool noisy = NoisyCell<C>;

@@ -23,7 +23,7 @@ struct Train {
   ClassifierDataOptions data;
   ClassifierOptions model;
   TrainingOptions training{.epochs = 10, .batch = 32, .lr = 2e-3, .schedule = "cosine"};
-  ClassificationOptions task;
+  WordDropout task;
   Kind kind = Kind::rnn;
   Index ngrams = 3;
   std::string vectors;
@@ -52,12 +52,6 @@ struct Train {
   }
 };
 
-SavedClassifier make_classifier(const Train& train, const ClassifierData& data, Generator& generator) {
-  if (data.is_text())
-    return SavedClassifier(train.model, data.labels, train.data.text, data.vocabulary, generator);
-  return SavedClassifier(train.model, data.labels, data.scaling, generator);
-}
-
 void run(Train train) {
   const bool ngrams = train.kind == Kind::ngrams;
   train.data.format.many_labels = train.model.many_labels;
@@ -65,7 +59,8 @@ void run(Train train) {
   const ClassifierData data = read_classifier_data(train.data, train.bad);
   const auto vectors = read_pretrained(train.vectors, data.vocabulary, train.bad, train.model.net);
   Generator generator(train.training.seed);
-  SavedClassifier classifier = make_classifier(train, data, generator);
+  SavedClassifier classifier({train.model, data.labels, train.data.text, data.vocabulary, data.scaling},
+                             generator);
   if (vectors) vectors->write_to(std::get<SequenceClassifier>(classifier.net).tokens->weight.value());
 
   auto count = [&](std::size_t part) { return with_commas(static_cast<Index>(data.parts[part].size())); };
@@ -131,7 +126,7 @@ nlohmann::json by_label(const SavedClassifier& classifier, const LabelledSequenc
 
 void run(Eval eval) {
   std::vector<SavedClassifier> ensemble;
-  for (const std::string& path : eval.models) ensemble.push_back(load_classifier(path));
+  for (const std::string& path : eval.models) ensemble.push_back(load_model<SavedClassifier>(path));
   const SavedClassifier& classifier = ensemble[0];
   eval.format.many_labels = classifier.options.many_labels;
   const LabelledSequences data =
@@ -153,7 +148,7 @@ void run(Eval eval) {
 struct Predict : Predicting {};
 
 void run(Predict predict) {
-  const SavedClassifier classifier = load_classifier(predict.model);
+  const SavedClassifier classifier = load_model<SavedClassifier>(predict.model);
   Workers workers(predict.threads);
   auto answer = [&](LabelledSequences data, const std::vector<Index>& lines) {
     const ClassifierScore score = evaluate(classifier, data, workers);

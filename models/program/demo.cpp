@@ -99,7 +99,11 @@ void run(const Demo& demo) {
   LabelSet labels;
   for (int i = 0; i < kNounClasses; ++i) labels.add(noun_class_name(i));
   Generator generator(demo.training.seed);
-  SavedClassifier saved({.net = demo.net}, labels, {.level = Level::word, .punctuation = true}, vocabulary,
+  SavedClassifier saved({.options = {.net = demo.net},
+                         .labels = labels,
+                         .text = {.level = Level::word, .punctuation = true},
+                         .vocabulary = vocabulary,
+                         .scaling = {}},
                         generator);
 
   note(fmt::format(

@@ -35,7 +35,7 @@ void run(Train train) {
   const ForecastData data = read_forecast_data(train.files, train.model, train.bad);
   train.model.inputs = data.parts[0].columns;
   Generator generator(train.training.seed);
-  SavedForecaster forecaster(train.model, data.scaling, generator);
+  SavedForecaster forecaster({train.model, data.scaling}, generator);
 
   auto windows = [&](std::size_t part) {
     const NumberTable& table = data.parts[part];
@@ -68,7 +68,7 @@ struct Eval {
 
 void run(Eval eval) {
   Measuring& measuring = eval.measuring;
-  const SavedForecaster forecaster = load_forecaster(eval.model);
+  const SavedForecaster forecaster = load_model<SavedForecaster>(eval.model);
   const ForecasterOptions& options = forecaster.options;
   const NumberTable table = read_number_table(measuring.data, options.inputs, measuring.bad);
   expect_windows(table, options, measuring.data);
@@ -92,7 +92,7 @@ std::string csv_field(std::string text) {
 
 // For each row that ends a window: its number, then every target at each time of the horizon.
 void run(Predict predict) {
-  const SavedForecaster forecaster = load_forecaster(predict.model);
+  const SavedForecaster forecaster = load_model<SavedForecaster>(predict.model);
   const ForecasterOptions& options = forecaster.options;
   const NumberTable table = read_number_table(predict.data, options.inputs, predict.bad);
   note_skipped(predict.bad);

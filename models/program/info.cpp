@@ -21,7 +21,7 @@ struct Info {
   bool json = false;
 };
 
-nlohmann::json described(const SavedModel& file) {
+nlohmann::json described(const ModelFile& file) {
   nlohmann::json json = {{"kind", file.card().kind},
                          {"configuration", to_json(file.card().configuration)},
                          {"lists", nlohmann::json::object()},
@@ -66,7 +66,7 @@ std::string in_short(const std::vector<std::string>& list) {
   return text + (shown < list.size() ? ", ..." : "");
 }
 
-void print(const SavedModel& file, const nlohmann::json& json, const std::string& path) {
+void print(const ModelFile& file, const nlohmann::json& json, const std::string& path) {
   fmt::print("{}: {}, {} parameters\n", path, json["kind"].get<std::string>(),
              with_commas(json["parameters"].get<Index>()));
   Rows configuration = rows_of(json["configuration"]);
@@ -96,7 +96,7 @@ void print(const SavedModel& file, const nlohmann::json& json, const std::string
 }
 
 void run(const Info& info) {
-  const SavedModel file(info.model);
+  const ModelFile file(info.model);
   const nlohmann::json json = described(file);
   if (info.json)
     fmt::print("{}\n", json.dump());

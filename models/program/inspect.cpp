@@ -8,7 +8,7 @@
 #include <tuple>
 
 #include "autograd/inspect/inspect.h"
-#include "autograd/inspect/page.h"
+#include "autograd/inspect/page/page.h"
 #include "models/data/piano_rolls.h"
 #include "models/program/commands.h"
 #include "models/program/data_options.h"
@@ -72,7 +72,7 @@ nlohmann::json look_into(T&& task, Inspect& inspect) {
 }
 
 nlohmann::json inspect_classifier(Inspect& inspect) {
-  SavedClassifier classifier = load_classifier(inspect.model);
+  SavedClassifier classifier = load_model<SavedClassifier>(inspect.model);
   const LabelledFormat format{.form = form_of<LabelledForm>(inspect, kLabelledForms),
                               .many_labels = classifier.options.many_labels,
                               .except = inspect.except};
@@ -81,7 +81,7 @@ nlohmann::json inspect_classifier(Inspect& inspect) {
 }
 
 nlohmann::json inspect_tagger(Inspect& inspect) {
-  SavedTagger tagger = load_tagger(inspect.model);
+  SavedTagger tagger = load_model<SavedTagger>(inspect.model);
   const TaggedForm form = form_of<TaggedForm>(inspect, kTaggedForms).value_or(tagged_form_of(inspect.data));
   const TaggedData data =
       read_tagged_data(tagger, inspect.data, {form, tag_column(form, inspect.column)}, inspect.bad);
@@ -89,13 +89,13 @@ nlohmann::json inspect_tagger(Inspect& inspect) {
 }
 
 nlohmann::json inspect_forecaster(Inspect& inspect) {
-  SavedForecaster forecaster = load_forecaster(inspect.model);
+  SavedForecaster forecaster = load_model<SavedForecaster>(inspect.model);
   const NumberTable table = read_number_table(inspect.data, forecaster.options.inputs, inspect.bad);
   return look_into(ForecastTask(forecaster, table, {}, inspect.training), inspect);
 }
 
 nlohmann::json inspect_language_model(Inspect& inspect) {
-  SavedLanguageModel saved = load_language_model(inspect.model);
+  SavedLanguageModel saved = load_model<SavedLanguageModel>(inspect.model);
   TokenStore store;
   read_tokens(inspect.data, saved.options.tokens, saved.vocabulary, inspect.bad, store);
   if (inspect.training.bptt == 0) inspect.training.bptt = kTextWindow;
@@ -103,7 +103,7 @@ nlohmann::json inspect_language_model(Inspect& inspect) {
 }
 
 nlohmann::json inspect_note_model(Inspect& inspect) {
-  SavedNoteModel saved = load_note_model(inspect.model);
+  SavedNoteModel saved = load_model<SavedNoteModel>(inspect.model);
   const PianoRolls rolls = read_piano_rolls(inspect.data);
   return look_into(NoteTask(saved, rolls.test, {}, inspect.training), inspect);
 }
@@ -113,14 +113,15 @@ struct Kind {
   nlohmann::json (*look)(Inspect&);
   std::initializer_list<const char*> useless;  // options
 };
-const Kind kKinds[] = {{kClassifier, inspect_classifier, {"column"}},
-                       {kTagger, inspect_tagger, {"except"}},
-                       {kForecaster, inspect_forecaster, {"column", "except", "format"}},
-                       {kLanguageModel, inspect_language_model, {"column", "except", "format"}},
-                       {kNoteModel, inspect_note_model, {"column", "except", "format", "skip-bad"}}};
+const Kind kKinds[] = {
+    {AboutClassifier::kind, inspect_classifier, {"column"}},
+    {AboutTagger::kind, inspect_tagger, {"except"}},
+    {AboutForecaster::kind, inspect_forecaster, {"column", "except", "format"}},
+    {AboutLanguageModel::kind, inspect_language_model, {"column", "except", "format"}},
+    {AboutNoteModel::kind, inspect_note_model, {"column", "except", "format", "skip-bad"}}};
 
 nlohmann::json report_on(Inspect& inspect) {
-  const SavedModel file(inspect.model);
+  const ModelFile file(inspect.model);
   std::vector<const char*> known;
   for (const Kind& kind : kKinds) {
     known.push_back(kind.name);

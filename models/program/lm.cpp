@@ -69,17 +69,17 @@ void train_text(Train& train) {
                                  name_of_input(train.files.of(0)), train.training.batch));
   const auto vectors = read_pretrained(train.vectors, vocabulary, train.bad, train.model.net);
   Generator generator(train.training.seed);
-  SavedLanguageModel saved{train.model, vocabulary, LanguageModel(vocabulary.size(), train.model, generator)};
+  SavedLanguageModel saved({train.model, vocabulary}, generator);
   if (train.init > 0)
-    for (const NamedParameter& p : parameters(saved.model))
+    for (const NamedParameter& p : parameters(saved.net))
       initialise::uniform(*p.parameter, generator, -train.init, train.init);
-  if (vectors) vectors->write_to(saved.model.tokens.weight.value());
+  if (vectors) vectors->write_to(saved.net.tokens.weight.value());
 
   const std::array<std::span<const int>, 3> parts = {corpus.training(), corpus.validation(), corpus.test()};
   auto count = [&](std::size_t part) { return with_commas(static_cast<Index>(parts[part].size())); };
   note(fmt::format("{} {} to train on, {} to validate, {} to test; {} different ones, {}, {}", count(0),
                    units_of(level), count(1), count(2), with_commas(vocabulary.size()),
-                   counted(parameter_count(saved.model), "parameter"),
+                   counted(parameter_count(saved.net), "parameter"),
                    counted(train.training.threads, "thread")));
   note_skipped(train.bad);
   Workers workers(train.training.threads);
@@ -88,14 +88,13 @@ void train_text(Train& train) {
   describe_split(train.training.others, train.files, Cut::in_order);
   const TrainingRecord record = models::train(task, train.training, workers);
 
-  nlohmann::json json = report(train.training, task.card(), record, parameter_count(saved.model));
+  nlohmann::json json = report(train.training, task.card(), record, parameter_count(saved.net));
   json["vocabulary"] = vocabulary.size();
   json["skipped"] = train.bad.skipped();
   for (std::size_t part = 0; part < 3; ++part) json["tokens"][kPartNames[part]] = parts[part].size();
   auto measured = [&](std::size_t part) {
-    return parts[part].size() < 2
-               ? std::vector<Measure>()
-               : measures(evaluate(saved.model, parts[part], workers, train.streams), level);
+    return parts[part].size() < 2 ? std::vector<Measure>()
+                                  : measures(evaluate(saved.net, parts[part], workers, train.streams), level);
   };
   json["streams"] = train.streams;
   json["validation_in_streams"] = to_json(measured(1));
@@ -118,11 +117,11 @@ struct Eval {
 
 void run(Eval eval) {
   Measuring& measuring = eval.measuring;
-  if (SavedModel(eval.model).card().kind == kNoteModel) {
+  if (ModelFile(eval.model).card().kind == AboutNoteModel::kind) {
     Usage{*eval.app}({"streams", "skip-bad"}, false, "a note model", "a language model");
     return eval_notes(eval.model, measuring);
   }
-  const SavedLanguageModel saved = load_language_model(eval.model);
+  const SavedLanguageModel saved = load_model<SavedLanguageModel>(eval.model);
   const Level level = saved.options.tokens.level;
   TokenStore store;
   read_tokens(measuring.data, saved.options.tokens, saved.vocabulary, measuring.bad, store);
@@ -131,7 +130,7 @@ void run(Eval eval) {
     fail("lm eval", fmt::format("{} has {} {}; needed at least {}", measuring.data, tokens.size(),
                                 units_of(level), eval.streams + 1));
   Workers workers(measuring.threads);
-  const auto figures = measures(evaluate(saved.model, tokens, workers, eval.streams), level);
+  const auto figures = measures(evaluate(saved.net, tokens, workers, eval.streams), level);
   const auto unknown = std::count(tokens.begin(), tokens.end(), Vocabulary::kUnknown);
   print_figures(
       measuring, figures, {{"tokens", tokens.size()}, {"unknown_tokens", unknown}},
@@ -152,7 +151,7 @@ struct Sample {
 };
 
 void run(const Sample& sample) {
-  const SavedLanguageModel saved = load_language_model(sample.model);
+  const SavedLanguageModel saved = load_model<SavedLanguageModel>(sample.model);
   const bool words = saved.options.tokens.level == Level::word;
   if (!sample.prompt && words && !saved.options.tokens.eos)
     fail("lm sample",

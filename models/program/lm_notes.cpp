@@ -17,23 +17,23 @@ void train_notes(const NoteTraining& options) {
                                            options.file, rolls.training.size(), rolls.validation.size(),
                                            rolls.test.size()));
   Generator generator(options.training.seed);
-  SavedNoteModel saved{options.net, NoteModel(options.net, generator)};
+  SavedNoteModel saved({options.net}, generator);
   note(fmt::format("{} to train on, {} to validate, {} to test; {}, {}",
                    counted(static_cast<Index>(rolls.training.size()), "piece"), rolls.validation.size(),
-                   rolls.test.size(), counted(parameter_count(saved.model), "parameter"),
+                   rolls.test.size(), counted(parameter_count(saved.net), "parameter"),
                    counted(options.training.threads, "thread")));
   Workers workers(options.training.threads);
   NoteTask task(saved, rolls.training, rolls.validation, options.training);
   const TrainingRecord record = train(task, options.training, workers);
-  print_run(report(options.training, task.card(), record, parameter_count(saved.model)), record,
-            options.training.out, options.json, measures(evaluate(saved.model, rolls.test, workers)));
+  print_run(report(options.training, task.card(), record, parameter_count(saved.net)), record,
+            options.training.out, options.json, measures(evaluate(saved.net, rolls.test, workers)));
 }
 
 void eval_notes(const std::string& model, const Measuring& measuring) {
-  const SavedNoteModel saved = load_note_model(model);
+  const SavedNoteModel saved = load_model<SavedNoteModel>(model);
   const PianoRolls rolls = read_piano_rolls(measuring.data);
   Workers workers(measuring.threads);
-  const auto figures = measures(evaluate(saved.model, rolls.test, workers));
+  const auto figures = measures(evaluate(saved.net, rolls.test, workers));
   print_figures(measuring, figures, {{"pieces", rolls.test.size()}},
                 fmt::format("{}, nats a step; {} pieces", in_words(figures), rolls.test.size()));
 }

@@ -30,7 +30,7 @@ struct Train {
   Format format;
   TaggerOptions model;
   TrainingOptions training{.epochs = 10, .batch = 32, .lr = 2e-3, .schedule = "cosine"};
-  TaggingOptions task{.word_dropout = 0.1};
+  WordDropout task{.word_dropout = 0.1};
   std::string vectors;
   BadRows bad;
   bool json = false;
@@ -48,7 +48,7 @@ void run(Train train) {
   const TaggingData data = read_tagging_data(train.data, train.bad);
   const auto vectors = read_pretrained(train.vectors, data.vocabulary, train.bad, train.model.net);
   Generator generator(train.training.seed);
-  SavedTagger tagger(train.model, data.tags, data.vocabulary, data.alphabet, generator);
+  SavedTagger tagger({train.model, data.tags, data.vocabulary, data.alphabet}, generator);
   if (vectors) vectors->write_to(tagger.net.words.weight.value());
 
   auto count = [&](std::size_t part) {
@@ -85,7 +85,7 @@ struct Eval {
 
 void run(Eval eval) {
   Measuring& measuring = eval.measuring;
-  const SavedTagger tagger = load_tagger(eval.model);
+  const SavedTagger tagger = load_model<SavedTagger>(eval.model);
   const TaggedData data =
       read_tagged_data(tagger, measuring.data, eval.format.of(measuring.data), measuring.bad);
   Workers workers(measuring.threads);
@@ -102,7 +102,7 @@ void run(Eval eval) {
 struct Predict : Predicting {};
 
 void run(Predict predict) {
-  const SavedTagger tagger = load_tagger(predict.model);
+  const SavedTagger tagger = load_model<SavedTagger>(predict.model);
   Workers workers(predict.threads);
   using Sentence = std::vector<std::string>;
   const auto answer = [&](const std::vector<Sentence>& sentences, const std::vector<Index>& lines) {

@@ -50,8 +50,8 @@ RunState run_from(const json& training, const nn::Metadata& metadata) {
   return state;
 }
 
-json data_of(const RunIdentity& given) {
-  return {{"units", given.units}, {"digest", fmt::format("{:016x}", given.digest)}};
+json data_of(const RunIdentity& identity) {
+  return {{"units", identity.units}, {"digest", fmt::format("{:016x}", identity.digest)}};
 }
 
 // What was asked for, by the words of the command line; what was learned from data is none of it.
@@ -70,27 +70,27 @@ std::string option(const json& settings, const std::string& name) {
   return fmt::format("--{} {}", name, value.is_string() ? value.get<std::string>() : value.dump());
 }
 
-void expect_same(const SavedModel& file, const json& training, const RunIdentity& given) {
+void expect_same(const ModelFile& file, const json& training, const RunIdentity& identity) {
   const auto reject = [&](const std::string& run, const std::string& came) {
     file.reject(fmt::format("is of a run {}, and --resume came with {}; needed the same", run, came));
   };
   const json saved = settings_of(training.at("options"), file.card().configuration),
-             wanted = settings_of(to_json(given.options), given.card.configuration);
+             wanted = settings_of(to_json(identity.options), identity.card.configuration);
   json either = saved;
   either.update(wanted);
   for (const auto& [name, unused] : either.items())
     if (option(saved, name) != option(wanted, name))
       reject("with " + option(saved, name), option(wanted, name));
-  for (const auto& [name, list] : given.card.lists) {
+  for (const auto& [name, list] : identity.card.lists) {
     const auto it = file.card().lists.find(name);
     if (it == file.card().lists.end() || it->second.size() != list.size())
       reject(fmt::format("whose list '{}' has {} entries", name,
                          it == file.card().lists.end() ? 0 : it->second.size()),
              fmt::format("{}", list.size()));
   }
-  if (training.at("data") != data_of(given))
-    reject("on the data " + training.at("data").dump(), data_of(given).dump());
-  const nn::Metadata metadata = to_metadata(given.card);
+  if (training.at("data") != data_of(identity))
+    reject("on the data " + training.at("data").dump(), data_of(identity).dump());
+  const nn::Metadata metadata = to_metadata(identity.card);
   for (const auto& [name, text] : metadata)
     if (const auto it = file.metadata().find(name); it == file.metadata().end() || it->second != text)
       reject(fmt::format("with another '{}'", name), "its own");
@@ -98,12 +98,12 @@ void expect_same(const SavedModel& file, const json& training, const RunIdentity
 
 }  // namespace
 
-void write_run(const std::string& path, const RunIdentity& given, const RunState& state,
+void write_run(const std::string& path, const RunIdentity& identity, const RunState& state,
                std::span<const nn::Source> best, std::span<const nn::Source> rest) {
-  nn::Metadata metadata = to_metadata(given.card);
+  nn::Metadata metadata = to_metadata(identity.card);
   json training = to_json(state.record, Times::none);
-  training["options"] = to_json(given.options);
-  training["data"] = data_of(given);
+  training["options"] = to_json(identity.options);
+  training["data"] = data_of(identity);
   training["finished"] = state.finished;
   metadata[kTraining] = training.dump();
   std::vector<nn::Source> tensors(best.begin(), best.end());
@@ -117,7 +117,7 @@ void write_run(const std::string& path, const RunIdentity& given, const RunState
   nn::write_safetensors(path, tensors, metadata, SourceLocation{});
 }
 
-std::optional<json> training_of(const SavedModel& file) {
+std::optional<json> training_of(const ModelFile& file) {
   const auto text = file.metadata().find(kTraining);
   if (text == file.metadata().end()) return {};
   try {
@@ -131,21 +131,21 @@ std::optional<json> training_of(const SavedModel& file) {
   }
 }
 
-std::optional<SavedRun> read_run(const std::string& path, const RunIdentity& given) {
+std::optional<SavedRun> read_run(const std::string& path, const RunIdentity& identity) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return {};
-  const SavedModel file(path, given.card.kind);
+  const ModelFile file(path, identity.card.kind);
   const auto training = training_of(file);
   if (!training) file.reject("is no file of a training run");
   try {
-    expect_same(file, *training, given);
+    expect_same(file, *training, identity);
     SavedRun run{.state = run_from(*training, file.metadata()),
                  .best = {file.tensors().begin(), file.tensors().end()},
                  .rest = {}};
     if (run.state.finished) return run;
-    if (run.state.noise.size() != static_cast<std::size_t>(given.options.threads))
+    if (run.state.noise.size() != static_cast<std::size_t>(identity.options.threads))
       file.reject(fmt::format("has {} random states; needed one for each thread, {}", run.state.noise.size(),
-                              given.options.threads));
+                              identity.options.threads));
     run.rest = with_prefix(file.checkpoint(), kCheckpointPrefix);
     return run;
   } catch (const json::exception& e) {

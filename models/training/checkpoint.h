@@ -31,7 +31,7 @@ struct RunState {
   double seconds = 0;
 };
 
-/// What a run begins with. Who goes on with it needs the same.
+/// What makes a run the one that it is: who goes on with it needs the same.
 struct RunIdentity {
   const ModelCard& card;
   const TrainingOptions& options;
@@ -41,11 +41,11 @@ struct RunIdentity {
 
 /// What a model file says about the run that made it: "options", the record, and whether it is "finished".
 /// Nothing if it was not made by a run. Throws Error if it is not what write_run() writes.
-std::optional<nlohmann::json> training_of(const SavedModel& file);
+std::optional<nlohmann::json> training_of(const ModelFile& file);
 
 /// `best`: the tensors that are saved as the model's; `rest`: "parameters.X", "optimiser.X", "schedule.X",
 /// "task.X", for a run that goes on.
-void write_run(const std::string& path, const RunIdentity& given, const RunState& state,
+void write_run(const std::string& path, const RunIdentity& identity, const RunState& state,
                std::span<const nn::Source> best, std::span<const nn::Source> rest);
 
 /// What write_run() wrote. Nothing if there is no such file. Throws Error if the file is of another model, or
@@ -54,7 +54,7 @@ struct SavedRun {
   RunState state;
   std::vector<NamedTensor> best, rest;
 };
-std::optional<SavedRun> read_run(const std::string& path, const RunIdentity& given);
+std::optional<SavedRun> read_run(const std::string& path, const RunIdentity& identity);
 
 /// Those tensors whose names begin with `prefix`, without it.
 std::vector<NamedTensor> with_prefix(std::span<const NamedTensor> tensors, std::string_view prefix);

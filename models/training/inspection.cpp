@@ -6,7 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "autograd/inspect/page.h"
+#include "autograd/inspect/page/page.h"
 #include "models/training/progress.h"
 
 namespace unroll::models {

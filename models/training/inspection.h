@@ -1,13 +1,13 @@
-// Looking into a model at work: the report of a batch that it learns from (autograd/inspect/report.h) with
-// everything on. What `unroll inspect` and --inspect write.
+// Looking into a model at work: the report of a batch that it learns from (autograd/inspect/page/report.h)
+// with everything on. What `unroll inspect` and --inspect write.
 #pragma once
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
-#include "autograd/inspect/history.h"
-#include "autograd/inspect/report.h"
+#include "autograd/inspect/page/report.h"
+#include "autograd/inspect/watch/history.h"
 #include "models/training/training.h"
 
 namespace unroll::models {

@@ -57,7 +57,7 @@ void save_model(const std::string& path, const ModelCard& card, std::span<const 
   nn::save_parameters(parameters, path, to_metadata(card));
 }
 
-SavedModel::SavedModel(const std::string& path, const std::string& kind) : path_(path) {
+ModelFile::ModelFile(const std::string& path, const std::string& kind) : path_(path) {
   nn::SafeTensors content = nn::read_safetensors(path, SourceLocation{});
   metadata_ = std::move(content.metadata);
   for (NamedTensor& tensor : content.tensors)
@@ -73,31 +73,31 @@ SavedModel::SavedModel(const std::string& path, const std::string& kind) : path_
   }
 }
 
-void SavedModel::reject(const std::string& message) const {
+void ModelFile::reject(const std::string& message) const {
   autograd::fail("model", fmt::format("{} {}", path_, message));
 }
 
-const std::string& SavedModel::metadata(const std::string& name) const {
+const std::string& ModelFile::metadata(const std::string& name) const {
   const auto it = metadata_.find(name);
   if (it == metadata_.end())
     reject(fmt::format("has no '{}' in its metadata; needed a model that unroll saved", name));
   return it->second;
 }
 
-const Setting& SavedModel::setting(const std::string& name) const {
+const Setting& ModelFile::setting(const std::string& name) const {
   const auto it = card_.configuration.find(name);
   if (it == card_.configuration.end()) reject(fmt::format("has no setting '{}' in its configuration", name));
   return it->second;
 }
 
-Index SavedModel::integer(const std::string& name, Index low, Index high) const {
+Index ModelFile::integer(const std::string& name, Index low, Index high) const {
   const Index* value = std::get_if<Index>(&setting(name));
   if (!value || *value < low || *value > high)
     reject(fmt::format("has a bad setting '{}'; needed a whole number from {} to {}", name, low, high));
   return *value;
 }
 
-double SavedModel::real(const std::string& name, double low, double high) const {
+double ModelFile::real(const std::string& name, double low, double high) const {
   const Setting& s = setting(name);
   const Index* whole = std::get_if<Index>(&s);
   const double* value = std::get_if<double>(&s);
@@ -107,39 +107,31 @@ double SavedModel::real(const std::string& name, double low, double high) const 
   return number;
 }
 
-bool SavedModel::flag(const std::string& name) const {
+bool ModelFile::flag(const std::string& name) const {
   const bool* value = std::get_if<bool>(&setting(name));
   if (!value) reject(fmt::format("has a bad setting '{}'; needed true or false", name));
   return *value;
 }
 
-const std::string& SavedModel::text(const std::string& name) const {
+const std::string& ModelFile::text(const std::string& name) const {
   const std::string* value = std::get_if<std::string>(&setting(name));
   if (!value) reject(fmt::format("has a bad setting '{}'; needed a text", name));
   return *value;
 }
 
-const std::vector<double>& SavedModel::numbers(const std::string& name) const {
+const std::vector<double>& ModelFile::numbers(const std::string& name) const {
   const auto* value = std::get_if<std::vector<double>>(&setting(name));
   if (!value) reject(fmt::format("has a bad setting '{}'; needed a list of numbers", name));
   return *value;
 }
 
-const std::vector<std::string>& SavedModel::list(const std::string& name) const {
+const std::vector<std::string>& ModelFile::list(const std::string& name) const {
   const auto it = card_.lists.find(name);
   if (it == card_.lists.end()) reject(fmt::format("has no list '{}'", name));
   return it->second;
 }
 
-Vocabulary SavedModel::vocabulary(const std::string& name) const {
-  try {
-    return Vocabulary(list(name));
-  } catch (const Error& e) {
-    reject(fmt::format("has a bad list '{}': {}", name, e.what()));
-  }
-}
-
-void SavedModel::fill(std::span<const NamedParameter> parameters) const {
+void ModelFile::fill(std::span<const NamedParameter> parameters) const {
   std::vector<nn::Destination> into;
   for (const auto& [name, p] : parameters) into.push_back({name, &p->value()});
   nn::assign(tensors_, into, "model", path_, SourceLocation{});

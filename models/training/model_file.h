@@ -1,17 +1,15 @@
 // A model in one safetensors file: its parameters, and in the metadata what kind of model it is, its
-// configuration, and its vocabularies and labels as JSON. Every model is saved through this.
+// configuration, and its vocabularies and labels as JSON (docs/design/file-format.md). Every model is saved
+// through this; one of a task of its own has it from models/training/saved.h.
 #pragma once
 #include <map>
-#include <new>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 #include <variant>
 #include <vector>
 
-#include "models/data/vocabulary.h"
 #include "nn/safetensors.h"
-#include "ops/random.h"
 
 namespace unroll::models {
 
@@ -34,10 +32,10 @@ void save_model(const std::string& path, const ModelCard& card, std::span<const 
 inline constexpr const char* kCheckpointPrefix = "checkpoint.";
 
 /// A model file that has been read. Every mistake in it throws Error with the file's name.
-class SavedModel {
+class ModelFile {
  public:
   /// Throws Error if the file holds no model of this kind; "" for any.
-  explicit SavedModel(const std::string& path, const std::string& kind = "");
+  explicit ModelFile(const std::string& path, const std::string& kind = "");
 
   const ModelCard& card() const { return card_; }
   /// A setting of the configuration; throws Error if it is missing, of another type, or out of range.
@@ -47,7 +45,6 @@ class SavedModel {
   const std::string& text(const std::string& name) const;
   const std::vector<double>& numbers(const std::string& name) const;
   const std::vector<std::string>& list(const std::string& name) const;
-  Vocabulary vocabulary(const std::string& name = "vocabulary") const;
   /// The tensors of the model, without those of an unfinished run.
   std::span<const NamedTensor> tensors() const { return tensors_; }
   /// Those that were left out.
@@ -55,21 +52,6 @@ class SavedModel {
   const nn::Metadata& metadata() const { return metadata_; }
   /// Fills the parameters, whose names and shapes must be those of the file, and whose numbers finite.
   void fill(std::span<const NamedParameter> parameters) const;
-  /// The model that make(generator) makes of what the file says, with the file's numbers. What it draws from
-  /// the generator is not wanted.
-  template <class Make>
-  auto filled(Make make) const {
-    auto model = [&] {
-      auto unused = ops::Generator::unused();
-      try {
-        return make(unused);
-      } catch (const std::bad_alloc&) {
-        reject("describes a net that is larger than the memory; needed a smaller one");
-      }
-    }();
-    fill(parameters(model));
-    return model;
-  }
   [[noreturn]] void reject(const std::string& message) const;
 
  private:

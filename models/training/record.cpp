@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "autograd/system/error.h"
+#include "models/training/progress.h"
 
 namespace unroll::models {
 
@@ -56,6 +57,13 @@ std::string in_words(std::span<const Measure> measures) {
   for (const Measure& m : measures)
     if (m.shown) words += (words.empty() ? "" : "  ") + in_words(m);
   return words;
+}
+
+std::string in_words(const Epoch& epoch, int epochs) {
+  std::string line = fmt::format("epoch {}/{}  loss {:.4f}", epoch.number, epochs, epoch.loss);
+  if (epoch.accuracy) line += fmt::format("  accuracy {:.1f} %", 100 * *epoch.accuracy);
+  if (const std::string words = in_words(epoch.validation); !words.empty()) line += "  validation " + words;
+  return line + "  " + clock_time(epoch.seconds);
 }
 
 json to_json(std::span<const Measure> measures) {

@@ -25,7 +25,6 @@
 #include <concepts>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -34,18 +33,52 @@
 
 namespace unroll::models {
 
+/// Shown settings, says them in a configuration.
+class SettingsWriter {
+ public:
+  explicit SettingsWriter(Configuration& configuration) : configuration_(configuration) {}
+  template <class T, class May>
+  void operator()(const char* name, const T& value, const May& may, const char*) const {
+    if constexpr (std::same_as<T, bool> || std::same_as<T, double> || std::same_as<T, std::string>)
+      configuration_[name] = value;
+    else if constexpr (std::integral<T>)
+      configuration_[name] = static_cast<Index>(value);
+    else
+      configuration_[name] = std::string(word_for(value, may));
+  }
+
+ private:
+  Configuration& configuration_;
+};
+
+/// Shown settings, reads them from a model file; throws Error, naming the file, for what is missing or may
+/// not be.
+class SettingsReader {
+ public:
+  explicit SettingsReader(const ModelFile& file) : file_(file) {}
+  template <class T, class May>
+  void operator()(const char* name, T& value, const May& may, const char*) const {
+    if constexpr (std::same_as<T, bool>)
+      value = file_.flag(name);
+    else if constexpr (std::same_as<T, double>)
+      value = file_.real(name, may.least, may.most);
+    else if constexpr (std::integral<T>)
+      value = static_cast<T>(file_.integer(name, may.least, may.most));
+    else if constexpr (std::same_as<T, std::string>)
+      value = file_.text(name);
+    else if (!find_word(file_.text(name), may, value))
+      file_.reject(
+          fmt::format("has {} as '{}'; needed {}", nn::in_quotes(file_.text(name)), name, alternatives(may)));
+  }
+
+ protected:
+  const ModelFile& file_;
+};
+
 /// What a model file or a report says about these options.
 template <class... Options>
-void describe(Configuration& configuration, const Options&... options) {
-  auto each = [&]<class T, class May>(const char* name, const T& value, const May& may, const char*) {
-    if constexpr (std::same_as<T, bool> || std::same_as<T, double> || std::same_as<T, std::string>)
-      configuration[name] = value;
-    else if constexpr (std::integral<T>)
-      configuration[name] = static_cast<Index>(value);
-    else
-      configuration[name] = std::string(word_for(value, may));
-  };
-  (Options(options).settings(each), ...);
+void describe(Configuration& configuration, Options... options) {
+  (options.settings(SettingsWriter(configuration)), ...);
 }
 
 /// Options without those settings that a model has no use for.
@@ -56,37 +89,14 @@ struct Without {
 
   template <class F>
   void settings(F&& each) {
-    auto others = [&]<class T, class May>(const char* name, T& value, const May& may, const char* meaning) {
+    options.settings([&](const char* name, auto& value, const auto& may, const char* meaning) {
       if (std::ranges::find(names, name) == names.end()) each(name, value, may, meaning);
-    };
-    if constexpr (std::is_const_v<Options>)
-      std::remove_const_t<Options>(options).settings(others);
-    else
-      options.settings(others);
+    });
   }
 };
 template <class Options>
 Without<Options> without(Options& options, std::vector<std::string_view> names) {
   return {options, std::move(names)};
-}
-
-/// Reads these options from a model file; throws Error, naming the file, for what is missing or may not be.
-template <class... Options>
-void read_settings(const SavedModel& file, Options&&... options) {
-  auto each = [&]<class T, class May>(const char* name, T& value, const May& may, const char*) {
-    if constexpr (std::same_as<T, bool>)
-      value = file.flag(name);
-    else if constexpr (std::same_as<T, double>)
-      value = file.real(name, may.least, may.most);
-    else if constexpr (std::integral<T>)
-      value = static_cast<T>(file.integer(name, may.least, may.most));
-    else if constexpr (std::same_as<T, std::string>)
-      value = file.text(name);
-    else if (!find_word(file.text(name), may, value))
-      file.reject(
-          fmt::format("has {} as '{}'; needed {}", nn::in_quotes(file.text(name)), name, alternatives(may)));
-  };
-  (options.settings(each), ...);
 }
 
 }  // namespace unroll::models

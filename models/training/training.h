@@ -12,8 +12,7 @@
 //                                                    records the loss on worker.tape and calls backward
 //     std::vector<Measure> validate(Workers& workers);   the first one chooses the model; may be empty
 //     std::uint64_t digest() const;                  optional: of the data (models/data/digest.h), so that
-//     nobody
-//                                                    goes on with others
+//                                                    nobody goes on with others
 //     std::vector<NamedTensor> state();              optional: what learn() carries from batch to batch,
 //     void load_state(std::span<const NamedTensor> state);   put back after begin_epoch
 //   };

@@ -35,8 +35,8 @@ TEST_CASE("a frame takes back its nodes, its memory and what products know of it
   for (int i = 0; i < 5; ++i) {
     {
       const autograd::Transient frame(tape);
-      const Var w =
-          square(tape.parameter(b));  // known as a factor before the next is, and gone with the frame
+      // Known as a factor before the next is, and gone with the frame.
+      const Var w = square(tape.parameter(b));
       (void)matmul(matmul(y, w), w);
       (void)matmul(matmul(y, a), x, Transpose::no, Transpose::yes);
       CHECK(tape.values().size() > values);

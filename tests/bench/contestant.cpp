@@ -274,7 +274,7 @@ class TextPass {
     models::LabelSet labels;
     for (int i = 0; i < models::kNounClasses; ++i) labels.add(models::noun_class_name(i));
     Generator random(1);
-    return {{}, labels, {.level = models::Level::word, .punctuation = true}, vocabulary_, random};
+    return {{{}, labels, {.level = models::Level::word, .punctuation = true}, vocabulary_, {}}, random};
   }
 
   models::Vocabulary vocabulary_;

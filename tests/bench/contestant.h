@@ -1,8 +1,7 @@
 // A contestant of compare.py in C++: it answers a line on standard input with a line.
 //
-//   JOB THREADS          seconds of a repetition: the median and the 99th percentile of those that fill a
-//   tenth
-//                        of a second. A job is made, and run twice to warm up, when it is first asked for.
+//   JOB THREADS          seconds of a repetition: the median and the 99th percentile of as many as fill a
+//                        tenth of a second. A job is made, and run twice to warm up, when first asked for.
 //   memory JOB THREADS   bytes that resident memory grew by, at its peak, in the first three repetitions
 //   forget               all jobs; the answer is "ok"
 //

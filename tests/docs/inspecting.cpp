@@ -2,7 +2,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "autograd/inspect/report.h"
+#include "autograd/inspect/page/report.h"
 #include "nn/nn.h"
 using namespace unroll;
 

@@ -314,8 +314,8 @@ TEST_CASE("a model may be moved and converted while an optimiser holds it") {
   Gradients gradients;
   put_dense(gradients, moved.w, 1);
   optimiser.step(gradients);
-  CHECK(moved.w.value().at(0) ==
-        doctest::Approx(0.9).epsilon(1e-5));  // Adam's first step is the learning rate
+  // Adam's first step is the learning rate.
+  CHECK(moved.w.value().at(0) == doctest::Approx(0.9).epsilon(1e-5));
 
   convert(moved, f64);
   Gradients wide;

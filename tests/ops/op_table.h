@@ -6,12 +6,16 @@
 //
 //   {.name = "matmul",
 //    .build = [](Tape&, Inputs x) { return Outputs{matmul(x[0], x[1])}; },
-//    .expected = [](Numbers x) { return std::vector{product(x[0], x[1])}; },   formula on f64 tensors, not
-//    ours .samples = {{{2, 3}, {3, 4}}, {{0, 3}, {3, 4}}, ...},                     20 or more, one empty,
-//    one size 1 .domains = {{.low = -2, .high = 2}},                                      by input; the last
-//    is repeated .bad = {{[](Tape& t) { matmul(t.zeros({2, 3}), t.zeros({4, 5})); },       without its
-//    "(file:line)"
+//    .expected = [](Numbers x) { return std::vector{product(x[0], x[1])}; },
+//    .samples = {{{2, 3}, {3, 4}}, {{0, 3}, {3, 4}}, ...},
+//    .domains = {{.low = -2, .high = 2}},
+//    .bad = {{[](Tape& t) { matmul(t.zeros({2, 3}), t.zeros({4, 5})); },
 //             "[matmul] a is [2, 3] and b is [4, 5]; needed the inner extents equal, 3 and 4 came"}}}
+//
+// expected  the formula on f64 tensors, written down anew and not with our ops
+// samples   shapes of the inputs: 20 or more, one of them empty, one of size 1
+// domains   where the numbers of each input come from; the last is repeated
+// bad       calls that are refused, with the message but for its "(file:line)"
 //
 // What differs between samples beside shapes (labels, lengths, axes) is derived from the shapes, or is an
 // entry of its own. Never draw random numbers in `build`, unless from a generator made there.

@@ -1,42 +1,49 @@
 // A classifier with what is needed to apply it, and its file.
 #pragma once
-#include <string>
 #include <variant>
 
 #include "models/data/labelled_sequences.h"
-#include "models/data/labels.h"
 #include "models/data/text_tokens.h"
 #include "models/tasks/classify/net.h"
-#include "models/training/model_file.h"
+#include "models/training/saved.h"
 
 namespace unroll::models {
 
-struct SavedClassifier {
+struct AboutClassifier {
+  static constexpr const char* kind = "classifier";
   ClassifierOptions options;
   LabelSet labels;
-  TextForm text;          // of texts
+  TextForm text;          // of texts: n-grams have a linear classifier
   Vocabulary vocabulary;  // of texts; with no token for series
   Scaling scaling;        // of series
-  std::variant<SequenceClassifier, LinearClassifier> net;
-
-  /// Of texts: n-grams have a linear classifier.
-  SavedClassifier(const ClassifierOptions& options, LabelSet labels, const TextForm& text,
-                  Vocabulary vocabulary, Generator& generator);
-  /// Of series.
-  SavedClassifier(const ClassifierOptions& options, LabelSet labels, Scaling scaling, Generator& generator);
 
   bool reads_text() const { return vocabulary.size() > 0; }
-  /// Logits [sequences, labels].
-  Var operator()(Tape& tape, const PackedSequences& packed, Generator* noise = nullptr) const;
-  void members(Members& m) {
-    std::visit([&](auto& model) { model.members(m); }, net);
+  template <class F>
+  void contents(F&& each) {
+    bool texts = reads_text();
+    options.settings(each);
+    each("reads-text", texts, kYesOrNo, "");
+    if (texts) {
+      each("ngrams", text.ngrams, Range<Index>{0, kNgrams.most}, "");
+      text.settings(each);
+    }
+    std::vector<std::string_view> unused;
+    if (!texts) unused = {"embed"};
+    if (text.ngrams == 0) without(options.net, unused).settings(each);
+    each("labels", labels);
+    if (texts)
+      each("vocabulary", vocabulary);
+    else
+      each(scaling, 0);
   }
+  using Net = std::variant<SequenceClassifier, LinearClassifier>;
+  Net make(Generator& generator) const;
 };
 
-inline constexpr const char* kClassifier = "classifier";
-ModelCard card_of(const SavedClassifier& classifier);
-void save_classifier(const std::string& path, SavedClassifier& classifier);
-/// Throws Error, naming the file, if it is no classifier.
-SavedClassifier load_classifier(const std::string& path);
+struct SavedClassifier : Saved<AboutClassifier> {
+  using Saved::Saved;
+  /// Logits [sequences, labels].
+  Var operator()(Tape& tape, const PackedSequences& packed, Generator* noise = nullptr) const;
+};
 
 }  // namespace unroll::models

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
-#include "models/data/batches.h"
 #include "models/data/digest.h"
 #include "ops/losses.h"
 #include "ops/softmax.h"
@@ -13,16 +11,7 @@ namespace unroll::models {
 
 namespace {
 
-constexpr BatchSize kEvaluationBatch{256, 0};
-
-// Every `count`-th sequence of a batch: a share with as many long and short ones as the others.
-std::vector<int> share_of_batch(std::span<const int> batch, Piece piece) {
-  std::vector<int> share;
-  for (auto i = static_cast<std::size_t>(piece.index); i < batch.size();
-       i += static_cast<std::size_t>(piece.count))
-    share.push_back(batch[i]);
-  return share;
-}
+constexpr Index kMeasuredAtOnce = 256;
 
 // Sum of the losses of these sequences.
 Var loss_of(Var logits, const LabelledSequences& data, std::span<const int> which, bool many_labels) {
@@ -105,27 +94,26 @@ ClassifierScore evaluate(std::span<const SavedClassifier> ensemble, const Labell
                          Workers& workers) {
   check_alike(ensemble);
   const SavedClassifier& first = ensemble[0];
-  const auto batches = sorted_batches(data.lengths(), kEvaluationBatch);
   const bool many_labels = first.options.many_labels;
-  std::vector<double> losses(batches.size());
   ClassifierScore score;
   score.predicted.resize(data.size());
   score.probability.resize(data.size());
-  workers.measure(batches.size(), [&](Worker& worker, std::size_t b) {
-    const PackedSequences packed(data, batches[b], first.scaling);
+  const auto measure_batch = [&](Worker& worker, std::span<const int> batch) {
+    const PackedSequences packed(data, batch, first.scaling);
     Var logits = first(worker.tape, packed);
     for (const SavedClassifier& other : ensemble.subspan(1)) logits = logits + other(worker.tape, packed);
     if (ensemble.size() > 1) logits = logits / static_cast<double>(ensemble.size());
-    if (!data.labels.empty()) losses[b] = loss_of(logits, data, batches[b], many_labels).item();
+    const double loss = data.labels.empty() ? 0 : loss_of(logits, data, batch, many_labels).item();
     auto predicted = chosen(logits, many_labels);
     const auto probability = probabilities(logits, predicted, many_labels);
     for (std::size_t i = 0; i < predicted.size(); ++i) {
-      const auto at = static_cast<std::size_t>(batches[b][i]);
+      const auto at = static_cast<std::size_t>(batch[i]);
       score.predicted[at] = std::move(predicted[i]);
       score.probability[at] = probability[i];
     }
-  });
-  score.loss = std::accumulate(losses.begin(), losses.end(), 0.0) /
+    return loss;
+  };
+  score.loss = sum_over_batches(data.lengths(), kMeasuredAtOnce, workers, measure_batch) /
                static_cast<double>(std::max<std::size_t>(data.size(), 1));
   if (!data.labels.empty()) measure(score, data);
   return score;
@@ -152,22 +140,15 @@ std::uint64_t ClassificationTask::digest() const {
   return digest.value();
 }
 
-Index ClassificationTask::begin_epoch(Generator& order) {
-  batches_ = shuffled_batches(training_.lengths(), {batch_, 0}, order);
-  return static_cast<Index>(batches_.size());
-}
-
 Tally ClassificationTask::learn(Index batch, Piece piece, Worker& worker, Generator& noise) {
-  const std::vector<int>& all = batches_[static_cast<std::size_t>(batch)];
-  const std::vector<int> which = share_of_batch(all, piece);
+  const std::vector<int> which = batches_.share(batch, piece);
   if (which.empty()) return {};
   PackedSequences packed(training_, which, classifier_.scaling);
-  for (int& id : packed.ids)
-    if (options_.word_dropout > 0 && noise.uniform() < options_.word_dropout) id = Vocabulary::kUnknown;
+  word_dropout_(packed.ids, noise);
   const bool many_labels = classifier_.options.many_labels;
   const Var logits = classifier_(worker.tape, packed, &noise);
   const Var loss = loss_of(logits, training_, which, many_labels);
-  worker.tape.backward(loss / static_cast<double>(all.size()), worker.gradients);
+  worker.tape.backward(loss / static_cast<double>(batches_[batch].size()), worker.gradients);
   Tally tally{.loss = loss.item(),
               .weight = static_cast<double>(which.size()),
               .answers = static_cast<Index>(which.size()),

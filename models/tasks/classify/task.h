@@ -4,7 +4,8 @@
 #include <vector>
 
 #include "models/tasks/classify/saved.h"
-#include "models/training/training.h"
+#include "models/tasks/epoch_batches.h"
+#include "models/tasks/word_dropout.h"
 
 namespace unroll::models {
 
@@ -25,34 +26,24 @@ ClassifierScore evaluate(const SavedClassifier& classifier, const LabelledSequen
 ClassifierScore evaluate(std::span<const SavedClassifier> ensemble, const LabelledSequences& data,
                          Workers& workers);
 
-struct ClassificationOptions {
-  double word_dropout = 0;  // share of tokens taken for unknown in training
-
-  template <class F>
-  void settings(F&& each) {
-    each("word-dropout", word_dropout, Range<double>{0, 0.95},
-         "share of tokens that are taken for unknown in training");
-  }
-};
-
 /// The task of models/training/training.h. Refers to all that it is made of.
 class ClassificationTask {
  public:
   ClassificationTask(SavedClassifier& classifier, const LabelledSequences& training,
                      const LabelledSequences& validation, const TrainingOptions& run,
-                     const ClassificationOptions& options = {})
+                     const WordDropout& word_dropout = {})
       : classifier_(classifier),
         training_(training),
         validation_(validation),
-        batch_(run.batch),
-        options_(options) {}
+        batches_(run.batch),
+        word_dropout_(word_dropout) {}
 
   std::vector<NamedParameter> parameters() { return nn::parameters(classifier_); }
   ModelCard card() const { return card_of(classifier_); }
   const char* unit() const { return "steps"; }
   Index units() const { return training_.steps(); }
   std::uint64_t digest() const;
-  Index begin_epoch(Generator& order);
+  Index begin_epoch(Generator& order) { return batches_.begin_epoch(training_.lengths(), order); }
   Tally learn(Index batch, Piece piece, Worker& worker, Generator& noise);
   std::vector<Measure> validate(Workers& workers) const;
 
@@ -60,9 +51,8 @@ class ClassificationTask {
   SavedClassifier& classifier_;
   const LabelledSequences& training_;
   const LabelledSequences& validation_;
-  Index batch_;
-  ClassificationOptions options_;
-  std::vector<std::vector<int>> batches_;
+  EpochBatches batches_;
+  WordDropout word_dropout_;
 };
 
 }  // namespace unroll::models

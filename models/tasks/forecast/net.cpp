@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <utility>
 
 namespace unroll::models {
 
@@ -19,41 +18,21 @@ Var Forecaster::operator()(Var rows, const ops::Layout& layout, Generator* noise
   return output(dropout(encoder({rows, &layout}, pooling, noise), noise));
 }
 
-SavedForecaster::SavedForecaster(const ForecasterOptions& o, Scaling s, Generator& generator)
-    : options(o), scaling(std::move(s)), net(options, generator) {
+std::vector<std::size_t> AboutForecaster::target_columns() const {
+  std::vector<std::size_t> columns;
   for (const std::string& target : options.targets) {
     const auto it = std::ranges::find(options.inputs, target);
     if (it == options.inputs.end())
       autograd::fail("forecast", fmt::format("the target '{}' came, which is no input; needed some of {}",
                                              target, fmt::join(options.inputs, ", ")));
-    columns_.push_back(static_cast<std::size_t>(it - options.inputs.begin()));
+    columns.push_back(static_cast<std::size_t>(it - options.inputs.begin()));
   }
+  return columns;
 }
 
-ModelCard card_of(const SavedForecaster& f) {
-  ModelCard card{.kind = kForecaster,
-                 .configuration = {},
-                 .lists = {{"inputs", f.options.inputs}, {"targets", f.options.targets}}};
-  card.configuration["means"] = f.scaling.means;
-  card.configuration["deviations"] = f.scaling.deviations;
-  describe(card.configuration, f.options, without(f.options.net, {"embed"}));
-  return card;
-}
-
-void save_forecaster(const std::string& path, SavedForecaster& forecaster) {
-  save_model(path, card_of(forecaster), parameters(forecaster));
-}
-
-SavedForecaster load_forecaster(const std::string& path) {
-  const SavedModel saved(path, kForecaster);
-  ForecasterOptions options{.inputs = saved.list("inputs"), .targets = saved.list("targets")};
-  read_settings(saved, options, without(options.net, {"embed"}));
-  const Scaling scaling{saved.numbers("means"), saved.numbers("deviations")};
-  if (options.targets.empty() || scaling.means.size() != options.inputs.size() ||
-      scaling.deviations.size() != options.inputs.size())
-    saved.reject(
-        "has a scaling that is not what unroll writes; needed a mean and a deviation for each input");
-  return saved.filled([&](Generator& unused) { return SavedForecaster(options, scaling, unused); });
+Forecaster AboutForecaster::make(Generator& generator) const {
+  target_columns();
+  return Forecaster(options, generator);
 }
 
 }  // namespace unroll::models

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "models/data/csv.h"
-#include "models/data/scaling.h"
 #include "models/tasks/encoder.h"
+#include "models/training/saved.h"
 
 namespace unroll::models {
 
@@ -36,27 +36,24 @@ struct Forecaster {
   void members(Members& m) { m("encoder", encoder), m("pooling", pooling), m("output", output); }
 };
 
-/// A forecaster with what is needed to apply it.
-struct SavedForecaster {
+struct AboutForecaster {
+  static constexpr const char* kind = "forecaster";
   ForecasterOptions options;
   Scaling scaling;  // of the inputs
-  Forecaster net;
 
-  SavedForecaster(const ForecasterOptions& options, Scaling scaling, Generator& generator);
-  /// Position of a target among the inputs.
-  std::size_t column(std::size_t target) const { return columns_[target]; }
+  /// Positions of the targets among the inputs. Throws Error for a target that is none of them.
+  std::vector<std::size_t> target_columns() const;
   Index outputs() const { return options.horizon * static_cast<Index>(options.targets.size()); }
-  void members(Members& m) { net.members(m); }
-
- private:
-  std::vector<std::size_t> columns_;
+  template <class F>
+  void contents(F&& each) {
+    each("inputs", options.inputs), each("targets", options.targets);
+    options.settings(each);
+    without(options.net, {"embed"}).settings(each);
+    each(scaling, options.inputs.size());
+  }
+  Forecaster make(Generator& generator) const;
 };
-
-inline constexpr const char* kForecaster = "forecaster";
-ModelCard card_of(const SavedForecaster& forecaster);
-void save_forecaster(const std::string& path, SavedForecaster& forecaster);
-/// Throws Error, naming the file, if it is no forecaster.
-SavedForecaster load_forecaster(const std::string& path);
+using SavedForecaster = Saved<AboutForecaster>;
 
 }  // namespace unroll::models
 

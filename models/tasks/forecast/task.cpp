@@ -1,8 +1,5 @@
 #include "models/tasks/forecast/task.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <cmath>
 
@@ -14,8 +11,7 @@ namespace unroll::models {
 
 namespace {
 
-constexpr const char* kOp = "forecast";
-constexpr std::size_t kEvaluationBatch = 256;
+constexpr std::size_t kMeasuredAtOnce = 256;
 
 // Scaled rows of some windows in packed order.
 std::vector<float> packed_rows(const SavedForecaster& f, const NumberTable& table,
@@ -39,89 +35,33 @@ Var outputs(const SavedForecaster& f, Tape& tape, const NumberTable& table, std:
 
 // What is to be foretold, scaled, [windows, horizon * targets].
 std::vector<float> wanted(const SavedForecaster& f, const NumberTable& table, std::span<const Index> starts) {
+  const std::vector<std::size_t> columns = f.target_columns();
   std::vector<float> numbers;
   for (const Index start : starts)
     for (Index h = 0; h < f.options.horizon; ++h)
-      for (std::size_t k = 0; k < f.options.targets.size(); ++k) {
-        const std::size_t column = f.column(k);
+      for (const std::size_t column : columns)
         numbers.push_back(
             static_cast<float>(f.scaling.scaled(table.at(start + f.options.window + h, column), column)));
-      }
   return numbers;
-}
-
-NumberTable rows_of(const NumberTable& table, Index begin, Index count) {
-  const auto width = static_cast<Index>(table.columns.size());
-  NumberTable part{
-      .columns = table.columns,
-      .values = {table.values.begin() + begin * width, table.values.begin() + (begin + count) * width},
-      .pieces = {0}};
-  for (const Index piece : table.pieces)
-    if (piece > begin && piece < begin + count) part.pieces.push_back(piece - begin);
-  return part;
 }
 
 }  // namespace
 
-void expect_windows(const NumberTable& table, const ForecasterOptions& options, const std::string& source) {
-  if (window_starts(table, options.window, options.horizon).empty())
-    autograd::fail(kOp,
-                   fmt::format("{} rows came from {}; needed at least {} in a row, a window and its horizon",
-                               table.rows(), source, options.window + options.horizon));
-}
-
-std::vector<Index> window_starts(const NumberTable& table, Index window, Index horizon) {
-  std::vector<Index> starts;
-  for (std::size_t p = 0; p < table.pieces.size(); ++p) {
-    const Index end = p + 1 < table.pieces.size() ? table.pieces[p + 1] : table.rows();
-    for (Index start = table.pieces[p]; start + window + horizon <= end; ++start) starts.push_back(start);
-  }
-  return starts;
-}
-
-ForecastData read_forecast_data(const DataFiles& files, const ForecasterOptions& options, BadRows& bad) {
-  check(files, kOp);
-  ForecastData data;
-  if (files.is_split()) {
-    const NumberTable table = read_number_table(files.all, options.inputs, bad);
-    Index begin = 0;
-    const auto counts = split_counts(files, table.rows(), "rows", kOp);
-    for (std::size_t part = 0; part < 3; begin += counts[part++])
-      data.parts[part] = rows_of(table, begin, counts[part]);
-  }
-  for (std::size_t part = 0; part < 3 && !files.is_split(); ++part)
-    if (const std::string& path = files.of(part); !path.empty())
-      data.parts[part] = read_number_table(path, part == 0 ? options.inputs : data.parts[0].columns, bad);
-  for (const std::string& target : options.targets)
-    if (std::ranges::count(data.parts[0].columns, target) == 0)
-      autograd::fail(kOp, fmt::format("{}: no column '{}' came; needed one of {}", files.of(0), target,
-                                      fmt::join(data.parts[0].columns, ", ")));
-  for (std::size_t part = 0; part < 3; ++part)
-    if (const NumberTable& table = data.parts[part]; !table.values.empty())
-      expect_windows(table, options, fmt::format("{} for {}", files.of(part), kPartNames[part]));
-  const NumberTable& training = data.parts[0];
-  ScalingSums sums(training.columns.size());
-  for (Index row = 0; row < training.rows(); ++row)
-    sums.add(std::span(training.values)
-                 .subspan(static_cast<std::size_t>(row) * training.columns.size(), training.columns.size()));
-  data.scaling = sums.scaling();
-  return data;
-}
-
 std::vector<std::vector<double>> forecast(const SavedForecaster& f, const NumberTable& table,
                                           std::span<const Index> starts, Workers& workers) {
+  const std::vector<std::size_t> columns = f.target_columns();
   std::vector<std::vector<double>> result(starts.size());
-  const std::size_t batches = (starts.size() + kEvaluationBatch - 1) / kEvaluationBatch;
+  const std::size_t batches = (starts.size() + kMeasuredAtOnce - 1) / kMeasuredAtOnce;
   workers.measure(batches, [&](Worker& worker, std::size_t b) {
-    const std::size_t begin = b * kEvaluationBatch;
-    const auto some = starts.subspan(begin, std::min(kEvaluationBatch, starts.size() - begin));
+    const std::size_t begin = b * kMeasuredAtOnce;
+    const auto some = starts.subspan(begin, std::min(kMeasuredAtOnce, starts.size() - begin));
     const auto layout = ops::Layout::uniform(static_cast<Index>(some.size()), f.options.window);
     const Tensor numbers = outputs(f, worker.tape, table, some, layout, nullptr).tensor();
     for (std::size_t i = 0; i < some.size(); ++i)
       for (Index o = 0; o < f.outputs(); ++o)
         result[begin + i].push_back(
             f.scaling.original(numbers.at(static_cast<Index>(i) * f.outputs() + o),
-                               f.column(static_cast<std::size_t>(o) % f.options.targets.size())));
+                               columns[static_cast<std::size_t>(o) % columns.size()]));
   });
   return result;
 }
@@ -129,14 +69,14 @@ std::vector<std::vector<double>> forecast(const SavedForecaster& f, const Number
 ForecastScore evaluate(const SavedForecaster& f, const NumberTable& table, Workers& workers) {
   const auto starts = window_starts(table, f.options.window, f.options.horizon);
   const auto forecasts = forecast(f, table, starts, workers);
+  const std::vector<std::size_t> columns = f.target_columns();
   ForecastScore score;
   double scaled = 0, squares = 0, distances = 0, naive = 0, count = 0;
   for (std::size_t i = 0; i < starts.size(); ++i) {
     const Index now = starts[i] + f.options.window;
     for (Index h = 0; h < f.options.horizon; ++h)
-      for (std::size_t k = 0; k < f.options.targets.size(); ++k) {
-        const std::size_t column = f.column(k),
-                          at = static_cast<std::size_t>(h) * f.options.targets.size() + k;
+      for (std::size_t k = 0; k < columns.size(); ++k) {
+        const std::size_t column = columns[k], at = static_cast<std::size_t>(h) * columns.size() + k;
         const double truth = table.at(now + h, column), error = forecasts[i][at] - truth;
         const double unchanged = table.at(now - 1, column) - truth;
         squares += error * error;

@@ -1,27 +1,11 @@
 // Learning to foretell rows of numbers.
 #pragma once
-#include <array>
 #include <vector>
 
-#include "models/data/parts.h"
-#include "models/tasks/forecast/net.h"
+#include "models/tasks/forecast/data.h"
 #include "models/training/training.h"
 
 namespace unroll::models {
-
-/// The windows of a table: each is the row it begins at, with room for window and horizon in its piece.
-std::vector<Index> window_starts(const NumberTable& table, Index window, Index horizon);
-
-/// Throws Error, naming the source of the table, if there is none.
-void expect_windows(const NumberTable& table, const ForecasterOptions& options, const std::string& source);
-
-struct ForecastData {
-  std::array<NumberTable, 3> parts;  // training, validation, test; of the inputs
-  Scaling scaling;                   // of the training part
-};
-/// Shares of one file are cut in the order of time, the training part first. Throws Error for files that are
-/// not as they should be, and for a part without a window.
-ForecastData read_forecast_data(const DataFiles& files, const ForecasterOptions& options, BadRows& bad);
 
 /// In the units of the data, over all windows, times of the horizon, and targets. The naive forecast is that
 /// nothing changes.

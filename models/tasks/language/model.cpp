@@ -45,26 +45,6 @@ Var LanguageModel::logits(Var rows) const {
   return ops::matmul(rows, tokens.weight, ops::Transpose::no, ops::Transpose::yes) + bias;
 }
 
-ModelCard card_of(const LanguageModelOptions& options, const Vocabulary& vocabulary) {
-  ModelCard card{.kind = kLanguageModel, .configuration = {}, .lists = {{"vocabulary", vocabulary.tokens()}}};
-  describe(card.configuration, options.tokens, options, without(options.net, {"bidirectional", "pool"}));
-  return card;
-}
-
-void save_language_model(const std::string& path, SavedLanguageModel& saved) {
-  save_model(path, card_of(saved.options, saved.vocabulary), parameters(saved.model));
-}
-
-SavedLanguageModel load_language_model(const std::string& path) {
-  const SavedModel file(path, kLanguageModel);
-  LanguageModelOptions options;
-  read_settings(file, options.tokens, options, without(options.net, {"bidirectional", "pool"}));
-  const Vocabulary vocabulary = file.vocabulary();
-  return file.filled([&](Generator& unused) {
-    return SavedLanguageModel{options, vocabulary, LanguageModel(vocabulary.size(), options, unused)};
-  });
-}
-
 namespace {
 
 // Of softmax(logits / temperature) among the `top` most likely, by inverting its distribution function; never
@@ -104,8 +84,8 @@ std::string continue_text(const SavedLanguageModel& saved, std::string_view prom
   for (Index i = 0; i < sampling.length; ++i) {
     tape.clear();
     const auto layout = ops::Layout::uniform(1, static_cast<Index>(ids.size()));
-    const Var rows = saved.model(tape, ids, layout, carry);
-    const Tensor logits = saved.model.logits(tape.rows(rows, rows.rows() - 1, 1)).tensor();
+    const Var rows = saved.net(tape, ids, layout, carry);
+    const Tensor logits = saved.net.logits(tape.rows(rows, rows.rows() - 1, 1)).tensor();
     ids = {draw(logits.span<float>(), sampling, generator)};
     drawn.push_back(ids[0]);
   }

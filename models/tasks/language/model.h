@@ -9,6 +9,7 @@
 
 #include "models/data/corpus.h"
 #include "models/tasks/encoder.h"
+#include "models/training/saved.h"
 #include "ops/losses.h"
 
 namespace unroll::models {
@@ -48,18 +49,23 @@ struct LanguageModel {
   }
 };
 
-/// A language model with its vocabulary.
-struct SavedLanguageModel {
+struct AboutLanguageModel {
+  static constexpr const char* kind = "language model";
   LanguageModelOptions options;
   Vocabulary vocabulary;
-  LanguageModel model;
-  void members(Members& m) { model.members(m); }
+
+  template <class F>
+  void contents(F&& each) {
+    options.tokens.settings(each);
+    options.settings(each);
+    without(options.net, {"bidirectional", "pool"}).settings(each);
+    each("vocabulary", vocabulary);
+  }
+  LanguageModel make(Generator& generator) const {
+    return LanguageModel(vocabulary.size(), options, generator);
+  }
 };
-inline constexpr const char* kLanguageModel = "language model";
-ModelCard card_of(const LanguageModelOptions& options, const Vocabulary& vocabulary);
-void save_language_model(const std::string& path, SavedLanguageModel& saved);
-/// Throws Error, naming the file, if it is no language model.
-SavedLanguageModel load_language_model(const std::string& path);
+using SavedLanguageModel = Saved<AboutLanguageModel>;
 
 struct Sampling {
   Index length = 500;        // tokens to draw

@@ -2,7 +2,6 @@
 
 #include <numeric>
 
-#include "models/data/batches.h"
 #include "models/data/digest.h"
 #include "ops/losses.h"
 
@@ -10,7 +9,7 @@ namespace unroll::models {
 
 namespace {
 
-constexpr Index kEvaluationBatch = 32;
+constexpr Index kMeasuredAtOnce = 32;
 
 std::vector<int> lengths_of(std::span<const KeySteps> pieces) {
   std::vector<int> lengths;
@@ -23,37 +22,32 @@ struct PackedPieces {
   Layout layout;
   std::vector<float> inputs, targets;  // [N, 88]
 
-  explicit PackedPieces(const std::vector<const KeySteps*>& pieces) : layout(lengths(pieces)) {
+  PackedPieces(std::span<const KeySteps> pieces, std::span<const int> which)
+      : layout(lengths(pieces, which)) {
     const auto size = static_cast<std::size_t>(layout.rows() * kKeys);
     inputs.resize(size);
     targets.resize(size);
-    for (std::size_t p = 0; p < pieces.size(); ++p)
-      for (std::size_t t = 0; t + 1 < pieces[p]->size(); ++t) {
+    for (std::size_t p = 0; p < which.size(); ++p) {
+      const KeySteps& piece = pieces[static_cast<std::size_t>(which[p])];
+      for (std::size_t t = 0; t + 1 < piece.size(); ++t) {
         const Index row = layout.row(static_cast<Index>(p), static_cast<Index>(t));
-        for (const int key : (*pieces[p])[t]) inputs[static_cast<std::size_t>(row * kKeys + key)] = 1;
-        for (const int key : (*pieces[p])[t + 1]) targets[static_cast<std::size_t>(row * kKeys + key)] = 1;
+        for (const int key : piece[t]) inputs[static_cast<std::size_t>(row * kKeys + key)] = 1;
+        for (const int key : piece[t + 1]) targets[static_cast<std::size_t>(row * kKeys + key)] = 1;
       }
+    }
   }
-  Var keys(Tape& tape, const std::vector<float>& which) const {
-    return tape.constant({layout.rows(), kKeys}, which);
+  Var keys(Tape& tape, const std::vector<float>& those) const {
+    return tape.constant({layout.rows(), kKeys}, those);
   }
 
  private:
-  static std::vector<int> lengths(const std::vector<const KeySteps*>& pieces) {
+  static std::vector<int> lengths(std::span<const KeySteps> pieces, std::span<const int> which) {
     std::vector<int> lengths;
-    for (const KeySteps* piece : pieces) lengths.push_back(static_cast<int>(piece->size()) - 1);
+    for (const int i : which)
+      lengths.push_back(static_cast<int>(pieces[static_cast<std::size_t>(i)].size()) - 1);
     return lengths;
   }
 };
-
-// Every `stride`-th piece of a batch from `first` on.
-std::vector<const KeySteps*> share(std::span<const KeySteps> pieces, std::span<const int> batch, int first,
-                                   int stride) {
-  std::vector<const KeySteps*> some;
-  for (auto i = static_cast<std::size_t>(first); i < batch.size(); i += static_cast<std::size_t>(stride))
-    some.push_back(&pieces[static_cast<std::size_t>(batch[i])]);
-  return some;
-}
 
 Index steps_of(std::span<const KeySteps> pieces) {
   const std::vector<int> lengths = lengths_of(pieces);
@@ -75,30 +69,15 @@ Var NoteModel::operator()(Var keys, const Layout& layout, Generator* noise) cons
   return output(dropout(recurrent({keys, &layout}, noise), noise).rows);
 }
 
-ModelCard card_of(const SavedNoteModel& saved) {
-  ModelCard card{.kind = kNoteModel, .configuration = {}, .lists = {}};
-  describe(card.configuration, without(saved.options, {"embed", "bidirectional", "pool"}));
-  return card;
-}
-
-SavedNoteModel load_note_model(const std::string& path) {
-  const SavedModel file(path, kNoteModel);
-  NetOptions options;
-  read_settings(file, without(options, {"embed", "bidirectional", "pool"}));
-  return file.filled([&](Generator& unused) { return SavedNoteModel{options, NoteModel(options, unused)}; });
-}
-
 double evaluate(const NoteModel& model, std::span<const KeySteps> pieces, Workers& workers) {
-  const auto batches = sorted_batches(lengths_of(pieces), {kEvaluationBatch, 0});
-  std::vector<double> losses(batches.size());
-  workers.measure(batches.size(), [&](Worker& worker, std::size_t b) {
-    const PackedPieces packed(share(pieces, batches[b], 0, 1));
+  const auto measure_batch = [&](Worker& worker, std::span<const int> batch) {
+    const PackedPieces packed(pieces, batch);
     const Var logits = model(packed.keys(worker.tape, packed.inputs), packed.layout);
     const Var mean =
         ops::binary_cross_entropy(logits, packed.keys(worker.tape, packed.targets), ops::Over::rows);
-    losses[b] = mean.item() * static_cast<double>(packed.layout.rows());
-  });
-  return std::accumulate(losses.begin(), losses.end(), 0.0) /
+    return mean.item() * static_cast<double>(packed.layout.rows());
+  };
+  return sum_over_batches(lengths_of(pieces), kMeasuredAtOnce, workers, measure_batch) /
          static_cast<double>(std::max<Index>(steps_of(pieces), 1));
 }
 
@@ -108,19 +87,16 @@ Index NoteTask::units() const { return steps_of(training_); }
 
 std::uint64_t NoteTask::digest() const { return digest_of(training_, validation_); }
 
-Index NoteTask::begin_epoch(Generator& order) {
-  batches_ = shuffled_batches(lengths_of(training_), {batch_, 0}, order);
-  return static_cast<Index>(batches_.size());
-}
+Index NoteTask::begin_epoch(Generator& order) { return batches_.begin_epoch(lengths_of(training_), order); }
 
 Tally NoteTask::learn(Index batch, Piece piece, Worker& worker, Generator& noise) {
-  const std::vector<int>& all = batches_[static_cast<std::size_t>(batch)];
-  const auto some = share(training_, all, piece.index, piece.count);
-  if (some.empty()) return {};
+  const std::vector<int> which = batches_.share(batch, piece);
+  if (which.empty()) return {};
   Index steps = 0;
-  for (const int i : all) steps += static_cast<Index>(training_[static_cast<std::size_t>(i)].size()) - 1;
-  const PackedPieces packed(some);
-  const Var logits = saved_.model(packed.keys(worker.tape, packed.inputs), packed.layout, &noise);
+  for (const int i : batches_[batch])
+    steps += static_cast<Index>(training_[static_cast<std::size_t>(i)].size()) - 1;
+  const PackedPieces packed(training_, which);
+  const Var logits = saved_.net(packed.keys(worker.tape, packed.inputs), packed.layout, &noise);
   const Var mean =
       ops::binary_cross_entropy(logits, packed.keys(worker.tape, packed.targets), ops::Over::rows);
   const auto rows = static_cast<double>(packed.layout.rows());
@@ -129,7 +105,7 @@ Tally NoteTask::learn(Index batch, Piece piece, Worker& worker, Generator& noise
 }
 
 std::vector<Measure> NoteTask::validate(Workers& workers) const {
-  return measures(evaluate(saved_.model, validation_, workers));
+  return measures(evaluate(saved_.net, validation_, workers));
 }
 
 }  // namespace unroll::models

@@ -6,7 +6,8 @@
 
 #include "models/data/piano_rolls.h"
 #include "models/tasks/encoder.h"
-#include "models/training/training.h"
+#include "models/tasks/epoch_batches.h"
+#include "models/training/saved.h"
 
 namespace unroll::models {
 
@@ -22,15 +23,17 @@ struct NoteModel {
   void members(Members& m) { m("recurrent", recurrent), m("output", output); }
 };
 
-struct SavedNoteModel {
+struct AboutNoteModel {
+  static constexpr const char* kind = "note model";
   NetOptions options;
-  NoteModel model;
-  void members(Members& m) { model.members(m); }
+
+  template <class F>
+  void contents(F&& each) {
+    without(options, {"embed", "bidirectional", "pool"}).settings(each);
+  }
+  NoteModel make(Generator& generator) const { return NoteModel(options, generator); }
 };
-inline constexpr const char* kNoteModel = "note model";
-ModelCard card_of(const SavedNoteModel& saved);
-/// Throws Error, naming the file, if it is no note model.
-SavedNoteModel load_note_model(const std::string& path);
+using SavedNoteModel = Saved<AboutNoteModel>;
 
 /// The negative log likelihood of a step given those before it, all keys added up, in nats; the mean over all
 /// steps but the first of each piece. The same for any number of workers.
@@ -42,9 +45,9 @@ class NoteTask {
  public:
   NoteTask(SavedNoteModel& saved, std::span<const KeySteps> training, std::span<const KeySteps> validation,
            const TrainingOptions& run)
-      : saved_(saved), training_(training), validation_(validation), batch_(run.batch) {}
+      : saved_(saved), training_(training), validation_(validation), batches_(run.batch) {}
 
-  std::vector<NamedParameter> parameters() { return nn::parameters(saved_.model); }
+  std::vector<NamedParameter> parameters() { return nn::parameters(saved_.net); }
   ModelCard card() const { return card_of(saved_); }
   const char* unit() const { return "steps"; }
   Index units() const;
@@ -56,8 +59,7 @@ class NoteTask {
  private:
   SavedNoteModel& saved_;
   std::span<const KeySteps> training_, validation_;
-  Index batch_;
-  std::vector<std::vector<int>> batches_;
+  EpochBatches batches_;
 };
 
 }  // namespace unroll::models

@@ -83,7 +83,7 @@ Tally LanguageTask::learn(Index batch, Piece piece, Worker& worker, Generator& n
   last = batch;
   text_.read(batch, streams.begin, streams.size(), window);
   const auto layout = ops::Layout::uniform(window.streams, window.steps);
-  const LanguageModel& model = saved_.model;
+  const LanguageModel& model = saved_.net;
   const Var mean =
       model.loss(model(worker.tape, window.inputs, layout, before, after, &noise), window.targets);
   double factor = static_cast<double>(streams.size()) / static_cast<double>(text_.streams());
@@ -95,7 +95,7 @@ Tally LanguageTask::learn(Index batch, Piece piece, Worker& worker, Generator& n
 
 std::vector<Measure> LanguageTask::validate(Workers& workers) const {
   if (validation_.empty()) return {};
-  return measures(evaluate(saved_.model, validation_, workers), saved_.options.tokens.level);
+  return measures(evaluate(saved_.net, validation_, workers), saved_.options.tokens.level);
 }
 
 std::vector<NamedTensor> LanguageTask::state() {

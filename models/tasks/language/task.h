@@ -42,8 +42,8 @@ class LanguageTask {
   LanguageTask(SavedLanguageModel& saved, std::span<const int> training, std::span<const int> validation,
                const TrainingOptions& run, const LanguageTaskOptions& options = {});
 
-  std::vector<NamedParameter> parameters() { return nn::parameters(saved_.model); }
-  ModelCard card() const { return card_of(saved_.options, saved_.vocabulary); }
+  std::vector<NamedParameter> parameters() { return nn::parameters(saved_.net); }
+  ModelCard card() const { return card_of(saved_); }
   const char* unit() const {
     return saved_.options.tokens.level == Level::character ? "characters" : "words";
   }

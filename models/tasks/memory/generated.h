@@ -79,7 +79,8 @@ class GeneratedTask {
   std::vector<NamedParameter> parameters() { return nn::parameters(problem_); }
   ModelCard card() const {
     ModelCard card{.kind = Problem::kind, .configuration = {{"length", problem_.length}}, .lists = {}};
-    describe(card.configuration, without(net_, {"embed", "bidirectional", "pool"}));
+    NetOptions net = net_;
+    describe(card.configuration, without(net, {"embed", "bidirectional", "pool"}));
     return card;
   }
   const char* unit() const { return "sequences"; }

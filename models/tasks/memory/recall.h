@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "autograd/inspect/flow.h"
+#include "autograd/inspect/watch/flow.h"
 #include "models/tasks/memory/generated.h"
 #include "nn/cells.h"
 #include "nn/layers.h"

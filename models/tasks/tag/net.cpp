@@ -54,54 +54,24 @@ Index TaggedData::word_count() const {
   return count;
 }
 
-SavedTagger::SavedTagger(const TaggerOptions& o, LabelSet t, Vocabulary v, Vocabulary a, Generator& generator)
-    : options([&] {
-        TaggerOptions with_tags = o;
-        with_tags.tags = t.size();
-        return with_tags;
-      }()),
-      tags(std::move(t)),
-      vocabulary(std::move(v)),
-      alphabet(std::move(a)),
-      net(vocabulary.size(), alphabet.size(), options, generator) {}
+Tagger AboutTagger::make(Generator& generator) const {
+  TaggerOptions with_tags = options;
+  with_tags.tags = tags.size();
+  return Tagger(vocabulary.size(), alphabet.size(), with_tags, generator);
+}
 
 std::string looked_up(std::string_view word, bool lower) {
   return lower ? lower_case(word) : std::string(word);
 }
 
-int SavedTagger::word_id(std::string_view word) const {
+int AboutTagger::word_id(std::string_view word) const {
   return vocabulary.id(looked_up(word, options.lower));
 }
 
-std::vector<int> SavedTagger::character_ids(std::string_view word) const {
+std::vector<int> AboutTagger::character_ids(std::string_view word) const {
   std::vector<int> ids;
   each_code_point(word, [&](std::string_view point) { ids.push_back(alphabet.id(point)); });
   return ids;
-}
-
-ModelCard card_of(const SavedTagger& t) {
-  ModelCard card{.kind = kTagger,
-                 .configuration = {},
-                 .lists = {{"tags", t.tags.names()},
-                           {"vocabulary", t.vocabulary.tokens()},
-                           {"alphabet", t.alphabet.tokens()}}};
-  describe(card.configuration, t.options, without(t.options.net, {"pool"}));
-  return card;
-}
-
-void save_tagger(const std::string& path, SavedTagger& tagger) {
-  save_model(path, card_of(tagger), parameters(tagger));
-}
-
-SavedTagger load_tagger(const std::string& path) {
-  const SavedModel saved(path, kTagger);
-  TaggerOptions options;
-  read_settings(saved, options, without(options.net, {"pool"}));
-  const LabelSet tags(saved.list("tags"));
-  if (tags.size() == 0) saved.reject("has no tag; needed some");
-  return saved.filled([&](Generator& unused) {
-    return SavedTagger(options, tags, saved.vocabulary(), saved.vocabulary("alphabet"), unused);
-  });
 }
 
 PackedSentences pack_sentences(const TaggedData& data, std::span<const int> which) {

@@ -5,10 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "models/data/labels.h"
 #include "models/data/text_tokens.h"
-#include "models/data/vocabulary.h"
 #include "models/tasks/encoder.h"
+#include "models/training/saved.h"
 
 namespace unroll::models {
 
@@ -73,26 +72,24 @@ struct TaggedData {
   Index word_count() const;
 };
 
-/// A tagger with what is needed to apply it.
-struct SavedTagger {
+struct AboutTagger {
+  static constexpr const char* kind = "tagger";
   TaggerOptions options;
   LabelSet tags;
   Vocabulary vocabulary, alphabet;
-  Tagger net;
 
-  SavedTagger(const TaggerOptions& options, LabelSet tags, Vocabulary vocabulary, Vocabulary alphabet,
-              Generator& generator);
+  template <class F>
+  void contents(F&& each) {
+    options.settings(each);
+    without(options.net, {"pool"}).settings(each);
+    each("tags", tags), each("vocabulary", vocabulary), each("alphabet", alphabet);
+  }
+  Tagger make(Generator& generator) const;
   /// Ids of a word and of its characters.
   int word_id(std::string_view word) const;
   std::vector<int> character_ids(std::string_view word) const;
-  void members(Members& m) { net.members(m); }
 };
-
-inline constexpr const char* kTagger = "tagger";
-ModelCard card_of(const SavedTagger& tagger);
-void save_tagger(const std::string& path, SavedTagger& tagger);
-/// Throws Error, naming the file, if it is no tagger.
-SavedTagger load_tagger(const std::string& path);
+using SavedTagger = Saved<AboutTagger>;
 
 /// What a word is looked up as.
 std::string looked_up(std::string_view word, bool lower);

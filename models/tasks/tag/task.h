@@ -1,35 +1,12 @@
-// Reading tagged sentences, and learning their tags.
+// Learning the tags of words in sentences.
 #pragma once
-#include <array>
 #include <vector>
 
-#include "models/data/parts.h"
-#include "models/data/tagged_text.h"
-#include "models/tasks/tag/net.h"
-#include "models/training/training.h"
+#include "models/tasks/epoch_batches.h"
+#include "models/tasks/tag/data.h"
+#include "models/tasks/word_dropout.h"
 
 namespace unroll::models {
-
-struct TaggingDataOptions {
-  DataFiles files;
-  TaggedFormat format;
-  Vocabulary::Limits limits;  // of words
-  bool lower = false;         // TaggerOptions::lower
-};
-
-struct TaggingData {
-  std::array<TaggedData, 3> parts;  // training, validation, test
-  LabelSet tags;                    // all of these of the training part
-  Vocabulary vocabulary, alphabet;
-};
-/// Throws Error for files that are not as they should be, and for a tag that the training part does not have.
-/// Shares of one file are sentences drawn at random.
-TaggingData read_tagging_data(const TaggingDataOptions& options, BadRows& bad);
-/// A file as a trained tagger reads it; throws Error for a tag that it does not know.
-TaggedData read_tagged_data(const SavedTagger& tagger, const std::string& path, const TaggedFormat& format,
-                            BadRows& bad);
-/// Sentences of words, without tags.
-TaggedData sentence_data(const SavedTagger& tagger, std::span<const std::vector<std::string>> sentences);
 
 struct TaggerScore {
   double loss = 0;                          // mean over the words, nats
@@ -43,29 +20,23 @@ std::vector<Measure> measures(const TaggerScore& score, const TaggedData& data, 
 /// The same numbers for any number of workers. Data without tags have predictions only.
 TaggerScore evaluate(const SavedTagger& tagger, const TaggedData& data, Workers& workers);
 
-struct TaggingOptions {
-  double word_dropout = 0;  // share of words taken for unknown in training; their spelling is seen
-
-  template <class F>
-  void settings(F&& each) {
-    each("word-dropout", word_dropout, Range<double>{0, 0.95},
-         "share of tokens that are taken for unknown in training");
-  }
-};
-
 /// The task of models/training/training.h. Refers to all that it is made of.
 class TaggingTask {
  public:
   TaggingTask(SavedTagger& tagger, const TaggedData& training, const TaggedData& validation,
-              const TrainingOptions& run, const TaggingOptions& options = {})
-      : tagger_(tagger), training_(training), validation_(validation), batch_(run.batch), options_(options) {}
+              const TrainingOptions& run, const WordDropout& word_dropout = {})
+      : tagger_(tagger),
+        training_(training),
+        validation_(validation),
+        batches_(run.batch),
+        word_dropout_(word_dropout) {}
 
   std::vector<NamedParameter> parameters() { return nn::parameters(tagger_); }
   ModelCard card() const { return card_of(tagger_); }
   const char* unit() const { return "words"; }
   Index units() const { return training_.word_count(); }
   std::uint64_t digest() const;
-  Index begin_epoch(Generator& order);
+  Index begin_epoch(Generator& order) { return batches_.begin_epoch(training_.lengths(), order); }
   Tally learn(Index batch, Piece piece, Worker& worker, Generator& noise);
   std::vector<Measure> validate(Workers& workers) const;
 
@@ -73,9 +44,8 @@ class TaggingTask {
   SavedTagger& tagger_;
   const TaggedData& training_;
   const TaggedData& validation_;
-  Index batch_;
-  TaggingOptions options_;
-  std::vector<std::vector<int>> batches_;
+  EpochBatches batches_;
+  WordDropout word_dropout_;
 };
 
 }  // namespace unroll::models

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "autograd/inspect/memory.h"
+#include "autograd/inspect/watch/memory.h"
 
 namespace unroll::tests {
 

@@ -38,8 +38,8 @@ TEST_CASE(
   AtomicFile first(path);
   replace_file(path, "second");
   CHECK(content(path) == "second");
-  CHECK(names_in(folder.path).size() ==
-        5);  // the model, the first one's temporary file, three of other names
+  // The model, the first one's temporary file, three of other names.
+  CHECK(names_in(folder.path).size() == 5);
   CHECK_FALSE(std::filesystem::exists(folder.path / "model.12-0.partial"));
   first.write(std::as_bytes(std::span("first", 5)));
   first.commit();

@@ -27,14 +27,14 @@ double loss_of(TrainingTask auto&& task) {
 
 double classifier_loss(const NetOptions& net) {
   Generator g(1);
-  SavedClassifier saved({.net = net}, LabelSet({"x", "y"}), TextForm{}, kLetters, g);
+  SavedClassifier saved({{.net = net}, LabelSet({"x", "y"}), {}, kLetters, {}}, g);
   const LabelledSequences data{.texts = {{1, 2, 1}, {2, 2}}, .series = {}, .labels = {{0}, {1}}};
   return loss_of(ClassificationTask(saved, data, {}, kRun));
 }
 
 double tagger_loss(const NetOptions& net) {
   Generator g(1);
-  SavedTagger saved({.net = net}, LabelSet({"x", "y"}), kLetters, kLetters, g);
+  SavedTagger saved({{.net = net}, LabelSet({"x", "y"}), kLetters, kLetters}, g);
   const TaggedData data{
       .sentences = {{0, 1, 0}}, .tags = {{0, 1, 1}}, .words = {1, 2}, .characters = {{1}, {2, 1}}};
   return loss_of(TaggingTask(saved, data, {}, kRun));
@@ -43,14 +43,14 @@ double tagger_loss(const NetOptions& net) {
 double language_loss(const NetOptions& net) {
   Generator g(1);
   const LanguageModelOptions options{.tokens = {}, .net = net};
-  SavedLanguageModel saved{options, kLetters, LanguageModel(kLetters.size(), options, g)};
+  SavedLanguageModel saved({options, kLetters}, g);
   const std::vector<int> text = {1, 2, 2, 1, 2, 1, 1, 2, 1, 2, 1};
   return loss_of(LanguageTask(saved, text, {}, kRun));
 }
 
 double note_loss(const NetOptions& net) {
   Generator g(1);
-  SavedNoteModel saved{net, NoteModel(net, g)};
+  SavedNoteModel saved({net}, g);
   const std::vector<KeySteps> pieces = {{{40}, {44}, {47}, {}}};
   return loss_of(NoteTask(saved, pieces, {}, kRun));
 }
@@ -58,7 +58,7 @@ double note_loss(const NetOptions& net) {
 double forecaster_loss(const NetOptions& net) {
   Generator g(1);
   const Scaling scaling{{0}, {1}};
-  SavedForecaster saved({.inputs = {"x"}, .targets = {"x"}, .window = 4, .net = net}, scaling, g);
+  SavedForecaster saved({{.inputs = {"x"}, .targets = {"x"}, .window = 4, .net = net}, scaling}, g);
   const NumberTable table{.columns = {"x"}, .values = {1, 2, 1, 0, 1, 2}, .pieces = {0}};
   return loss_of(ForecastTask(saved, table, table, kRun));
 }

@@ -32,10 +32,10 @@ struct Soup {
   bool operator==(const Soup&) const = default;
 };
 
-SavedModel saved(const TemporaryFolder& folder, const Configuration& configuration) {
+ModelFile saved(const TemporaryFolder& folder, const Configuration& configuration) {
   const std::string path = folder.file("soup");
   save_model(path, {.kind = "soup", .configuration = configuration, .lists = {}}, {});
-  return SavedModel(path);
+  return ModelFile(path);
 }
 
 }  // namespace
@@ -49,7 +49,7 @@ TEST_CASE("settings: a model file says them, and they come back") {
   CHECK(std::get<std::string>(configuration["taste"]) == "sour");
   CHECK(std::get<Index>(configuration["bowls"]) == 4);
   Soup again;
-  read_settings(saved(folder, configuration), again);
+  again.settings(SettingsReader(saved(folder, configuration)));
   CHECK(again == soup);
 }
 
@@ -60,7 +60,8 @@ TEST_CASE("settings: what a file may not say is refused, with its name") {
     describe(configuration, Soup());
     configuration[name] = setting;
     Soup soup;
-    return complaint([&] { read_settings(saved(folder, configuration), soup); }, folder.path.string());
+    return complaint([&] { soup.settings(SettingsReader(saved(folder, configuration))); },
+                     folder.path.string());
   };
   CHECK(with("taste", std::string("bitter")) ==
         "[model] /soup has 'bitter' as 'taste'; needed sweet or sour");
@@ -72,8 +73,8 @@ TEST_CASE("settings: what a file may not say is refused, with its name") {
   describe(configuration, Soup());
   configuration.erase("hot");
   Soup soup;
-  CHECK(complaint([&] { read_settings(saved(folder, configuration), soup); }, folder.path.string()) ==
-        "[model] /soup has no setting 'hot' in its configuration");
+  CHECK(complaint([&] { soup.settings(SettingsReader(saved(folder, configuration))); },
+                  folder.path.string()) == "[model] /soup has no setting 'hot' in its configuration");
 }
 
 TEST_CASE("settings: alternatives as people write them") {

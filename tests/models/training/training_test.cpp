@@ -15,7 +15,7 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
-#include "autograd/inspect/history.h"
+#include "autograd/inspect/watch/history.h"
 #include "models/data/text.h"
 #include "models/training/interruption.h"
 #include "nn/layers.h"
@@ -337,7 +337,7 @@ TEST_CASE("training: an unfinished file can be used, and holds the best model so
   LineTask best, loaded;
   best.given = task.given;
   train_line(best, {.epochs = 2});
-  SavedModel(folder.file("model"), "line").fill(loaded.parameters());
+  ModelFile(folder.file("model"), "line").fill(loaded.parameters());
   CHECK(loaded.line.weight.value().at(0) == best.line.weight.value().at(0));
 }
 

@@ -112,7 +112,8 @@ TEST_CASE("a trained classifier reads files with its own vocabulary and labels")
   BadRows bad;
   const ClassifierData data = read_classifier_data(options, bad);
   Generator g(1);
-  const SavedClassifier classifier({.net = {.embed = 2, .hidden = 2}}, data.labels, {}, data.vocabulary, g);
+  const SavedClassifier classifier({{.net = {.embed = 2, .hidden = 2}}, data.labels, {}, data.vocabulary, {}},
+                                   g);
   const auto read = [&](const std::string& name, const std::string& content) {
     return read_labelled_sequences(classifier, folder.file(name, content), {}, bad);
   };

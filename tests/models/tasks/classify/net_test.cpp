@@ -46,7 +46,7 @@ Vocabulary words() {
 SavedClassifier untrained(const ClassifierOptions& options = kSmall, const TextForm& form = {},
                           const LabelSet& labels = LabelSet({"second", "first"})) {
   Generator g(5);
-  return SavedClassifier(options, labels, form, words(), g);
+  return SavedClassifier({options, labels, form, words(), {}}, g);
 }
 
 TrainingRecord train_quietly(SavedClassifier& saved, int threads, const TrainingOptions& options) {
@@ -126,7 +126,7 @@ TEST_CASE("an ensemble averages logits; its members must be alike") {
   std::vector<SavedClassifier> ensemble;
   for (const std::uint64_t seed : {5, 6}) {
     Generator g(seed);
-    ensemble.emplace_back(kSmall, LabelSet({"second", "first"}), TextForm{}, words(), g);
+    ensemble.push_back(SavedClassifier({kSmall, LabelSet({"second", "first"}), {}, words(), {}}, g));
   }
   const LabelledSequences data = which_is_first(50, 4);
   Workers workers(1);
@@ -152,8 +152,8 @@ TEST_CASE("a classifier comes back from its file with the same predictions") {
   options.net.cell = CellKind::lstm;
   options.net.pool = nn::Pool::attention;
   SavedClassifier saved = untrained(options);
-  save_classifier(path, saved);
-  SavedClassifier loaded = load_classifier(path);
+  save_model(path, saved);
+  SavedClassifier loaded = load_model<SavedClassifier>(path);
   CHECK(loaded.vocabulary.tokens() == saved.vocabulary.tokens());
   CHECK(loaded.options.net.pool == nn::Pool::attention);
   CHECK(loaded.options.net.layers == 2);
@@ -248,7 +248,7 @@ TEST_CASE("series of numbers: a net tells rising from falling, whatever their un
   CHECK(scaling.means[0] == doctest::Approx(1000).epsilon(0.02));
   CHECK(scaling.original(scaling.scaled(7.5, 1), 1) == doctest::Approx(7.5));
   Generator g(5);
-  SavedClassifier saved(kSmall, LabelSet({"falls", "rises"}), scaling, g);
+  SavedClassifier saved({kSmall, LabelSet({"falls", "rises"}), {}, {}, scaling}, g);
   Workers workers(2);
   ClassificationTask task(saved, training, validation, {.batch = 16});
   train(task, kShort, workers, {.style = Progress::Style::silent});
@@ -257,8 +257,8 @@ TEST_CASE("series of numbers: a net tells rising from falling, whatever their un
 
   const TemporaryFolder folder;
   const std::string path = folder.file("model.safetensors");
-  save_classifier(path, saved);
-  const ClassifierScore again = evaluate(load_classifier(path), test, workers);
+  save_model(path, saved);
+  const ClassifierScore again = evaluate(load_model<SavedClassifier>(path), test, workers);
   CHECK(again.loss == score.loss);
   CHECK(again.predicted == score.predicted);
 }
@@ -270,7 +270,8 @@ TEST_CASE("a small file that describes a large net is refused at once, before an
   card.configuration["hidden"] = Index{3000};
   save_model(folder.file("model"), card, parameters(saved));
   const auto start = std::chrono::steady_clock::now();
-  CHECK_THROWS_WITH_AS(load_classifier(folder.file("model")), doctest::Contains("encoder"), Error);
+  CHECK_THROWS_WITH_AS(load_model<SavedClassifier>(folder.file("model")), doctest::Contains("encoder"),
+                       Error);
   CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(5));
 }
 
@@ -298,7 +299,7 @@ TEST_CASE("a card says what its net uses, and nothing else") {
   CHECK((has(text, "embed") && has(text, "pool") && has(text, "cell")));
   CHECK((has(ngrams, "ngrams") && !has(ngrams, "embed") && !has(ngrams, "pool") && !has(ngrams, "cell")));
   Generator g(5);
-  const ModelCard series = card_of(SavedClassifier(kSmall, LabelSet({"a", "b"}), Scaling{{0}, {1}}, g));
+  const ModelCard series = card_of(SavedClassifier({kSmall, LabelSet({"a", "b"}), {}, {}, {{0}, {1}}}, g));
   CHECK((has(series, "pool") && !has(series, "embed")));
 }
 
@@ -308,7 +309,7 @@ TEST_CASE("a file that is no classifier is refused by name") {
   auto message = [&](const nn::Metadata& metadata) {
     nn::write_safetensors(path, nn::SafeTensors{{}, metadata});
     try {
-      load_classifier(path);
+      load_model<SavedClassifier>(path);
     } catch (const Error& e) {
       const std::string what = e.what();
       CHECK(what.find(path) != std::string::npos);

@@ -32,8 +32,7 @@ Vocabulary vocabulary_of(const std::string& text, const Tokenisation& tokenisati
 
 SavedLanguageModel untrained(const std::string& text, const LanguageModelOptions& options = kSmall) {
   Generator g(1);
-  const Vocabulary vocabulary = vocabulary_of(text, options.tokens);
-  return {options, vocabulary, LanguageModel(vocabulary.size(), options, g)};
+  return SavedLanguageModel({options, vocabulary_of(text, options.tokens)}, g);
 }
 
 std::vector<int> ids_of(const SavedLanguageModel& saved, const std::string& text) {
@@ -69,11 +68,11 @@ TEST_CASE("an untrained model is about as good as guessing, for any number of wo
   const SavedLanguageModel saved = untrained(text);
   const std::vector<int> ids = ids_of(saved, text);
   Workers one(1), three(3);
-  const double loss = evaluate(saved.model, ids, one);
+  const double loss = evaluate(saved.net, ids, one);
   CHECK(std::abs(loss - std::log(6.0)) < 0.3);
-  CHECK(evaluate(saved.model, ids, three) == loss);
-  CHECK(std::isfinite(evaluate(saved.model, std::vector<int>{1, 2}, three)));
-  CHECK_THROWS_AS(evaluate(saved.model, std::vector<int>{1}, one), Error);
+  CHECK(evaluate(saved.net, ids, three) == loss);
+  CHECK(std::isfinite(evaluate(saved.net, std::vector<int>{1, 2}, three)));
+  CHECK_THROWS_AS(evaluate(saved.net, std::vector<int>{1}, one), Error);
 }
 
 TEST_CASE("training gives the same bits for the same seed and threads") {
@@ -81,10 +80,10 @@ TEST_CASE("training gives the same bits for the same seed and threads") {
   for (int threads : {1, 3}) {
     SavedLanguageModel a = untrained(text), b = untrained(text);
     for (SavedLanguageModel* saved : {&a, &b}) {
-      saved->model.dropout = {0.3};
+      saved->net.dropout = {0.3};
       train_quietly(*saved, text, threads, {.epochs = 1, .batch = 5}, 10);
     }
-    const auto left = parameters(a.model), right = parameters(b.model);
+    const auto left = parameters(a.net), right = parameters(b.net);
     for (std::size_t i = 0; i < left.size(); ++i)
       CHECK(left[i].parameter->value().values() == right[i].parameter->value().values());
   }
@@ -122,23 +121,23 @@ TEST_CASE("a tied model: no output weights, the gradient of the embedding is tha
   LanguageModelOptions options = kSmall;
   options.tied = true;
   SavedLanguageModel saved = untrained("abcdef", options);
-  for (const NamedParameter& p : parameters(saved.model)) CHECK(p.path != "output.weight");
-  nn::convert(saved.model, DType::f64);
+  for (const NamedParameter& p : parameters(saved.net)) CHECK(p.path != "output.weight");
+  nn::convert(saved.net, DType::f64);
   const std::vector<int> inputs = {1, 2, 3, 2, 1, 6}, targets = {2, 3, 2, 1, 6, 1};
   const auto layout = Layout::uniform(2, 3);
   const auto check = check_gradient(
       [&](Tape& tape) {
         nn::Carry carry;
-        return saved.model.loss(saved.model(tape, inputs, layout, carry), targets);
+        return saved.net.loss(saved.net(tape, inputs, layout, carry), targets);
       },
-      parameters(saved.model));
+      parameters(saved.net));
   INFO(check.where);
   CHECK(check.error < 1e-6);
   Tape tape(DType::f64);
   nn::Carry carry;
-  const Var rows = saved.model(tape, inputs, layout, carry);
-  CHECK(cross_entropy(saved.model.logits(rows), targets).item() ==
-        doctest::Approx(saved.model.loss(rows, targets).item()));
+  const Var rows = saved.net(tape, inputs, layout, carry);
+  CHECK(cross_entropy(saved.net.logits(rows), targets).item() ==
+        doctest::Approx(saved.net.loss(rows, targets).item()));
 }
 
 TEST_CASE("words: lines end as Penn Treebank's do, and text comes back") {
@@ -206,8 +205,8 @@ TEST_CASE("a language model comes back from its file") {
     options.tied = tied;
     options.net.cell = CellKind::gru;
     SavedLanguageModel saved = untrained("\n\"\u00e9 abc", options);
-    save_language_model(path, saved);
-    SavedLanguageModel loaded = load_language_model(path);
+    save_model(path, saved);
+    SavedLanguageModel loaded = load_model<SavedLanguageModel>(path);
     CHECK(loaded.vocabulary.tokens() == saved.vocabulary.tokens());
     Generator a(7), b(7);
     CHECK(continue_text(loaded, "a", {.length = 50}, a) == continue_text(saved, "a", {.length = 50}, b));

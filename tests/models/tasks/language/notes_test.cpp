@@ -34,16 +34,16 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 TEST_CASE("notes: an untrained net loses about 88 ln 2 a step, a trained one little, for any workers alike") {
   Generator g(1);
   const NetOptions options{.cell = CellKind::lstm, .hidden = 16};
-  SavedNoteModel saved{options, NoteModel(options, g)};
+  SavedNoteModel saved({options}, g);
   const std::vector<KeySteps> pieces = alternating(40);
   Workers one(1), three(3);
-  CHECK(evaluate(saved.model, pieces, one) == doctest::Approx(88 * std::log(2)).epsilon(0.2));
-  CHECK(evaluate(saved.model, pieces, one) == evaluate(saved.model, pieces, three));
+  CHECK(evaluate(saved.net, pieces, one) == doctest::Approx(88 * std::log(2)).epsilon(0.2));
+  CHECK(evaluate(saved.net, pieces, one) == evaluate(saved.net, pieces, three));
   const TrainingOptions run{.epochs = 80, .batch = 8, .lr = 0.03, .schedule = "cosine"};
   NoteTask task(saved, pieces, pieces, run);
   const TrainingRecord record = train(task, run, three, {.style = Progress::Style::silent});
   CHECK(record.best().validation[0].value < 0.5);
-  CHECK(evaluate(saved.model, pieces, one) == record.best().validation[0].value);
+  CHECK(evaluate(saved.net, pieces, one) == record.best().validation[0].value);
 }
 
 TEST_CASE("notes: the loss of a step is that of all its keys") {

@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include "models/tasks/tag/task.h"
-#include "tests/models/complaint.h"
 #include "tests/models/temporary_folder.h"
 
 namespace unroll::models {
@@ -52,7 +51,7 @@ TEST_CASE("a tagger learns from spelling and from neighbours; it comes back from
   BadRows bad;
   const TaggingData data = read_tagging_data(files(folder), bad);
   Generator g(5);
-  SavedTagger tagger(kSmall, data.tags, data.vocabulary, data.alphabet, g);
+  SavedTagger tagger({kSmall, data.tags, data.vocabulary, data.alphabet}, g);
   Workers workers(2);
   TaggingTask task(tagger, data.parts[0], data.parts[1], {.batch = 16}, {.word_dropout = 0.2});
   train(task, kShort, workers, {.style = Progress::Style::silent});
@@ -62,8 +61,8 @@ TEST_CASE("a tagger learns from spelling and from neighbours; it comes back from
   CHECK(score.unknown_accuracy > 0.97);
 
   const std::string path = folder.file("model.safetensors");
-  save_tagger(path, tagger);
-  const SavedTagger loaded = load_tagger(path);
+  save_model(path, tagger);
+  const SavedTagger loaded = load_model<SavedTagger>(path);
   const TaggedData again = read_tagged_data(loaded, folder.file("test"), {TaggedForm::columns, 0}, bad);
   const TaggerScore from_file = evaluate(loaded, again, workers);
   CHECK(from_file.predicted == score.predicted);
@@ -78,7 +77,7 @@ TEST_CASE("without spelling new words cannot be told") {
   TaggerOptions options = kSmall;
   options.char_hidden = 0;
   Generator g(5);
-  SavedTagger tagger(options, data.tags, data.vocabulary, data.alphabet, g);
+  SavedTagger tagger({options, data.tags, data.vocabulary, data.alphabet}, g);
   Workers workers(2);
   TaggingTask task(tagger, data.parts[0], data.parts[1], {.batch = 16}, {.word_dropout = 0.2});
   train(task, {.epochs = 3, .batch = 16, .lr = 0.02}, workers, {.style = Progress::Style::silent});
@@ -90,7 +89,7 @@ TEST_CASE("a sentence's tags do not depend on its company, nor on the number of 
   BadRows bad;
   const TaggingData data = read_tagging_data(files(folder), bad);
   Generator g(5);
-  const SavedTagger tagger(kSmall, data.tags, data.vocabulary, data.alphabet, g);
+  const SavedTagger tagger({kSmall, data.tags, data.vocabulary, data.alphabet}, g);
   Workers one(1), three(3);
   const TaggerScore together = evaluate(tagger, data.parts[2], one),
                     threads = evaluate(tagger, data.parts[2], three);
@@ -116,34 +115,6 @@ TEST_CASE("packed sentences spell each different word once") {
   CHECK(packed.spellings.length(0) == 2);
   CHECK(packed.spellings.length(2) == 3);
   CHECK(packed.characters == std::vector<int>{4, 2, 1, 5, 3, 6});
-}
-
-TEST_CASE("tagging data: BIO tags are measured by spans; unseen tags are named; case may be folded") {
-  const TemporaryFolder folder;
-  BadRows bad;
-  TaggingDataOptions options;
-  options.format = {TaggedForm::columns, 0};
-  options.lower = true;
-  options.files.training = folder.file("train", "Jim B-PER\nran O\n\nJIM B-PER\nsmith I-PER\n");
-  options.files.test = folder.file("test", "jim B-PER\nSmith I-PER\nran O\n");
-  const TaggingData data = read_tagging_data(options, bad);
-  CHECK(data.vocabulary.tokens() == std::vector<std::string>{"<unk>", "jim", "ran", "smith"});
-  TaggerScore score;
-  score.words = 3;
-  score.accuracy = 2.0 / 3;
-  score.predicted = {{0, 0, 1}};
-  const auto list = measures(score, data.parts[2], data.tags);
-  CHECK(list[0].name == "span F1");
-  CHECK(list[0].value == 0);
-  CHECK(list[3].name == "accuracy");
-
-  options.files.test = folder.file("test", "jim B-PER\nrome B-LOC\n");
-  CHECK(complaint([&] { read_tagging_data(options, bad); }, folder.path.string() + "/") ==
-        "[labels] test:2: the label 'B-LOC' came; needed one of the 3 that the training data has");
-  BadRows skip(BadRows::Policy::skip);
-  options.files.test = folder.file("test", "jim B-PER\nrome B-LOC\n\njim O\n");
-  CHECK(read_tagging_data(options, skip).parts[2].size() == 1);
-  CHECK(skip.skipped() == 1);
 }
 
 }  // namespace unroll::models
