@@ -72,17 +72,23 @@ T each_exp(const T* x, Index n, T shift, F f) {
   return (even + odd).sum();
 }
 
+// What logsumexp is beyond an infinite maximum, which passes over NaN: NaN where there is one.
+template <class T>
+T beside_infinity(const T* x, Index n) {
+  return std::any_of(x, x + n, [](T v) { return v != v; }) ? std::numeric_limits<T>::quiet_NaN() : T(0);
+}
+
 template <class T>
 LogSumExp<T> logsumexp(const T* x, Index n) {
   const T most = maximum(x, n);
-  if (!std::isfinite(most)) return {most, 0};
+  if (!std::isfinite(most)) return {most, beside_infinity(x, n)};
   return {most, std::log(each_exp(x, n, most, [](const Pack<T>&, Index, Index) {}))};
 }
 
 template <class T>
 LogSumExp<T> softmax(const T* in, T* out, Index n) {
   constexpr Index lanes = Pack<T>::lanes;
-  const T most = maximum(in, n);
+  const T most = maximum(in, n), beside = std::isfinite(most) ? T(0) : beside_infinity(in, n);
   const T total = each_exp(in, n, most, [out](const Pack<T>& e, Index i, Index count) {
     if (count == lanes) return e.store(out + i);
     alignas(64) T part[static_cast<std::size_t>(lanes)];
@@ -94,7 +100,7 @@ LogSumExp<T> softmax(const T* in, T* out, Index n) {
   Index i = 0;
   for (; i + lanes <= n; i += lanes) (Pack<T>::load(out + i) * factors).store(out + i);
   for (; i < n; ++i) out[i] *= factor;
-  return {most, std::isfinite(most) ? std::log(total) : T(0)};
+  return {most, std::isfinite(most) ? std::log(total) : beside};
 }
 
 }  // namespace
