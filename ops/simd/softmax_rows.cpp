@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "ops/simd/long_sums.h"
 #include "ops/simd/simd.h"
 
 namespace unroll::ops {
@@ -45,12 +46,14 @@ T maximum(const T* x, Index n) {
 
 template <class T>
 T sum(const T* x, Index n) {
-  return fold(x, n, T(0), [](Pack<T> a, Pack<T> b) { return a + b; }).sum();
+  return sum_of_runs<T>(n, [x](Index begin, Index count) {
+    return fold(x + begin, count, T(0), [](Pack<T> a, Pack<T> b) { return a + b; }).sum();
+  });
 }
 
-// Calls f(exp(x - shift), position, count) for a pack at a time and returns the sum of all.
+// Calls f(exp(x - shift), position, count) for a pack at a time and returns the sum of all. n <= kSumRun.
 template <class T, class F>
-T each_exp(const T* x, Index n, T shift, F f) {
+T each_exp_of_run(const T* x, Index n, T shift, F f) {
   constexpr Index lanes = Pack<T>::lanes;
   const Pack<T> s(static_cast<double>(shift));
   Pack<T> even(0.0), odd(0.0);
@@ -70,6 +73,14 @@ T each_exp(const T* x, Index n, T shift, F f) {
     f(a, i, count);
   }
   return (even + odd).sum();
+}
+
+template <class T, class F>
+T each_exp(const T* x, Index n, T shift, F f) {
+  return sum_of_runs<T>(n, [&](Index begin, Index count) {
+    return each_exp_of_run(x + begin, count, shift,
+                           [&f, begin](const Pack<T>& e, Index i, Index lanes) { f(e, begin + i, lanes); });
+  });
 }
 
 // What logsumexp is beyond an infinite maximum, which passes over NaN: NaN where there is one.
