@@ -21,6 +21,7 @@ struct LayerNorm {
   static constexpr const char* name = "layer_norm";
   static constexpr int outputs = 1;
   static constexpr unsigned reads_inputs = 0b011, reads_outputs = 0;
+  static constexpr bool takes_memory = true;
 
   void* statistics;  // RowStatistics<T> of each row
   double epsilon;
@@ -38,6 +39,7 @@ struct LayerNorm {
 
   template <class T>
   void forward(Forward<T>& context) const {
+    if (context.dry()) return;
     const View<const T> x = context.in(0);
     const View<T> out = context.out();
     const T *gain = context.in(1).data, *bias = context.in(2).data;
@@ -53,9 +55,12 @@ struct LayerNorm {
   void backward(Backward<T>& context) const {
     const View<const T> x = context.in(0), d_out = context.d_out();
     // One after the other: they may share memory.
-    if (context.wants(0)) put_d_x(x, context.in(1).data, d_out, context.d_in(0));
-    if (context.wants(1)) add_d_gain(x, d_out, context.add_to(1).data);
-    if (context.wants(2)) sum_rows(d_out, context.add_to(2).data);
+    if (context.wants(0)) {
+      const Into<T> d_x = context.d_in(0);
+      if (!context.dry()) put_d_x(x, context.in(1).data, d_out, d_x);
+    }
+    if (context.wants(1)) add_d_gain(context, x, d_out, context.add_to(1).data);
+    if (context.wants(2)) sum_rows(context, d_out, context.add_to(2).data);
   }
 
  private:
@@ -73,11 +78,16 @@ struct LayerNorm {
     return {mean, 1 / std::sqrt(squares / static_cast<T>(n) + static_cast<T>(epsilon))};
   }
   template <class T>
-  void add_d_gain(View<const T> x, View<const T> d_out, T* d_gain) const {
-    for (Index r = 0; r < x.rows(); ++r)
+  void add_d_gain(Backward<T>& context, View<const T> x, View<const T> d_out, T* d_gain) const {
+    LongSums<T> sums(context.tape().pool(), d_gain, x.cols(), x.rows());
+    if (context.dry()) return;
+    for (Index r = 0; r < x.rows(); ++r) {
       put_row(d_gain, x.cols(), false, [row = x.row(r), d = d_out.row(r), s = of_rows<T>()[r]](Index c) {
         return d[c] * (row[c] - s.mean) * s.scale;
       });
+      sums.next();
+    }
+    sums.finish();
   }
   template <class T>
   void put_d_x(View<const T> x, const T* gain, View<const T> d_out, Into<T> into) const {

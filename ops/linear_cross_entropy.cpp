@@ -51,6 +51,8 @@ struct LinearCrossEntropy {
     const Index chunks = std::max<Index>(1, (targets.rows + most - 1) / most);
     const Index chunk = (targets.rows + chunks - 1) / chunks;  // rows are dealt evenly
     const autograd::Scratch<T> scratch = context.scratch(chunk * classes);
+    LongSums<T> d_bias;
+    if (gradient[2]) d_bias.begin(context.tape().pool(), static_cast<T*>(gradient[2]), classes, targets.rows);
     if (context.dry()) return;
     for (int i : {1, 2})
       if (gradient[i]) std::fill_n(static_cast<T*>(gradient[i]), context.in(i).size(), T(0));
@@ -61,8 +63,9 @@ struct LinearCrossEntropy {
       const View<T> logits = autograd::view_of(scratch.data(), Shape{count, classes});
       compute_logits(context, rows, weight, logits);
       loss += take_loss(begin, logits);
-      add_gradients<T>(begin, rows, weight, logits);
+      add_gradients<T>(begin, rows, weight, logits, d_bias);
     }
+    d_bias.finish();
     *context.out().data = static_cast<T>(loss);
   }
 
@@ -86,7 +89,8 @@ struct LinearCrossEntropy {
   }
 
   template <class T>
-  void add_gradients(Index begin, View<const T> rows, View<const T> weight, View<const T> d_logits) const {
+  void add_gradients(Index begin, View<const T> rows, View<const T> weight, View<const T> d_logits,
+                     LongSums<T>& d_bias) const {
     if (gradient[0]) {
       const View<T> all = kept<T>(0, Shape{targets.rows, rows.cols()});
       const View<T> d_rows = autograd::view_of(all.row(begin), rows.shape);
@@ -101,8 +105,10 @@ struct LinearCrossEntropy {
         gemm(Transpose::yes, Transpose::no, rows, d_logits, T(1), d_weight);
     }
     if (gradient[2]) {
-      for (Index r = 0; r < d_logits.rows(); ++r)
+      for (Index r = 0; r < d_logits.rows(); ++r) {
         add_row(d_logits.row(r), d_logits.cols(), static_cast<T*>(gradient[2]));
+        d_bias.next();
+      }
     }
   }
 

@@ -93,6 +93,8 @@ void choose(Product<T>& p, Tape& tape, std::uint32_t id, std::uint32_t uses, boo
 // each other in memory on both sides are one product already; short runs are gathered until there are this
 // many rows.
 constexpr Index kGatherRows = 512;
+// A longer sum would lose its digits in f32: it is made of such sums.
+constexpr Index kLongestSum = Index{1} << 17, kSumOfRows = Index{1} << 13;
 
 template <class T>
 class OuterSum {
@@ -168,6 +170,7 @@ class OuterSum {
     gathered_ = 0;
   }
   void multiply_rows(View<const T> left, View<const T> right) {
+    if (left.rows() > kLongestSum) return multiply_many_rows(left, right);
     if (tape_.dry()) return;
     if (!kPackedPays)
       gemm(Transpose::yes, Transpose::no, left, right, into_.fresh ? T(0) : T(1), into_.view);
@@ -175,6 +178,20 @@ class OuterSum {
       multiply<T>(Transpose::yes, left, Transpose::no, right,
                   into_.fresh ? View<const T>() : View<const T>(into_.view), into_.view);
     into_.fresh = false;
+  }
+
+  void multiply_many_rows(View<const T> left, View<const T> right) {
+    const autograd::Scratch<T> scratch(tape_.pool(), into_.view.size());
+    const Into<T> whole = into_;
+    const View<T> part = view_of(scratch.data(), whole.view.shape);
+    for (Index begin = 0; begin < left.rows(); begin += kSumOfRows) {
+      const Index count = std::min(kSumOfRows, left.rows() - begin);
+      into_ = {part, true};
+      multiply_rows({left.row(begin), left.shape.with(0, count), left.stride},
+                    {right.row(begin), right.shape.with(0, count), right.stride});
+      if (!tape_.dry()) put_rows<T>(part, {whole.view, whole.fresh && begin == 0});
+    }
+    into_ = {whole.view, tape_.dry() && whole.fresh};
   }
 
   Tape& tape_;
@@ -283,10 +300,9 @@ struct MatMul {
     }
     if (addend == Addend::none || addend == Addend::in_place || !context.wants(2)) return;
     const Into<T> d_addend = addend == Addend::row ? Into<T>{context.add_to(2), false} : context.d_in(2);
-    if (context.dry()) return;
     if (addend == Addend::row)
-      sum_rows(d_out, d_addend.view.data);
-    else
+      sum_rows(context, d_out, d_addend.view.data);
+    else if (!context.dry())
       put_rows(d_out, d_addend);
   }
 

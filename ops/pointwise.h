@@ -22,6 +22,7 @@
 #include <tuple>
 
 #include "autograd/op.h"
+#include "ops/simd/long_sums.h"
 #include "ops/simd/saturation.h"
 
 namespace unroll::ops {
@@ -97,6 +98,11 @@ struct Stream {
     if (step == 0) *row(r) += sum_of(staged.numbers);
   }
 
+  void renew_sum(Index r, Staged& staged) const {
+    end_sum(r, staged);
+    if (step == 0) std::fill_n(staged.numbers, lanes, T(0));
+  }
+
   // Out of line, as they would otherwise stand in every op several times.
   [[gnu::noinline]] static T* filled(Number* pack, Number x) {
     std::fill_n(pack, lanes, x);
@@ -115,6 +121,16 @@ struct Stream {
     return PackOf<Number, Arch>::load(pack).sum();
   }
 };
+
+/// For wanted operands that are repeated for all rows.
+template <class T, std::size_t N>
+[[gnu::noinline]] void begin_sums(Backward<T>& context, const View<const T> (&in)[N],
+                                  std::byte* const* memory, unsigned wanted, LongSums<T>* sums) {
+  const View<const T> d_out = context.d_out();
+  for (std::size_t i = 0; i < N; ++i)
+    if (wanted >> i & 1 && in[i].size() != d_out.size() && in[i].rows() != d_out.rows())
+      sums[i].begin(context.tape().pool(), reinterpret_cast<T*>(memory[i]), in[i].size(), d_out.rows());
+}
 
 }  // namespace detail
 
@@ -236,7 +252,6 @@ struct Pointwise {
     const unsigned repeated = ((in[I].size() != size ? 1u << I : 0u) | ...);
     std::byte* memory[N] = {};
     const unsigned fresh = context.d_in(wanted, repeated, memory);
-    if (context.dry()) return;
     const Index rows = flat ? 1 : d_out[0].rows(), cols = flat ? size : d_out[0].cols();
     const detail::Stream<const T> x[] = {{in[I].data, in[I], rows, size}...};
     const detail::Stream<const T> dy[] = {{d_out[O].data, d_out[O], rows, size}...};
@@ -245,6 +260,10 @@ struct Pointwise {
                            nullptr,
                            (wanted >> I & 1) != 0,
                            (fresh >> I & 1) != 0}...};
+    LongSums<T> sums_of_rows[N];
+    const bool many_rows = rows > kPlainSum && repeated != 0;
+    if (many_rows) detail::begin_sums(context, in, memory, wanted, sums_of_rows);
+    if (context.dry()) return;
     for (Target<T>& t : target)
       if (!t.wanted) t.sum.step = 0;  // nowhere plus something is undefined
     detail::Staged<T> staged[N], seeds[outputs], sums[N], parts[N];
@@ -253,7 +272,12 @@ struct Pointwise {
       const T* from[] = {x[I].begin(r, staged[I])...};
       const T* seed[] = {dy[O].begin(r, seeds[O])...};
       ((target[I].to = target[I].wanted ? target[I].sum.begin_sum(r, sums[I]) : nullptr), ...);
-      for (Index c = 0; c < cols; c += lanes) {
+      for (Index c = 0, run = kSumRun; c < cols; c += lanes) {
+        if (c == run) {  // a run at a time, for the digits of its sums
+          run += kSumRun;
+          for (std::size_t i = 0; i < N; ++i)
+            if (target[i].wanted) target[i].sum.renew_sum(r, sums[i]);
+        }
         const Index count = std::min(lanes, cols - c);
         if (count < lanes) {
           ((from[I] = x[I].partial(from[I], count, staged[I])), ...);
@@ -274,7 +298,11 @@ struct Pointwise {
       }
       for (std::size_t i = 0; i < N; ++i)
         if (target[i].wanted) target[i].sum.end_sum(r, sums[i]);
+      if (many_rows && (r + 1) % kSumBlock == 0)
+        for (LongSums<T>& sum : sums_of_rows) sum.fold();
     }
+    if (many_rows)
+      for (LongSums<T>& sum : sums_of_rows) sum.finish();
   }
 
   // d_in[K] += sum over outputs of d_out * d out / d in[K], for one pack.

@@ -42,13 +42,11 @@ struct Geometry {
   }
 };
 
-// Sums of blocks go into a double, so that long sums lose little in f32.
-constexpr Index kBlock = 1024;
-
 template <class T>
 double long_sum(const T* x, Index n) {
   double total = 0;
-  for (Index c = 0; c < n; c += kBlock) total += static_cast<double>(row_sum(x + c, std::min(kBlock, n - c)));
+  for (Index c = 0; c < n; c += kPlainSum)
+    total += static_cast<double>(row_sum(x + c, std::min(kPlainSum, n - c)));
   return total;
 }
 
@@ -67,12 +65,9 @@ struct Sum {
   template <class T>
   void forward(Forward<T>& context) const {
     const View<T> out = context.out();
-    if (!geometry.whole_rows && geometry.extent > kBlock) {
-      const autograd::Scratch<double> totals(context.tape().pool(), out.size());
-      if (!context.dry()) sum_in_blocks(context.in(0), out, totals.data());
-    } else if (!context.dry()) {
-      geometry.whole_rows ? sum_whole_rows(context.in(0), out) : sum_along_axis(context.in(0), out);
-    }
+    if (geometry.whole_rows) return context.dry() ? void() : sum_whole_rows(context.in(0), out);
+    LongSums<T> sums(context.tape().pool(), out.data, out.size(), geometry.extent);
+    if (!context.dry()) sum_along_axis(context.in(0), out, sums);
   }
   template <class T>
   void sum_whole_rows(View<const T> x, View<T> out) const {
@@ -87,25 +82,14 @@ struct Sum {
     }
   }
   template <class T>
-  void sum_along_axis(View<const T> x, View<T> out) const {
+  void sum_along_axis(View<const T> x, View<T> out, LongSums<T>& sums) const {
     std::fill_n(out.data, out.size(), T(0));
-    geometry.each_run(x, [&](Index, const T* row, Index n, Index at) { add_row(row, n, out.data + at); });
-    if (scale != 1) scale_row(static_cast<T>(scale), out.size(), out.data);
-  }
-  template <class T>
-  void sum_in_blocks(View<const T> x, View<T> out, double* totals) const {
-    const Index size = out.size();
-    T* sums = out.data;
-    std::fill_n(sums, size, T(0));
-    std::fill_n(totals, size, 0.0);
     geometry.each_run(x, [&](Index k, const T* row, Index n, Index at) {
-      add_row(row, n, sums + at);
-      if ((k + 1) % kBlock != 0) return;
-      for (Index c = at; c < at + n; ++c) totals[c] += static_cast<double>(sums[c]);
-      std::fill_n(sums + at, n, T(0));
+      add_row(row, n, out.data + at);
+      if ((k + 1) % kSumBlock == 0) sums.fold(at, n);
     });
-    for (Index c = 0; c < size; ++c) sums[c] = static_cast<T>(totals[c] + static_cast<double>(sums[c]));
-    if (scale != 1) scale_row(static_cast<T>(scale), size, sums);
+    sums.finish();
+    if (scale != 1) scale_row(static_cast<T>(scale), out.size(), out.data);
   }
 
   template <class T>

@@ -49,6 +49,7 @@ struct Segments {
 struct SegmentSum {
   static constexpr int outputs = 1;
   static constexpr unsigned reads_inputs = 0, reads_outputs = 0;
+  static constexpr bool takes_memory = true;
 
   const char* label;
   Segments segments;
@@ -61,10 +62,14 @@ struct SegmentSum {
     const View<const T> x = context.in(0);
     const View<T> out = context.out();
     const Index cols = out.cols();
+    LongSums<T> sums(context.tape().pool(), out.data, out.size(), segments.steps);
+    if (context.dry()) return;
     segments.each([&](Index t, Index rank, Index r) {
+      if (rank == 0 && t > 0) sums.next();
       T* to = out.row(segments.sequences[rank]);
       t == 0 ? std::copy_n(x.row(r), cols, to), void() : add_row(x.row(r), cols, to);
     });
+    sums.finish();
     for (Index rank = 0; factors && rank < segments.batch; ++rank)
       scale_row(static_cast<T>(factors[rank]), cols, out.row(segments.sequences[rank]));
   }
@@ -72,6 +77,7 @@ struct SegmentSum {
   void backward(Backward<T>& context) const {
     const View<const T> d_out = context.d_out();
     const Into<T> d_in = context.d_in(0);
+    if (context.dry()) return;
     segments.each([&](Index, Index rank, Index r) {
       const T* d = d_out.row(segments.sequences[rank]);
       const T by = factors ? static_cast<T>(factors[rank]) : T(1);
@@ -84,6 +90,7 @@ struct WeightedSegmentSum {
   static constexpr const char* name = "segment_sum";
   static constexpr int outputs = 1;
   static constexpr unsigned reads_inputs = 0b11, reads_outputs = 0;
+  static constexpr bool takes_memory = true;
 
   Segments segments;
 
@@ -97,10 +104,14 @@ struct WeightedSegmentSum {
   void forward(Forward<T>& context) const {
     const View<const T> x = context.in(0), weights = context.in(1);
     const View<T> out = context.out();
+    LongSums<T> sums(context.tape().pool(), out.data, out.size(), segments.steps);
+    if (context.dry()) return;
     std::fill_n(out.data, out.size(), T(0));
-    segments.each([&](Index, Index rank, Index r) {
+    segments.each([&](Index t, Index rank, Index r) {
+      if (rank == 0 && t > 0) sums.next();
       add_scaled_row(weights(r, 0), x.row(r), x.cols(), out.row(segments.sequences[rank]));
     });
+    sums.finish();
   }
   template <class T>
   void backward(Backward<T>& context) const {
@@ -108,18 +119,21 @@ struct WeightedSegmentSum {
     // One after the other: they may share memory.
     if (context.wants(0)) {
       const Into<T> d_x = context.d_in(0);
-      segments.each([&](Index, Index rank, Index r) {
-        put_row(d_x.view.row(r), x.cols(), d_x.fresh,
-                [d = d_out.row(segments.sequences[rank]), by = weights(r, 0)](Index c) { return by * d[c]; });
-      });
+      if (!context.dry())
+        segments.each([&](Index, Index rank, Index r) {
+          put_row(
+              d_x.view.row(r), x.cols(), d_x.fresh,
+              [d = d_out.row(segments.sequences[rank]), by = weights(r, 0)](Index c) { return by * d[c]; });
+        });
     }
     if (context.wants(1)) {
       const Into<T> d_w = context.d_in(1);
-      segments.each([&](Index, Index rank, Index r) {
-        const T d = sum_row(
-            x.cols(), [](auto a, auto b) { return a * b; }, x.row(r), d_out.row(segments.sequences[rank]));
-        d_w.view(r, 0) = d_w.fresh ? d : d_w.view(r, 0) + d;
-      });
+      if (!context.dry())
+        segments.each([&](Index, Index rank, Index r) {
+          const T d = sum_row(
+              x.cols(), [](auto a, auto b) { return a * b; }, x.row(r), d_out.row(segments.sequences[rank]));
+          d_w.view(r, 0) = d_w.fresh ? d : d_w.view(r, 0) + d;
+        });
     }
   }
 };
@@ -212,6 +226,7 @@ struct SegmentSoftmax {
     T* y = context.out().data;
     const Index cols = context.out().cols(), kept = segments.batch * cols;
     const autograd::Scratch<T> highest = context.scratch(kept), total = context.scratch(kept);
+    LongSums<T> sums(context.tape().pool(), total.data(), kept, segments.steps);
     if (context.dry()) return;
     std::copy_n(x, segments.steps ? kept : 0, highest.data());
     std::fill_n(total.data(), kept, T(0));
@@ -220,7 +235,9 @@ struct SegmentSoftmax {
       map_row(
           y + at, n, true, [](auto v, auto high) { return exp(v - high); }, x + at, highest.data());
       add_row(y + at, n, total.data());
+      sums.next();
     });
+    sums.finish();
     each_step(cols, [&](Index at, Index n) {
       map_row(
           y + at, n, true, [](auto e, auto sum) { return e / sum; }, y + at, total.data());
@@ -232,11 +249,14 @@ struct SegmentSoftmax {
     const Index cols = context.out().cols(), kept = segments.batch * cols;
     const Into<T> d_in = context.d_in(0);
     const autograd::Scratch<T> inner = context.scratch(kept);
+    LongSums<T> sums(context.tape().pool(), inner.data(), kept, segments.steps);
     if (context.dry()) return;
     std::fill_n(inner.data(), kept, T(0));
     each_step(cols, [&](Index at, Index n) {
       put_row(inner.data(), n, false, [&](Index c) { return y[at + c] * d_out[at + c]; });
+      sums.next();
     });
+    sums.finish();
     each_step(cols, [&](Index at, Index n) {
       put_row(d_in.view.data + at, n, d_in.fresh,
               [&, s = inner.data()](Index c) { return y[at + c] * (d_out[at + c] - s[c]); });

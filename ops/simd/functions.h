@@ -76,12 +76,12 @@ auto elu(const S& x, double alpha) {
 /// x Phi(x), with the exact normal distribution function.
 template <Scalar S>
 auto gelu(const S& x) {
-  return x * 0.5 * (erf(x * 0.70710678118654752) + 1.0);
+  return x * normal_cdf(x);
 }
 /// log(1 + exp(x)), without overflow.
 template <Scalar S>
 auto softplus(const S& x) {
-  return select(x > 0.0, x + log1p(exp(-x)), log1p(exp(x)));
+  return select(x > 0.0, x, 0.0) + log1p(exp(select(x > 0.0, -x, x)));
 }
 
 }  // namespace unroll::ops::scalar

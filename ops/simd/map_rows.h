@@ -2,6 +2,7 @@
 // instruction set is part of the functions' names, as in ops/simd/simd.h.
 #pragma once
 #include "ops/simd/functions.h"
+#include "ops/simd/long_sums.h"
 
 namespace unroll::ops {
 
@@ -19,9 +20,8 @@ void map_row(T* to, Index n, bool fresh, F f, const X*... x) {
   store_part(fresh ? y : load_part<T>(to + c, n - c) + y, to + c, n - c);
 }
 
-/// The sum of f(x[c]...).
 template <class T, class F, class Arch = xsimd::default_arch, class... X>
-T sum_row(Index n, F f, const T* first, const X*... x) {
+T sum_run(Index n, F f, const T* first, const X*... x) {
   constexpr Index lanes = Pack<T>::lanes;
   Pack<T> even(0.0), odd(0.0);
   Index c = 0;
@@ -33,6 +33,13 @@ T sum_row(Index n, F f, const T* first, const X*... x) {
   const T total = (even + odd).sum();
   if (c == n) return total;
   return total + sum_part(Pack<T>(f(load_part(first + c, n - c), load_part(x + c, n - c)...)), n - c);
+}
+
+/// The sum of f(x[c]...).
+template <class T, class F, class Arch = xsimd::default_arch, class... X>
+T sum_row(Index n, F f, const T* first, const X*... x) {
+  return sum_of_runs<T>(
+      n, [&](Index begin, Index count) { return sum_run(count, f, first + begin, (x + begin)...); });
 }
 
 }  // namespace unroll::ops

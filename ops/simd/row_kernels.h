@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "autograd/op.h"
+#include "ops/simd/long_sums.h"
 
 namespace unroll::ops {
 
@@ -56,18 +57,30 @@ template <class T>
 void put_rows(View<const T> from, Into<T> into) {
   into.fresh ? copy_rows(from, into.view) : add_rows(from, into.view);
 }
-/// to[c] += sum over r of from(r, c), from the last row to the first, as backward goes through time: the same
-/// bits whether a long sequence comes at once or in segments. Four rows at a time: `to` is read and written a
-/// quarter as often.
+/// to[c] += sum over r in [begin, end) of from(r, c), from the last row to the first, as backward goes
+/// through time. Four rows at a time: `to` is read and written a quarter as often.
 template <class T>
-void sum_rows(View<const T> from, T* __restrict to) {
+void sum_rows(View<const T> from, Index begin, Index end, T* __restrict to) {
   const Index cols = from.cols();
-  Index r = from.rows();
-  for (; r >= 4; r -= 4) {
+  Index r = end;
+  for (; r >= begin + 4; r -= 4) {
     const T *a = from.row(r - 1), *b = from.row(r - 2), *c = from.row(r - 3), *d = from.row(r - 4);
     for (Index i = 0; i < cols; ++i) to[i] = (((to[i] + a[i]) + b[i]) + c[i]) + d[i];
   }
-  while (r-- > 0) add_row(from.row(r), cols, to);
+  while (r-- > begin) add_row(from.row(r), cols, to);
+}
+/// The same of all rows, for an op that takes_memory. A long sequence has the same bits at once and in
+/// segments as long as it has no more than kPlainSum rows.
+template <class T>
+void sum_rows(const autograd::Backward<T>& context, View<const T> from, T* to) {
+  LongSums<T> sums(context.tape().pool(), to, from.cols(), from.rows());
+  if (context.dry()) return;
+  const Index block = from.rows() <= kPlainSum ? kPlainSum : kSumBlock;
+  for (Index end = from.rows(); end > 0; end -= block) {
+    sum_rows(from, std::max<Index>(end - block, 0), end, to);
+    sums.fold();
+  }
+  sums.finish();
 }
 
 /// The rectangle of `shape` whose first element is v(row, column).

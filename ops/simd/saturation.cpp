@@ -90,6 +90,9 @@ Watched cos(const Watched& x) {
 Watched erf(const Watched& x) {
   return map([](P p) { return erf(p); }, x);
 }
+Watched normal_cdf(const Watched& x) {
+  return map([](P p) { return normal_cdf(p); }, x);
+}
 Watched abs(const Watched& x) {
   return map([](P p) { return abs(p); }, x);
 }

@@ -55,6 +55,7 @@ struct Watched {
   friend Watched sin(const Watched& x);
   friend Watched cos(const Watched& x);
   friend Watched erf(const Watched& x);
+  friend Watched normal_cdf(const Watched& x);
   friend Watched abs(const Watched& x);
   friend Watched pow(const Watched& x, const Watched& y);
   friend Watched tanh(const Watched& x, const char* name);

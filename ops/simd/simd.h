@@ -6,15 +6,14 @@
 //   exp            2     |x| <= 80
 //   log, log1p     1     all positive numbers; -0.5 <= x
 //   sin, cos       2     |x| <= 100
-//   erf            3     all numbers
 //   tanh, sigmoid, expm1  4     all numbers
 //   pow            1     f32, which is computed in f64
 //                  3 + 2 |y log x|     f64
 //   pow, whole y   4     for a constant y with |y| <= 4: multiplications
-// log, log1p, sqrt, sin, cos come from xsimd; exp, tanh, sigmoid and expm1 share one reduction (expm1_core).
-// sigmoid below -87 (f32) or -708 (f64) stays at exp(-87) or exp(-708), just above the smallest normal
-// number, so that a closed gate makes no denormals; exp is 0 below -86.9 or -708. Infinities and NaN give
-// their limits and NaN.
+// What erf.h has is stated there, and slopes in dual.h. log, log1p, sqrt, sin, cos come from xsimd; exp,
+// tanh, sigmoid and expm1 share one reduction (expm1_core). sigmoid below -87 (f32) or -708 (f64) stays at
+// exp(-87) or exp(-708), just above the smallest normal number, so that a closed gate makes no denormals; exp
+// is 0 below -86.9 or -708. Infinities and NaN give their limits and NaN.
 #pragma once
 #include <algorithm>
 #include <bit>
@@ -104,9 +103,13 @@ template <class T>
   return xsimd::fnma(a.v, b.v, c.v);
 #endif
 }
+/// In f64 xsimd takes a denormal number's exponent for that of the smallest normal one.
 template <class T>
 Pack<T> log(Pack<T> x) {
-  return xsimd::log(x.v);
+  if constexpr (std::is_same_v<T, float>) return xsimd::log(x.v);
+  const Mask<T> small = x < Pack<T>(std::numeric_limits<T>::min());
+  const Pack<T> y = xsimd::log(select(small, x * Pack<T>(0x1p54), x).v);
+  return y - select(small, Pack<T>(54 * std::numbers::ln2), Pack<T>(0.0));
 }
 template <class T>
 Pack<T> log1p(Pack<T> x) {
@@ -181,8 +184,8 @@ template <class T>
 
 // exp(a x) = 2^halvings * scale * (1 + a p), for |a x| <= limit and a of 1, 2 or -1: what multiplies x is
 // part of the constants. p keeps full relative accuracy near 0. Where the exponent comes out as halvings +
-// the smallest, scale is 0.
-template <int a, int halvings = 0, class T>
+// the smallest, scale is 0. ln(2) comes in two parts where its last digits count.
+template <int a, int halvings = 0, int parts = 2, class T>
 [[gnu::always_inline]] inline void expm1_core(Pack<T> x, Pack<T>& scale, Pack<T>& p) {
   using C = Expm1<T>;
   // Added to a number, it leaves the nearest integer in the low bits, with the exponent's bias.
@@ -190,9 +193,9 @@ template <int a, int halvings = 0, class T>
       1.5 * static_cast<double>(std::int64_t{1} << C::mantissa_bits) + C::bias - halvings;
   const Pack<T> shifted = fma(x, Pack<T>(a * std::numbers::log2e), Pack<T>(magic)),
                 k = shifted - Pack<T>(magic);
-  // a x = k ln(2) + a r. ln(2) comes in two parts where its last digits count: tanh is flat before they do.
+  // a x = k ln(2) + a r
   Pack<T> r;
-  if constexpr (a == 2)
+  if constexpr (parts == 1)
     r = fma(k, Pack<T>(-std::numbers::ln2 / a), x);
   else
     r = fma(k, Pack<T>(-C::ln2_low / a), fma(k, Pack<T>(-C::ln2_high / a), x));
@@ -230,43 +233,61 @@ template <class T>
   detail::expm1_core<-1>(detail::limited(x, -detail::Expm1<T>::limit, detail::Expm1<T>::limit), scale, p);
   return Pack<T>(1.0) / fnma(scale, p, scale + Pack<T>(1.0));
 }
-/// h / (h + 1) for h = expm1(2 x) / 2, which loses nothing near 0
+/// h / (h + 1) for h = expm1(2 x) / 2, which loses nothing near 0; and is flat before the last digits of
+/// ln(2) count.
 template <class T>
 [[gnu::always_inline]] inline Pack<T> tanh(Pack<T> x) {
   Pack<T> scale, p;
   constexpr double limit = detail::Expm1<T>::tanh_limit;
-  detail::expm1_core<2>(detail::limited(x, -limit, limit), scale, p);
+  detail::expm1_core<2, 0, 1>(detail::limited(x, -limit, limit), scale, p);
   const Pack<T> half(0.5), h = fma(scale, p, fma(scale, half, -half));
   return h / (h + Pack<T>(1.0));
 }
 
+/// A function's value with its slope, where they are made of the same parts. The slope is right to a few ULP
+/// in the tails too, where 1 - y^2 and the like would have lost all digits.
+template <class T>
+struct Sloped {
+  Pack<T> value, slope;
+};
+template <class T>
+[[gnu::always_inline]] inline Sloped<T> expm1_sloped(Pack<T> x) {
+  Pack<T> half, p;
+  detail::expm1_core<1, 1>(detail::limited(x, detail::Expm1<T>::zero, detail::Expm1<T>::overflow), half, p);
+  const Pack<T> y = fma(half, p, half - Pack<T>(0.5)), e = fma(half, p, half);
+  return {y + y, e + e};
+}
+/// With e = exp(-x): 1 / (1 + e), and e / (1 + e)^2.
+template <class T>
+[[gnu::always_inline]] inline Sloped<T> sigmoid_sloped(Pack<T> x) {
+  Pack<T> scale, p;
+  constexpr double limit = detail::Expm1<T>::limit;
+  detail::expm1_core<-1>(detail::limited(x, -limit, limit), scale, p);
+  const Pack<T> y = Pack<T>(1.0) / fnma(scale, p, scale + Pack<T>(1.0));
+  return {y, fnma(scale, p, scale) * y * y};
+}
+/// With h as in tanh(): h / (h + 1), and exp(2 x) / (h + 1)^2.
+template <class T>
+[[gnu::always_inline]] inline Sloped<T> tanh_sloped(Pack<T> x) {
+  Pack<T> scale, p;
+  constexpr double limit = detail::Expm1<T>::limit / 2;
+  detail::expm1_core<2>(detail::limited(x, -limit, limit), scale, p);
+  const Pack<T> half(0.5), h = fma(scale, p, fma(scale, half, -half));
+  const Pack<T> inverse = Pack<T>(1.0) / (h + Pack<T>(1.0));
+  return {h * inverse, fma(scale + scale, p, scale) * inverse * inverse};
+}
+
 namespace detail {
 
-// Chebyshev interpolations, highest power first: erf(x) / x in x^2 for |x| <= 1, to 1e-17 of it, and
-// exp(x^2) (1 - erf(x)) in (x - 3) / (x + 3) for 1 <= x <= 6, where it leaves 4e-18 of erf.
-inline constexpr double erf_near[] = {-7.795898827002142e-10, 1.3720064546777686e-08, -1.6208483801871705e-07,
-                                      1.6447424703317362e-06, -1.492473690741966e-05, 0.00012055294904839707,
-                                      -0.0008548325975389692, 0.0052239776071164225,  -0.02686617064323777,
-                                      0.11283791670945006,    -0.37612638903183543,   1.1283791670955126};
-inline constexpr double erfc_far[] = {1.2801900862962662e-06, 2.023603179641757e-06, -8.008021319412685e-06,
-                                      -1.284889451252353e-05, 6.406182073530546e-05, 4.525472635483354e-05,
-                                      -0.0005970623517093284, 0.0007077464443901538, 0.004269136347508256,
-                                      -0.024392499318273194,  0.07166583719774874,   -0.15011593650078744,
-                                      0.24560380171233195,    -0.32623356004303716,  0.17900115118138996};
-
-template <class T, std::size_t N>
-Pack<T> polynomial(const double (&coefficients)[N], Pack<T> x) {
-  Pack<T> y(coefficients[0]);
-  for (std::size_t i = 1; i < N; ++i) y = fma(y, x, Pack<T>(coefficients[i]));
-  return y;
-}
-
-template <class T>
-Pack<T> plain_pow(Pack<T> x, Pack<T> y) {
-  return xsimd::pow(x.v, y.v);
+// |x|^y with the sign of a whole power; x is not 0.
+inline Pack<double> plain_pow(Pack<double> x, Pack<double> y) {
+  const auto negative = x.v < xsimd::batch<double>(0.0);
+  const auto z = xsimd::exp((y * log(abs(x))).v);
+  const auto whole = xsimd::is_flint(y.v) | xsimd::isinf(y.v);
+  return xsimd::select(negative & !whole, xsimd::batch<double>(std::numeric_limits<double>::quiet_NaN()),
+                       xsimd::select(negative & xsimd::is_odd(y.v), -z, z));
 }
 // f32 has too few digits for y log x.
-template <>
 inline Pack<float> plain_pow(Pack<float> x, Pack<float> y) {
   constexpr int wide = Pack<double>::lanes, all = Pack<float>::lanes;
   float base[all], exponent[all], result[all];
@@ -284,14 +305,6 @@ inline Pack<float> plain_pow(Pack<float> x, Pack<float> y) {
 
 }  // namespace detail
 
-template <class T>
-Pack<T> erf(Pack<T> x) {
-  if constexpr (std::is_same_v<T, float>) return xsimd::erf(x.v);
-  const Pack<T> a = detail::limited(abs(x), 0, 6), s = a * a, one(1.0), three(3.0);
-  const Pack<T> near = x * detail::polynomial(detail::erf_near, s);
-  const Pack<T> far = one - exp(-s) * detail::polynomial(detail::erfc_far, (a - three) / (a + three));
-  return select(a < one, near, select(x < Pack<T>(0.0), -far, far));
-}
 /// x^0 and 1^y are 1, 0^y is 0 or, for negative y, infinity. A negative x has whole powers only, others are
 /// NaN.
 template <class T>
@@ -299,7 +312,7 @@ Pack<T> pow(Pack<T> x, Pack<T> y) {
   const Pack<T> zero(0.0), one(1.0);
   const Pack<T> of_zero =
       select(y > zero, zero, select(y < zero, Pack<T>(std::numeric_limits<T>::infinity()), y));
-  const Pack<T> z = select(x == zero, of_zero, detail::plain_pow(x, y));
+  const Pack<T> z = select(x == zero, of_zero, detail::plain_pow(select(x == zero, one, x), y));
   return select((y == zero) | (x == one), one, z);
 }
 /// A small whole power is made by multiplications.

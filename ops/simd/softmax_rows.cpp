@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "ops/simd/long_sums.h"
 #include "ops/simd/simd.h"
 
 namespace unroll::ops {
@@ -45,12 +46,14 @@ T maximum(const T* x, Index n) {
 
 template <class T>
 T sum(const T* x, Index n) {
-  return fold(x, n, T(0), [](Pack<T> a, Pack<T> b) { return a + b; }).sum();
+  return sum_of_runs<T>(n, [x](Index begin, Index count) {
+    return fold(x + begin, count, T(0), [](Pack<T> a, Pack<T> b) { return a + b; }).sum();
+  });
 }
 
-// Calls f(exp(x - shift), position, count) for a pack at a time and returns the sum of all.
+// Calls f(exp(x - shift), position, count) for a pack at a time and returns the sum of all. n <= kSumRun.
 template <class T, class F>
-T each_exp(const T* x, Index n, T shift, F f) {
+T each_exp_of_run(const T* x, Index n, T shift, F f) {
   constexpr Index lanes = Pack<T>::lanes;
   const Pack<T> s(static_cast<double>(shift));
   Pack<T> even(0.0), odd(0.0);
@@ -72,17 +75,31 @@ T each_exp(const T* x, Index n, T shift, F f) {
   return (even + odd).sum();
 }
 
+template <class T, class F>
+T each_exp(const T* x, Index n, T shift, F f) {
+  return sum_of_runs<T>(n, [&](Index begin, Index count) {
+    return each_exp_of_run(x + begin, count, shift,
+                           [&f, begin](const Pack<T>& e, Index i, Index lanes) { f(e, begin + i, lanes); });
+  });
+}
+
+// What logsumexp is beyond an infinite maximum, which passes over NaN: NaN where there is one.
+template <class T>
+T beside_infinity(const T* x, Index n) {
+  return std::any_of(x, x + n, [](T v) { return v != v; }) ? std::numeric_limits<T>::quiet_NaN() : T(0);
+}
+
 template <class T>
 LogSumExp<T> logsumexp(const T* x, Index n) {
   const T most = maximum(x, n);
-  if (!std::isfinite(most)) return {most, 0};
+  if (!std::isfinite(most)) return {most, beside_infinity(x, n)};
   return {most, std::log(each_exp(x, n, most, [](const Pack<T>&, Index, Index) {}))};
 }
 
 template <class T>
 LogSumExp<T> softmax(const T* in, T* out, Index n) {
   constexpr Index lanes = Pack<T>::lanes;
-  const T most = maximum(in, n);
+  const T most = maximum(in, n), beside = std::isfinite(most) ? T(0) : beside_infinity(in, n);
   const T total = each_exp(in, n, most, [out](const Pack<T>& e, Index i, Index count) {
     if (count == lanes) return e.store(out + i);
     alignas(64) T part[static_cast<std::size_t>(lanes)];
@@ -94,7 +111,7 @@ LogSumExp<T> softmax(const T* in, T* out, Index n) {
   Index i = 0;
   for (; i + lanes <= n; i += lanes) (Pack<T>::load(out + i) * factors).store(out + i);
   for (; i < n; ++i) out[i] *= factor;
-  return {most, std::isfinite(most) ? std::log(total) : T(0)};
+  return {most, std::isfinite(most) ? std::log(total) : beside};
 }
 
 }  // namespace

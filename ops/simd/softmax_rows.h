@@ -24,8 +24,7 @@ struct LogSumExp {
   T sum() const { return largest + rest; }
 };
 
-/// log of the sum of exp(x[i]): -infinity for an empty row or one of -infinity only, NaN if there is one
-/// beside finite numbers.
+/// log of the sum of exp(x[i]): -infinity for an empty row or one of -infinity only, NaN if there is a NaN.
 LogSumExp<float> row_logsumexp(const float* x, Index n);
 LogSumExp<double> row_logsumexp(const double* x, Index n);
 

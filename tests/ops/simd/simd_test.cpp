@@ -2,63 +2,20 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
-#include <bit>
 #include <cmath>
-#include <cstdint>
 #include <limits>
+#include <numbers>
 #include <string>
-#include <type_traits>
 
 #include "ops/random.h"
+#include "ops/simd/erf.h"
+#include "tests/ops/simd/ulp.h"
 
 using namespace unroll;
+using namespace unroll::tests;
 using ops::Pack;
 
 namespace {
-
-template <class T>
-using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
-
-// The distance to the exact result in units in the last place of the result rounded to T; below the smallest
-// normal number, of that number.
-template <class T>
-double ulp_error(T came, long double exact) {
-  const T rounded = static_cast<T>(exact);
-  if (came == rounded || (std::isnan(came) && std::isnan(exact))) return 0;
-  if (!std::isfinite(came) || !std::isfinite(rounded)) return std::numeric_limits<double>::infinity();
-  const int exponent = std::max(std::ilogb(rounded == 0 ? std::numeric_limits<T>::min() : rounded),
-                                std::numeric_limits<T>::min_exponent - 1);
-  const long double ulp = std::ldexp(1.0L, exponent - std::numeric_limits<T>::digits + 1);
-  return static_cast<double>(std::abs(static_cast<long double>(came) - exact) / ulp);
-}
-
-template <class T>
-struct Worst {
-  double error = 0;
-  T at = 0, came = 0;
-};
-
-// f over `count` numbers of both signs with magnitudes from low to high, spread evenly over bit patterns.
-template <class T, class F, class Exact>
-Worst<T> sweep(T low, T high, int count, F f, Exact exact) {
-  Worst<T> worst;
-  alignas(64) T x[Pack<T>::lanes], y[Pack<T>::lanes];
-  const auto first = std::bit_cast<Bits<T>>(low), last = std::bit_cast<Bits<T>>(high);
-  // Odd, so that all low bits come up.
-  const Bits<T> stride = ((last - first) / static_cast<Bits<T>>(count)) | 1;
-  for (Bits<T> bits = first; bits <= last; bits += stride * (Pack<T>::lanes / 2)) {
-    for (int i = 0; i < Pack<T>::lanes; ++i) {
-      const T v = std::bit_cast<T>(std::min(bits + stride * static_cast<Bits<T>>(i / 2), last));
-      x[i] = i % 2 ? -v : v;
-    }
-    f(Pack<T>::load(x)).store(y);
-    for (int i = 0; i < Pack<T>::lanes; ++i)
-      if (const double e = ulp_error(y[i], exact(static_cast<long double>(x[i]))); !(e <= worst.error))
-        worst = {e, x[i], y[i]};
-  }
-  return worst;
-}
 
 template <class T>
 constexpr T kInfinity = std::numeric_limits<T>::infinity();
@@ -124,9 +81,12 @@ TEST_CASE_TEMPLATE("functions of packs keep to their ULP", T, float, double) {
   check_everywhere<T>(
       "sqrt", 0.5, [](Pack<T> x) { return sqrt(x); }, [](long double x) { return std::sqrt(x); });
   check_function<T>(
+      "normal_cdf", 10, T(0x1p-20), T(sizeof(T) == 4 ? 13.1 : 37.6), [](Pack<T> x) { return normal_cdf(x); },
+      [](long double x) { return std::erfc(-x / std::numbers::sqrt2_v<long double>) / 2; });
+  check_function<T>(
       "exp", 2, 0, 80, [](Pack<T> x) { return exp(x); }, [](long double x) { return std::exp(x); });
   check_function<T>(
-      "log", 1, std::numeric_limits<T>::min(), std::numeric_limits<T>::max(),
+      "log", 1, std::numeric_limits<T>::denorm_min(), std::numeric_limits<T>::max(),
       [](Pack<T> x) { return log(x); }, [](long double x) { return std::log(x); });
   check_function<T>(
       "log1p", 1, std::numeric_limits<T>::min(), T(0.5), [](Pack<T> x) { return log1p(x); },
@@ -148,6 +108,14 @@ TEST_CASE_TEMPLATE("powers keep to their ULP, and are right at zero", T, float, 
   check_pow<T>(
       "whole pow", [](Generator& g) { return static_cast<double>(g.below(9)) - 4; },
       [](Pack<T> x, T y) { return pow(x, static_cast<double>(y)); }, [](T, T) { return 4; });
+
+  for (T y : {T(0.5), T(-0.5), T(0.75), T(2.5), T(-0.9)}) {
+    const T x = std::numeric_limits<T>::min() / 64;
+    const T came = first_lane(pow(Pack<T>(x), Pack<T>(y)));
+    INFO(x << " to the power of " << y << " gives " << came);
+    CHECK(ulp_error(came, std::pow(static_cast<long double>(x), static_cast<long double>(y))) <=
+          (sizeof(T) == 4 ? 1 : 3 + 2 * std::abs(y * std::log(x))));
+  }
 
   const double infinity = std::numeric_limits<double>::infinity();
   for (double x : {0.0, -2.5, 3.0, 1.0})

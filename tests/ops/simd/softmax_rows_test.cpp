@@ -56,6 +56,16 @@ void check_special() {
     ops::softmax_row(x.data(), x.data(), n);
     CHECK(std::isnan(x[0]));
   }
+  // Whatever is beside a NaN, and where.
+  for (Index n : {1, 2, 5, 16, 37})
+    for (T other : {nan, -infinity, infinity, T(3)})
+      for (std::size_t at : {std::size_t{0}, static_cast<std::size_t>(n) - 1}) {
+        std::vector<T> x(static_cast<std::size_t>(n), other), p = x;
+        x[at] = nan;
+        CHECK(std::isnan(ops::row_logsumexp(x.data(), n).sum()));
+        CHECK(std::isnan(ops::softmax_row(x.data(), p.data(), n).sum()));
+        CHECK(std::isnan(p[at]));
+      }
   CHECK(ops::row_max(static_cast<const T*>(nullptr), 0) == -infinity);
   CHECK(ops::row_logsumexp(static_cast<const T*>(nullptr), 0).sum() == -infinity);
   CHECK(ops::row_sum(static_cast<const T*>(nullptr), 0) == T(0));
