@@ -31,7 +31,13 @@ void check_state(Var field, Index batch) {
 }
 
 Var permuted(Var x, std::span<const int> index, bool identity) {
-  return identity ? x : ops::gather_rows(x, index);
+  if (identity) return x;
+  const Shape shape = x.shape();
+  if (shape.rank() == 2) return ops::gather_rows(x, index);
+  // What lies behind the first axis becomes the columns.
+  Tape& tape = x.tape();
+  const Shape flat{shape[0], shape[0] == 0 ? 0 : shape.size() / shape[0]};
+  return tape.reshape(ops::gather_rows(tape.reshape(ops::contiguous(x), flat), index), shape);
 }
 
 void check_segment(Index steps, SourceLocation location) {

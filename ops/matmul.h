@@ -15,7 +15,7 @@ Var matmul(Var a, Term b, Transpose ta = Transpose::no, Transpose tb = Transpose
 Var affine(Var a, Term b, Term bias, SourceLocation location = SourceLocation::current());
 /// addend + a b, with addend of the shape of the result.
 Var add_matmul(Var addend, Var a, Term b, SourceLocation location = SourceLocation::current());
-/// The same in the memory of `addend`, a piece of a value that was opened for that (Tape::open).
+/// The same in the memory of `addend`, a piece of a value that was donated (Tape::donate_to_ops).
 Var add_matmul_in_place(Var addend, Var a, Term b, SourceLocation location = SourceLocation::current());
 
 }  // namespace unroll::ops

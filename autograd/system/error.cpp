@@ -18,6 +18,7 @@ Error::Error(std::string_view op, std::string_view message, SourceLocation locat
     : std::runtime_error(compose(op, message, location)), location_(location) {}
 
 Error Error::called_from(SourceLocation caller) const {
+  if (caller.line == location_.line && std::string_view(caller.file) == location_.file) return *this;
   return {fmt::format("{}, called from {}:{}", what(), caller.file, caller.line), caller};
 }
 

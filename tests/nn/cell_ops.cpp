@@ -1,5 +1,6 @@
 // The formulas of the built-in cells, against their textbook forms on plain doubles.
 #include "nn/cell_formulas.h"
+#include "nn/steps.h"
 
 #include <cmath>
 
@@ -93,6 +94,19 @@ std::vector<OpEntry> cell_ops() {
                        })};
                      },
                  .samples = samples(3, 0)});
+  const OpEntry reset{.name = "reset of rows",
+                      .build = [](Tape&, Inputs x) -> Outputs {
+                        static constexpr std::uint8_t kResets[] = {0, 1};
+                        const auto rows = static_cast<std::size_t>(std::min<Index>(2, x[0].shape()[0]));
+                        return {nn::detail::reset_rows(x[0], x[1], std::span(kResets).first(rows))};
+                      },
+                      .expected =
+                          [](Numbers x) {
+                            return std::vector{tabulate(
+                                x[0].shape(), [&](Index r, Index k) { return at(x[r == 1 ? 1 : 0], r, k); })};
+                          },
+                      .samples = samples(2, 0),
+                      .cannot_be_bad = "scan() has checked the state and the resets"};
   const std::pair<std::size_t, const char*> operands_and_labels[] = {
       {5, "lstm"}, {8, "lstm"}, {8, "gru"}, {2, "gru_reset"}, {3, "gru"}};
   for (std::size_t i = 0; i < all.size(); ++i)
@@ -100,6 +114,7 @@ std::vector<OpEntry> cell_ops() {
   // Its last operand is the bias, which comes before h.
   std::string& message = all[2].bad[0].message;
   message.replace(message.find("[2, 3], [3, 2]"), 14, "[3, 2], [2, 3]");
+  all.push_back(reset);
   return all;
 }
 

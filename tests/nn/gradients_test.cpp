@@ -104,7 +104,7 @@ TEST_CASE("adding gradients keeps rows where both sides have rows") {
     CHECK(f.all(into) == f.all(from));
 
     Gradients other;
-    auto& rows = other.of(*f.b.leaf(), dtype);
+    auto& rows = other.of(f.b.leaf(), dtype);
     rows.touch_row(4);
     rows.touch_row(1);
     for (Index c = 0; c < 19; ++c) rows.buffer().set(19 + c, 8), rows.buffer().set(4 * 19 + c, 16);
@@ -115,7 +115,7 @@ TEST_CASE("adding gradients keeps rows where both sides have rows") {
       CHECK(sum.at(i) == first.at(i) + (i / 19 == 1 ? 8 : i / 19 == 4 ? 16 : 0));
 
     Gradients dense;
-    dense.of(*f.b.leaf(), dtype).touch_all();
+    dense.of(f.b.leaf(), dtype).touch_all();
     dense.find(f.b.leaf().get())->buffer().fill(32);
     accumulate(dense, other);  // rows into dense
     CHECK(dense.find(f.b)->state() == State::dense);
