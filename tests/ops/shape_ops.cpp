@@ -1,6 +1,7 @@
 // Ops that only move numbers: paste and what is made of it, views, transpose.
 #include <cmath>
 
+#include "autograd/gradient_check.h"
 #include "ops/elementwise.h"
 #include "ops/parallel.h"
 #include "ops/paste.h"
@@ -342,6 +343,19 @@ OpEntry at_once_entry() {
                    "[parallel] a part with 1 shapes and 0 results came; needed one each, or more"}}};
 }
 
+// What gradient checks give to the functions that they check.
+OpEntry released_copy_entry() {
+  Samples samples{{{}}, {{1}}, {{0}}, {{2, 3, 4}}};
+  for (Index rows : {0, 1, 2, 5})
+    for (Index cols : {0, 1, 8, 19}) samples.push_back({{rows, cols}});
+  return {.name = "copy",
+          .build = [](Tape&, Inputs x) -> Outputs { return {autograd::detail::released_copy(x[0]) * 1.0}; },
+          .expected = [](Numbers x) { return std::vector{x[0]}; },
+          .samples = samples,
+          .bad = {{[](Tape&) { autograd::detail::released_copy(Var()); },
+                   "[value] an empty handle came; needed one that an op or a tape gave"}}};
+}
+
 }  // namespace
 
 std::vector<OpEntry> shape_ops() {
@@ -363,7 +377,7 @@ std::vector<OpEntry> shape_ops() {
        "[concat] axis 2 of a value of shape [2, 3] came; needed -2 to 1"}};
   return {concat_0,           concat_entry(1),   concat_entry(2), concat_entry(3),
           stack_entry(),      paste_entry(),     slice_entry(),   transpose_entry(),
-          contiguous_entry(), recompute_entry(), at_once_entry()};
+          contiguous_entry(), recompute_entry(), at_once_entry(), released_copy_entry()};
 }
 
 }  // namespace unroll::tests
