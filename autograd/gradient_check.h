@@ -14,7 +14,9 @@ namespace unroll::autograd {
 /// of the two is NaN. A right gradient of a smooth function stays below 1e-6, mostly below 1e-8.
 struct GradientCheck {
   double error = 0;
-  std::string where;  // "input 0, element 5 of [2, 3]", "'cell.weight', ...", "projection"
+  // "input 0, element 5 of [2, 3]", "'cell.weight', ...", "projection"; with a suffix ", added to another
+  // gradient" or ", in the place of its numbers" where only that way is wrong.
+  std::string where;
   double analytic = 0, numeric = 0;
 };
 
@@ -29,10 +31,15 @@ using FunctionOfModel = std::function<Var(Tape&)>;
 // random mask needs a generator that is made inside. An output of any shape is contracted with fixed random
 // numbers. The inputs become variables; parameters must be f64, frozen ones are left out. Throws Error for an
 // f32 parameter and for a function that gives two values at one point.
+//
+// The gradient is taken in several ways, all of which must be right: on a poisoned tape, which gives NaN to
+// an op that reads what it does not claim to (op.h); added to gradients that are there already, which an op
+// that assigns would overwrite; and, of inputs, in the place of their numbers, which an op that claims to
+// read first and does not would read too late.
 
-/// Every element by central differences: a step of 1e-5, and where that disagrees by more than 1e-8,
-/// whichever is closer of it and a fourth-order formula of step 1e-3. (The first is near kinks, the second is
-/// free of rounding.) Two to six passes an element: for small sizes.
+/// Every element by central differences: a step of 1e-5, and where that disagrees by more than 1e-8, steps
+/// from 2e-3 down to 1e-7, extrapolated, of which the error estimate of their own chooses. Two passes an
+/// element, or up to 32: for small sizes.
 GradientCheck check_gradient(const FunctionOfInputs& f, std::span<const Tensor> inputs,
                              GradientCheckOptions options = {},
                              SourceLocation location = SourceLocation::current());
@@ -40,13 +47,18 @@ GradientCheck check_gradient(const FunctionOfModel& f, std::span<const NamedPara
                              GradientCheckOptions options = {},
                              SourceLocation location = SourceLocation::current());
 
-/// The derivative along one random direction in all elements at once: two extra forward passes, at any size.
+/// The derivative along one random direction in all elements at once, by the same differences, at any size.
 GradientCheck check_projection(const FunctionOfInputs& f, std::span<const Tensor> inputs,
                                GradientCheckOptions options = {},
                                SourceLocation location = SourceLocation::current());
 GradientCheck check_projection(const FunctionOfModel& f, std::span<const NamedParameter> parameters,
                                GradientCheckOptions options = {},
                                SourceLocation location = SourceLocation::current());
+
+namespace detail {
+/// The numbers of x in a node of their own, released (Tape::donate).
+Var donated_copy(Var x, SourceLocation location = SourceLocation::current());
+}  // namespace detail
 
 }  // namespace unroll::autograd
 

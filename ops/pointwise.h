@@ -7,10 +7,17 @@
 //     return std::tuple{sigmoid(o) * tanh(c_next), c_next};
 //   }, i, f, g, o, c);
 //
-// The vocabulary: + - * / with constants on either side, comparisons, select, min, max, clamp, exp, expm1,
-// log, log1p, sqrt, square, abs, tanh, sigmoid, relu, leaky_relu, elu, gelu, softplus, erf, sin, cos, pow.
-// tanh, sigmoid and relu take a name for what they give, sigmoid(x, "forget"), under which it is seen by
-// those who look how often it is saturated.
+// The vocabulary: + - * / with constants on either side, comparisons with & | !, select, min, max, clamp,
+// exp, expm1, log, log1p, sqrt, square, abs, tanh, sigmoid, relu, leaky_relu, elu, gelu, softplus, erf,
+// normal_cdf, sin, cos, pow. Constants may be of any type of C++: pow(x, 2), max(x, 0), select(x > 0, 1.0,
+// 0.0). Anything else is one error of the compiler, which says what to write (ops/simd/refusals.h). tanh,
+// sigmoid and relu take a name for what they give, sigmoid(x, "forget"), under which it is seen by those who
+// look how often it is saturated.
+//
+// The lambda is called again in backward, when what it refers to may be gone. So it may capture numbers, by
+// value: [k] or [k = rate * 2], not [&], [&k], [this] or a pointer, which do not compile
+// (detail::captures_values has the limits of that). A number that is captured is as it was when pointwise()
+// was called.
 //
 // Only the inputs are kept for backward; everything else is computed again in registers.
 //
@@ -18,8 +25,11 @@
 // columns (a mask: as many rows, one column) or scalars, and are repeated.
 #pragma once
 #include <algorithm>
+#include <array>
 #include <concepts>
 #include <tuple>
+#include <type_traits>
+#include <utility>
 
 #include "autograd/op.h"
 #include "ops/simd/long_sums.h"
@@ -41,17 +51,77 @@ struct Label {
 
 namespace detail {
 
+// A lambda gives one number, or a tuple, a pair or an array of them.
 template <class R>
-struct OutputsOf : std::integral_constant<int, 1> {};
-template <class... R>
-struct OutputsOf<std::tuple<R...>> : std::integral_constant<int, sizeof...(R)> {};
-
+inline constexpr bool several = requires {
+  std::tuple_size<R>::value;
+};
+template <class R>
+constexpr int outputs_of() {
+  if constexpr (several<R>)
+    return std::tuple_size<R>::value;
+  else
+    return 1;
+}
 template <int O, class R>
 const auto& output_of(const R& result) {
-  if constexpr (OutputsOf<R>::value == 1 && !requires { std::get<0>(result); })
-    return result;
-  else
+  if constexpr (several<R>)
     return std::get<O>(result);
+  else
+    return result;
+}
+template <class R>
+constexpr bool gives_numbers() {
+  if constexpr (several<R>) return []<std::size_t... O>(std::index_sequence<O...>) {
+      return sizeof...(O) > 0 && (scalar::Operand<std::tuple_element_t<O, R>> && ...);
+    }
+  (std::make_index_sequence<std::tuple_size<R>::value>{});
+  else return scalar::Operand<R>;
+}
+
+template <std::size_t N>
+struct Bytes {
+  unsigned char numbers[N];
+};
+template <class F>
+constexpr bool made_of_bytes() {
+  [[maybe_unused]] const F f = __builtin_bit_cast(F, Bytes<sizeof(F)>{});
+  return true;
+}
+/// Whether a closure holds values alone. One that holds a reference has no standard layout. Pointers, `this`
+/// among them, cannot be made of bytes while compiling, which gcc does not try for closures: there one is
+/// found that holds nothing but pointers, or whole numbers of 64 bits, for which it is taken by mistake.
+template <class F>
+constexpr bool captures_values() {
+  if constexpr (!std::is_trivially_copyable_v<F> || !std::is_standard_layout_v<F>)
+    return false;
+  else
+#if defined(__clang__)
+    return requires { typename std::bool_constant<made_of_bytes<F>()>; };
+#else
+    return alignof(F) < alignof(void*) || !std::has_unique_object_representations_v<F>;
+#endif
+}
+
+/// Whether F is a function for N operands; if not, with one error that says why.
+template <class F, class Result, bool kInvocable>
+constexpr bool accepted() {
+  static_assert(
+      captures_values<F>(),
+      "[pointwise] the lambda captures by reference, this, a pointer, or what is no number; it is "
+      "called in backward too: capture numbers by value, [k] or [k = rate * 2] (64-bit ones as double)");
+  if constexpr (captures_values<F>()) {
+    static_assert(kInvocable,
+                  "[pointwise] the lambda cannot be called: needed one `auto` parameter for each operand, no "
+                  "`mutable`, and functions of the vocabulary, max(x, 0) for std::max(x, 0.0)");
+    if constexpr (kInvocable) {
+      static_assert(gives_numbers<Result>(),
+                    "[pointwise] the lambda gives no number, and no tuple, pair or array of numbers; for a "
+                    "comparison write select(c, 1, 0)");
+      return gives_numbers<Result>();
+    }
+  }
+  return false;
 }
 
 /// Shape of the result; rejects operands that do not broadcast, naming the first that does not fit.
@@ -142,9 +212,9 @@ struct Pointwise {
   template <std::size_t>
   using Probe = Dual<Pack<float>, 1u>;
   template <std::size_t... I>
-  static auto probe(std::index_sequence<I...>)
-      -> decltype(std::declval<const F&>()(std::declval<Probe<I>>()...));
-  static constexpr int outputs = detail::OutputsOf<decltype(probe(std::make_index_sequence<N>{}))>::value;
+  static std::invoke_result<const F&, Probe<I>...> probe(std::index_sequence<I...>);
+  static constexpr int outputs =
+      detail::outputs_of<typename decltype(probe(std::make_index_sequence<N>{}))::type>();
   static constexpr unsigned reads_inputs = autograd::kAll, reads_outputs = 0;
   static constexpr bool reads_first = true;   // a pack of all inputs is loaded before its slopes are stored
   static constexpr bool takes_memory = true;  // that of all gradients at once
@@ -216,7 +286,7 @@ struct Pointwise {
             ((to[O] = results[O].numbers), ...);
           }
           const auto result = f(Pack<T>::load(from[I])...);
-          (Pack<T>(detail::output_of<O>(result)).store(to[O]), ...);
+          (scalar::like(detail::output_of<O>(result), Pack<T>()).store(to[O]), ...);
           if (count < lanes) (y[O].put(results[O].numbers, whole[O], count, true), ...);
           ((from[I] += x[I].step), ...);
           ((to[O] += lanes), ...);
@@ -320,11 +390,6 @@ struct Pointwise {
   }
 };
 
-/// Applies `f` to all elements. Operands are Vars or Parameters; at least one is a Var. Returns a Var, or an
-/// array of them where `f` returns a std::tuple.
-template <class F, class... X>
-auto pointwise(Label label, F f, const X&... x);
-
 namespace detail {
 template <class X>
 concept IsParameter = std::derived_from<X, autograd::Parameter>;
@@ -343,18 +408,37 @@ Var as_var(autograd::Tape& tape, const X& x) {
   else
     return x;
 }
+
+template <class>
+using Probe = Dual<Pack<float>, 1u>;
+// Called only where F holds values: nothing of a lambda that is refused is compiled.
+template <class F, class... X>
+constexpr bool accepts() {
+  if constexpr (!captures_values<F>())
+    return accepted<F, void, false>();
+  else if constexpr (!std::is_invocable_v<const F&, Probe<X>...>)
+    return accepted<F, void, false>();
+  else
+    return accepted<F, std::invoke_result_t<const F&, Probe<X>...>, true>();
+}
 }  // namespace detail
 
+/// Applies `f` to all elements. Operands are Vars or Parameters; at least one is a Var. Returns a Var, or an
+/// array of them where `f` returns a std::tuple, std::pair or std::array.
 template <class F, class... X>
 auto pointwise(Label label, F f, const X&... x) {
-  autograd::Tape& tape = detail::tape_of(label.location, x...);
-  using Op = Pointwise<F, static_cast<int>(sizeof...(X))>;
-  const std::array<Var, sizeof...(X)> inputs{detail::as_var(tape, x)...};
-  auto result = tape.record(Op{label.name, f}, std::span<const Var>(inputs), label.location);
-  if constexpr (Op::outputs == 1)
-    return result[0];
-  else
-    return result;
+  if constexpr (!detail::accepts<F, X...>())
+    return Var();
+  else {
+    autograd::Tape& tape = detail::tape_of(label.location, x...);
+    using Op = Pointwise<F, static_cast<int>(sizeof...(X))>;
+    const std::array<Var, sizeof...(X)> inputs{detail::as_var(tape, x)...};
+    auto result = tape.record(Op{label.name, f}, std::span<const Var>(inputs), label.location);
+    if constexpr (Op::outputs == 1)
+      return result[0];
+    else
+      return result;
+  }
 }
 
 }  // namespace unroll::ops

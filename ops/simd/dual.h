@@ -15,6 +15,12 @@ struct Dual {
   T value;
   std::array<T, std::popcount(InputMask)> tangent;
 
+  template <std::same_as<double> D>
+  operator D() const {
+    return detail::refuse<D>();
+  }
+  template <unsigned Other>
+  requires(Other > InputMask) operator Dual<T, Other>() const { return {T(detail::refuse<double>()), {}}; }
   static constexpr bool depends_on(int k) { return InputMask >> k & 1; }
   static constexpr std::size_t slot(int k) {
     return static_cast<std::size_t>(std::popcount(InputMask & ((1u << k) - 1)));
@@ -89,94 +95,128 @@ auto operator-(const Dual<T, M>& x) {
 }
 
 // Constants on either side.
-template <class T, unsigned M>
-auto operator+(const Dual<T, M>& x, double c) {
+template <class T, unsigned M, Constant C>
+auto operator+(const Dual<T, M>& x, C c) {
   return Dual<T, M>{x.value + T(c), x.tangent};
 }
-template <class T, unsigned M>
-auto operator+(double c, const Dual<T, M>& x) {
+template <class T, unsigned M, Constant C>
+auto operator+(C c, const Dual<T, M>& x) {
   return x + c;
 }
-template <class T, unsigned M>
-auto operator-(const Dual<T, M>& x, double c) {
-  return x + -c;
+template <class T, unsigned M, Constant C>
+auto operator-(const Dual<T, M>& x, C c) {
+  return x + -static_cast<double>(c);
 }
-template <class T, unsigned M>
-auto operator-(double c, const Dual<T, M>& x) {
+template <class T, unsigned M, Constant C>
+auto operator-(C c, const Dual<T, M>& x) {
   return detail::chain(x, T(c) - x.value, T(-1.0));
 }
-template <class T, unsigned M>
-auto operator*(const Dual<T, M>& x, double c) {
+template <class T, unsigned M, Constant C>
+auto operator*(const Dual<T, M>& x, C c) {
   return detail::chain(x, x.value * T(c), T(c));
 }
-template <class T, unsigned M>
-auto operator*(double c, const Dual<T, M>& x) {
+template <class T, unsigned M, Constant C>
+auto operator*(C c, const Dual<T, M>& x) {
   return x * c;
 }
-template <class T, unsigned M>
-auto operator/(const Dual<T, M>& x, double c) {
-  return detail::chain(x, x.value / T(c), T(1.0 / c));
+template <class T, unsigned M, Constant C>
+auto operator/(const Dual<T, M>& x, C c) {
+  return detail::chain(x, x.value / T(c), T(1.0 / static_cast<double>(c)));
 }
-template <class T, unsigned M>
-auto operator/(double c, const Dual<T, M>& x) {
+template <class T, unsigned M, Constant C>
+auto operator/(C c, const Dual<T, M>& x) {
   const T quotient = T(c) / x.value;
   return detail::chain(x, quotient, -quotient / x.value);
 }
 
+/// What a comparison of duals gives: a mask that knows of what a select() of two constants is one.
+template <class T>
+struct DualMask {
+  using Lanes = decltype(std::declval<T>() < std::declval<T>());
+  Lanes v;
+  friend DualMask operator&(DualMask a, DualMask b) { return {a.v & b.v}; }
+  friend DualMask operator|(DualMask a, DualMask b) { return {a.v | b.v}; }
+  friend DualMask operator!(DualMask a) { return {!a.v}; }
+  template <std::same_as<bool> B>
+  explicit operator B() const {
+    return detail::refuse<double>() != 0;
+  }
+};
+
 // Comparisons look at values only.
 template <class T, unsigned A, unsigned B>
-auto operator<(const Dual<T, A>& a, const Dual<T, B>& b) {
-  return a.value < b.value;
+DualMask<T> operator<(const Dual<T, A>& a, const Dual<T, B>& b) {
+  return {a.value < b.value};
+}
+template <class T, unsigned M, Constant C>
+DualMask<T> operator<(const Dual<T, M>& a, C c) {
+  return {a.value < T(c)};
+}
+template <class T, unsigned M, Constant C>
+DualMask<T> operator<(C c, const Dual<T, M>& a) {
+  return {T(c) < a.value};
 }
 template <class T, unsigned A, unsigned B>
-auto operator<=(const Dual<T, A>& a, const Dual<T, B>& b) {
-  return a.value <= b.value;
+DualMask<T> operator<=(const Dual<T, A>& a, const Dual<T, B>& b) {
+  return {a.value <= b.value};
+}
+template <class T, unsigned M, Constant C>
+DualMask<T> operator<=(const Dual<T, M>& a, C c) {
+  return {a.value <= T(c)};
+}
+template <class T, unsigned M, Constant C>
+DualMask<T> operator<=(C c, const Dual<T, M>& a) {
+  return {T(c) <= a.value};
 }
 template <class T, unsigned A, unsigned B>
-auto operator>(const Dual<T, A>& a, const Dual<T, B>& b) {
-  return a.value > b.value;
+DualMask<T> operator>(const Dual<T, A>& a, const Dual<T, B>& b) {
+  return {a.value > b.value};
+}
+template <class T, unsigned M, Constant C>
+DualMask<T> operator>(const Dual<T, M>& a, C c) {
+  return {a.value > T(c)};
+}
+template <class T, unsigned M, Constant C>
+DualMask<T> operator>(C c, const Dual<T, M>& a) {
+  return {T(c) > a.value};
 }
 template <class T, unsigned A, unsigned B>
-auto operator>=(const Dual<T, A>& a, const Dual<T, B>& b) {
-  return a.value >= b.value;
+DualMask<T> operator>=(const Dual<T, A>& a, const Dual<T, B>& b) {
+  return {a.value >= b.value};
 }
-template <class T, unsigned M>
-auto operator<(const Dual<T, M>& a, double c) {
-  return a.value < T(c);
+template <class T, unsigned M, Constant C>
+DualMask<T> operator>=(const Dual<T, M>& a, C c) {
+  return {a.value >= T(c)};
 }
-template <class T, unsigned M>
-auto operator<=(const Dual<T, M>& a, double c) {
-  return a.value <= T(c);
-}
-template <class T, unsigned M>
-auto operator>(const Dual<T, M>& a, double c) {
-  return a.value > T(c);
-}
-template <class T, unsigned M>
-auto operator>=(const Dual<T, M>& a, double c) {
-  return a.value >= T(c);
+template <class T, unsigned M, Constant C>
+DualMask<T> operator>=(C c, const Dual<T, M>& a) {
+  return {T(c) >= a.value};
 }
 
 template <class T, unsigned M>
-auto is_nan(const Dual<T, M>& x) {
-  return is_nan(x.value);
+DualMask<T> is_nan(const Dual<T, M>& x) {
+  return {is_nan(x.value)};
 }
 
 /// Where `m` holds a, elsewhere b; tangents alike, so that an infinite slope of the other branch does no
 /// harm.
-template <class M, class T, unsigned A, unsigned B>
-auto select(M m, const Dual<T, A>& a, const Dual<T, B>& b) {
+template <class T, unsigned A, unsigned B>
+auto select(DualMask<T> m, const Dual<T, A>& a, const Dual<T, B>& b) {
   return detail::combine(
-      select(m, a.value, b.value), a, b, [&](T x, T y) { return select(m, x, y); },
-      [&](T x) { return select(m, x, T(0.0)); }, [&](T y) { return select(m, T(0.0), y); });
+      select(m.v, a.value, b.value), a, b, [&](T x, T y) { return select(m.v, x, y); },
+      [&](T x) { return select(m.v, x, T(0.0)); }, [&](T y) { return select(m.v, T(0.0), y); });
 }
-template <class M, class T, unsigned A>
-auto select(M m, const Dual<T, A>& a, double b) {
+template <class T, unsigned A, Constant C>
+auto select(DualMask<T> m, const Dual<T, A>& a, C b) {
   return select(m, a, Dual<T, 0>{T(b), {}});
 }
-template <class M, class T, unsigned B>
-auto select(M m, double a, const Dual<T, B>& b) {
+template <class T, unsigned B, Constant C>
+auto select(DualMask<T> m, C a, const Dual<T, B>& b) {
   return select(m, Dual<T, 0>{T(a), {}}, b);
+}
+template <class T, Constant A, Constant B>
+auto select(DualMask<T> m, A a, B b) {
+  return Dual<T, 0>{select(m.v, T(a), T(b)), {}};
 }
 
 // -- Functions, each with its slope. Largest errors of the slopes in ULP, f32 and f64, over the range where
@@ -246,8 +286,11 @@ auto abs(const Dual<T, M>& x) {
   const T zero(0.0), sign = select(x.value > zero, T(1.0), select(x.value < zero, T(-1.0), zero));
   return detail::chain(x, abs(x.value), sign);
 }
-template <class T, unsigned M>
-auto pow(const Dual<T, M>& x, double p) {
+/// x >= 0 unless p is whole.
+template <class T, unsigned M, Constant C>
+auto pow(const Dual<T, M>& x, C exponent) {
+  const auto p = static_cast<double>(exponent);
+
   return detail::chain(x, pow(x.value, p), p == 0 ? T(0.0) : T(p) * pow(x.value, p - 1));
 }
 /// x >= 0. The slope by y is taken as 0 at x = 0, the slope by x as 0 at y = 0.

@@ -25,7 +25,7 @@ Watched map(F f, const X&... x) {
 template <class F>
 WatchedMask location(F f) {
   WatchedMask m{0};
-  for (std::size_t i = 0; i < Watched::lanes; ++i) m.bits |= static_cast<std::uint32_t>(f(i)) << i;
+  for (std::size_t i = 0; i < Watched::lanes; ++i) m.v |= static_cast<std::uint32_t>(f(i)) << i;
   return m;
 }
 // Near the lower end up to `low`, near the upper one from `high` on; NaN for an end that is not there.
@@ -63,7 +63,7 @@ WatchedMask is_nan(const Watched& x) {
 Watched select(WatchedMask m, const Watched& a, const Watched& b) {
   Watched y = map([](P x, P) { return x; }, b, a);
   for (std::size_t i = 0; i < y.v.size(); ++i)
-    if (m.bits >> i & 1) y.v[i] = a.v[i];
+    if (m.v >> i & 1) y.v[i] = a.v[i];
   return y;
 }
 Watched exp(const Watched& x) {
@@ -106,7 +106,7 @@ Watched sigmoid(const Watched& x, const char* name) {
   return noted(map([](P p) { return sigmoid(p); }, x), "sigmoid", name, 0.1, 0.9);
 }
 Watched relu(const Watched& x, const char* name) {
-  return noted(select(x <= 0.0, 0.0, x), "relu", name, 0, std::nan(""));
+  return noted(select(x <= 0.0, Watched(0.0), x), "relu", name, 0, std::nan(""));
 }
 
 }  // namespace scalar
@@ -165,8 +165,8 @@ void SaturationCounter::note(const char* function, const char* name, unsigned op
   autograd::Saturation& s = found_[call_++];
   const std::uint32_t in_run = count_ < Watched::lanes ? (1u << count_) - 1 : ~0u;
   s.count += count_;
-  s.low += std::popcount(low.bits & in_run);
-  s.high += std::popcount(high.bits & in_run);
+  s.low += std::popcount(low.v & in_run);
+  s.high += std::popcount(high.v & in_run);
 }
 
 }  // namespace unroll::ops

@@ -19,10 +19,14 @@ template <>
 struct is_scalar<Watched> : std::true_type {};
 
 struct WatchedMask {
-  std::uint32_t bits;
-  friend WatchedMask operator&(WatchedMask a, WatchedMask b) { return {a.bits & b.bits}; }
-  friend WatchedMask operator|(WatchedMask a, WatchedMask b) { return {a.bits | b.bits}; }
-  friend WatchedMask operator!(WatchedMask a) { return {~a.bits}; }
+  std::uint32_t v;  // a bit each
+  friend WatchedMask operator&(WatchedMask a, WatchedMask b) { return {a.v & b.v}; }
+  friend WatchedMask operator|(WatchedMask a, WatchedMask b) { return {a.v | b.v}; }
+  friend WatchedMask operator!(WatchedMask a) { return {~a.v}; }
+  template <std::same_as<bool> B>
+  explicit operator B() const {
+    return detail::refuse<double>() != 0;
+  }
 };
 
 /// Numbers of neighbouring elements. Functions with ends take a name for what they give, as they do for all
@@ -34,7 +38,7 @@ struct Watched {
   SaturationCounter* by;  // nullptr for constants
 
   Watched() = default;
-  Watched(double constant) : operands(0), by(nullptr) { v.fill(constant); }
+  explicit Watched(double constant) : operands(0), by(nullptr) { v.fill(constant); }
 
   friend Watched operator+(const Watched& a, const Watched& b);
   friend Watched operator-(const Watched& a, const Watched& b);
@@ -64,7 +68,22 @@ struct Watched {
   friend Watched tanh(const Watched& x) { return tanh(x, nullptr); }
   friend Watched sigmoid(const Watched& x) { return sigmoid(x, nullptr); }
   friend Watched relu(const Watched& x) { return relu(x, nullptr); }
+  template <std::same_as<double> D>
+  operator D() const {
+    return detail::refuse<D>();
+  }
 };
+
+template <Operand A, Operand B>
+requires(std::same_as<A, Watched> || std::same_as<B, Watched> || (Constant<A> && Constant<B>)) Watched
+    select(WatchedMask m, const A& a, const B& b) {
+  return select(m, Watched(a), Watched(b));
+}
+template <Constant C>
+Watched pow(const Watched& x, C exponent) {
+  return pow(x, Watched(static_cast<double>(exponent)));
+}
+
 }  // namespace scalar
 
 /// The calls of one node's lambda on a sample of its elements.

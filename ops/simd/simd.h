@@ -26,6 +26,8 @@
 #include <type_traits>
 #include <xsimd/xsimd.hpp>
 
+#include "ops/simd/refusals.h"
+
 namespace unroll::ops::scalar {
 
 // The instruction set is part of the types' names: code that was built for another one, such as a user's
@@ -37,6 +39,10 @@ struct MaskOf {
   friend Mask operator&(Mask a, Mask b) { return {a.v & b.v}; }
   friend Mask operator|(Mask a, Mask b) { return {a.v | b.v}; }
   friend Mask operator!(Mask a) { return {!a.v}; }
+  template <std::same_as<bool> B>
+  explicit operator B() const {
+    return detail::refuse<double>() != 0;
+  }
 };
 
 template <class T>
@@ -51,7 +57,7 @@ struct PackOf {
 
   PackOf() = default;
   PackOf(Batch batch) : v(batch) {}
-  PackOf(double x) : v(static_cast<T>(x)) {}
+  explicit PackOf(double x) : v(static_cast<T>(x)) {}
   static Pack load(const T* p) { return Batch::load_unaligned(p); }
   void store(T* p) const { v.store_unaligned(p); }
   T sum() const { return xsimd::hadd(v); }
@@ -66,6 +72,10 @@ struct PackOf {
   friend MaskOf<T, Arch> operator>(Pack a, Pack b) { return {a.v > b.v}; }
   friend MaskOf<T, Arch> operator>=(Pack a, Pack b) { return {a.v >= b.v}; }
   friend MaskOf<T, Arch> operator==(Pack a, Pack b) { return {a.v == b.v}; }
+  template <std::same_as<double> D>
+  operator D() const {
+    return detail::refuse<D>();
+  }
 };
 template <class T>
 using Pack = PackOf<T, xsimd::default_arch>;
@@ -316,14 +326,15 @@ Pack<T> pow(Pack<T> x, Pack<T> y) {
   return select((y == zero) | (x == one), one, z);
 }
 /// A small whole power is made by multiplications.
-template <class T>
-Pack<T> pow(Pack<T> x, double y) {
+template <class T, class Arch, Constant C>
+PackOf<T, Arch> pow(PackOf<T, Arch> x, C exponent) {
+  const auto y = static_cast<double>(exponent);
   constexpr double most = 4;
   if (!(y >= -most && y <= most && y == static_cast<int>(y))) return pow(x, Pack<T>(y));
-  Pack<T> product(1.0);
+  PackOf<T, Arch> product(1.0);
   for (int n = std::abs(static_cast<int>(y)); n > 0; n >>= 1, x = x * x)
     if (n & 1) product = product * x;
-  return y < 0 ? Pack<T>(1.0) / product : product;
+  return y < 0 ? PackOf<T, Arch>(1.0) / product : product;
 }
 
 // -- The end of a row, where less than a pack is left.

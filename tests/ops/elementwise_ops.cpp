@@ -1,5 +1,6 @@
 #include "ops/elementwise.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "ops/pointwise.h"
@@ -133,6 +134,25 @@ void add_functions(std::vector<OpEntry>& all) {
       "gelu", [](Var x) { return gelu(x); },
       [](double x) { return x * 0.5 * std::erfc(-x / std::sqrt(2.0)); }));
   all.push_back(unary(
+      "gelu, far out", [](Var x) { return gelu(x); },
+      [](double x) { return x * 0.5 * std::erfc(-x / std::sqrt(2.0)); }, {.low = -30, .high = 30}));
+  all.push_back(unary(
+      "pointwise, integer literals",
+      [](Var x) {
+        return pointwise(
+            "literals",
+            [](auto v) {
+              return pow(v, 2) + max(v, 0) + min(1, v) + clamp(v, 0, 1) + pow(2, v) + select(0 < v, 1, v) +
+                     v * select((v > 0) & (v != 1), 1.0, 0.0) + 2 / (v + 5) - 1u;
+            },
+            x);
+      },
+      [](double x) {
+        return x * x + std::max(x, 0.0) + std::min(x, 1.0) + std::min(std::max(x, 0.0), 1.0) + std::exp2(x) +
+               (x > 0 ? 1 : x) + (x > 0 ? x : 0) + 2 / (x + 5) - 1;
+      },
+      {.kinks = {0, 1}}));
+  all.push_back(unary(
       "softplus", [](Var x) { return softplus(x); }, [](double x) { return std::log(1 + std::exp(x)); }));
   all.push_back(unary(
       "softplus, far out", [](Var x) { return softplus(x); },
@@ -243,6 +263,28 @@ void add_many_operands(std::vector<OpEntry>& all) {
     for (Index cols : {1, 4, 8, 16, 21}) mixed.samples.push_back({{rows, cols}, {cols}, {rows, 1}, {}});
   mixed.bad = {mismatched(mixed, 4, "mixed")};
   all.push_back(mixed);
+
+  OpEntry pair{
+      .name = "pointwise, a pair",
+      .build = [](Tape&, Inputs x) -> Outputs {
+        auto [a, b] = pointwise(
+            "pair",
+            [k = 3](auto u, auto v) {
+              return std::pair{u * v, k * u - v};
+            },
+            x[0], x[1]);
+        return {a, b};
+      },
+      .expected =
+          [](Numbers x) {
+            auto at = [&](std::size_t i, Index r, Index c) { return x[i].view<double>()(r, c); };
+            return std::vector{
+                tabulate(x[0].shape(), [&](Index r, Index c) { return at(0, r, c) * at(1, r, c); }),
+                tabulate(x[0].shape(), [&](Index r, Index c) { return 3 * at(0, r, c) - at(1, r, c); })};
+          },
+      .samples = same_shapes(2)};
+  pair.bad = {mismatched(pair, 2, "pair")};
+  all.push_back(pair);
 
   all.push_back({.name = "pointwise, an LSTM cell with two outputs",
                  .build = [](Tape&, Inputs x) -> Outputs {

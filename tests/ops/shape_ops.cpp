@@ -1,6 +1,7 @@
 // Ops that only move values: concat and what is made of it, views, transpose.
 #include <cmath>
 
+#include "autograd/gradient_check.h"
 #include "ops/concat.h"
 #include "ops/elementwise.h"
 #include "ops/sub_pass.h"
@@ -295,6 +296,19 @@ OpEntry parallel_entry() {
                    "as shapes, one or more"}}};
 }
 
+// What gradient checks give to the functions that they check.
+OpEntry donated_copy_entry() {
+  Samples samples{{{}}, {{1}}, {{0}}, {{2, 3, 4}}};
+  for (Index rows : {0, 1, 2, 5})
+    for (Index cols : {0, 1, 8, 19}) samples.push_back({{rows, cols}});
+  return {.name = "copy",
+          .build = [](Tape&, Inputs x) -> Outputs { return {autograd::detail::donated_copy(x[0]) * 1.0}; },
+          .expected = [](Numbers x) { return std::vector{x[0]}; },
+          .samples = samples,
+          .bad = {{[](Tape&) { autograd::detail::donated_copy(Var()); },
+                   "[value] an empty handle came; needed one that an op or a tape gave"}}};
+}
+
 }  // namespace
 
 std::vector<OpEntry> shape_ops() {
@@ -314,8 +328,9 @@ std::vector<OpEntry> shape_ops() {
          concat({t.zeros({2, 3})}, 2);
        },
        "[concat] axis 2 of a value of shape [2, 3] came; needed -2 to 1"}};
-  return {concat_0,      concat_entry(1),   concat_entry(2),    concat_entry(3),   stack_entry(),
-          slice_entry(), transpose_entry(), contiguous_entry(), recompute_entry(), parallel_entry()};
+  return {concat_0,          concat_entry(1),  concat_entry(2),     concat_entry(3),
+          stack_entry(),     slice_entry(),    transpose_entry(),   contiguous_entry(),
+          recompute_entry(), parallel_entry(), donated_copy_entry()};
 }
 
 }  // namespace unroll::tests
