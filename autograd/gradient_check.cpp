@@ -101,7 +101,7 @@ Subject subject(const FunctionOfModel& f, std::span<const NamedParameter> parame
   }
   s.run = [&f, trainable](Tape& tape, Way way, std::vector<Tensor>& sums, Gradients& gradients) {
     for (std::size_t i = 0; way == Way::added && i < trainable.size(); ++i) {
-      Gradients::Entry& entry = gradients.of(*trainable[i]->leaf(), DType::f64);
+      Gradients::Entry& entry = gradients.of(trainable[i]->leaf(), DType::f64);
       entry.touch_all();
       entry.buffer() = sums[i];
     }

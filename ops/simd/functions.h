@@ -107,8 +107,15 @@ template <Constant A, Scalar B>
 auto operator==(A a, const B& b) {
   return b == a;
 }
-template <Operand A, Operand B>
-requires(Scalar<A> || Scalar<B>) auto operator!=(const A& a, const B& b) { return !(a == b); }
+// Two, as those of == : else the compiler takes !(a == b) of a bool.
+template <Scalar A, Operand B>
+auto operator!=(const A& a, const B& b) {
+  return !(a == b);
+}
+template <Constant A, Scalar B>
+auto operator!=(A a, const B& b) {
+  return !(b == a);
+}
 
 template <class T, Constant C>
 Pack<T> select(Mask<T> m, Pack<T> a, C b) {
