@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "models/data/batches.h"
-#include "models/training/training.h"
+#include "models/training/task.h"
 
 namespace unroll::models {
 

@@ -9,7 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "models/training/training.h"
+#include "models/training/options.h"
+#include "models/training/task.h"
 
 namespace unroll::models {
 

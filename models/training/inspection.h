@@ -8,7 +8,8 @@
 
 #include "autograd/inspect/page/report.h"
 #include "autograd/inspect/watch/history.h"
-#include "models/training/training.h"
+#include "models/training/options.h"
+#include "models/training/task.h"
 
 namespace unroll::models {
 

@@ -19,19 +19,6 @@ namespace unroll::models {
 
 using autograd::fail;
 
-void Tally::add(const Tally& other) {
-  loss += other.loss;
-  weight += other.weight;
-  correct += other.correct;
-  answers += other.answers;
-  units += other.units;
-}
-
-std::optional<double> Tally::accuracy() const {
-  if (answers == 0) return {};
-  return static_cast<double>(correct) / static_cast<double>(answers);
-}
-
 namespace {
 
 using Clock = std::chrono::steady_clock;

@@ -6,6 +6,7 @@
 #include "models/tasks/classify/saved.h"
 #include "models/tasks/epoch_batches.h"
 #include "models/tasks/word_dropout.h"
+#include "models/training/training.h"
 
 namespace unroll::models {
 
@@ -26,7 +27,7 @@ ClassifierScore evaluate(const SavedClassifier& classifier, const LabelledSequen
 ClassifierScore evaluate(std::span<const SavedClassifier> ensemble, const LabelledSequences& data,
                          Workers& workers);
 
-/// The task of models/training/training.h. Refers to all that it is made of.
+/// A task (models/training/task.h). Refers to all that it is made of.
 class ClassificationTask {
  public:
   ClassificationTask(SavedClassifier& classifier, const LabelledSequences& training,

@@ -21,7 +21,7 @@ ForecastScore evaluate(const SavedForecaster& forecaster, const NumberTable& tab
 std::vector<std::vector<double>> forecast(const SavedForecaster& forecaster, const NumberTable& table,
                                           std::span<const Index> starts, Workers& workers);
 
-/// The task of models/training/training.h. Refers to all that it is made of.
+/// A task (models/training/task.h). Refers to all that it is made of.
 class ForecastTask {
  public:
   ForecastTask(SavedForecaster& forecaster, const NumberTable& training, const NumberTable& validation,

@@ -8,6 +8,7 @@
 #include "models/tasks/encoder.h"
 #include "models/tasks/epoch_batches.h"
 #include "models/training/saved.h"
+#include "models/training/training.h"
 
 namespace unroll::models {
 
@@ -40,7 +41,7 @@ using SavedNoteModel = Saved<AboutNoteModel>;
 double evaluate(const NoteModel& model, std::span<const KeySteps> pieces, Workers& workers);
 std::vector<Measure> measures(double loss);
 
-/// The task of models/training/training.h. Refers to all that it is made of.
+/// A task (models/training/task.h). Refers to all that it is made of.
 class NoteTask {
  public:
   NoteTask(SavedNoteModel& saved, std::span<const KeySteps> training, std::span<const KeySteps> validation,

@@ -33,7 +33,7 @@ struct LanguageTaskOptions {
   }
 };
 
-/// The task of models/training/training.h. The state is carried from window to window, and begins with zeros
+/// A task (models/training/task.h). The state is carried from window to window, and begins with zeros
 /// in each epoch. Refers to all that it is made of.
 class LanguageTask {
  public:

@@ -68,7 +68,7 @@ struct GeneratedOptions {
   Index measured = 1024;  // sequences of the validation, and of the test
 };
 
-/// The task of models/training/training.h for such a problem; every epoch brings new sequences.
+/// A task (models/training/task.h) for such a problem; every epoch brings new sequences.
 template <class Problem>
 class GeneratedTask {
  public:

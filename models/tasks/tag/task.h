@@ -5,6 +5,7 @@
 #include "models/tasks/epoch_batches.h"
 #include "models/tasks/tag/data.h"
 #include "models/tasks/word_dropout.h"
+#include "models/training/training.h"
 
 namespace unroll::models {
 
@@ -20,7 +21,7 @@ std::vector<Measure> measures(const TaggerScore& score, const TaggedData& data, 
 /// The same numbers for any number of workers. Data without tags have predictions only.
 TaggerScore evaluate(const SavedTagger& tagger, const TaggedData& data, Workers& workers);
 
-/// The task of models/training/training.h. Refers to all that it is made of.
+/// A task (models/training/task.h). Refers to all that it is made of.
 class TaggingTask {
  public:
   TaggingTask(SavedTagger& tagger, const TaggedData& training, const TaggedData& validation,
