@@ -56,6 +56,7 @@ constexpr Values after(Values state, Event event) {
 /// The memory of a value and of its views. Their gradients lie likewise (Gradient).
 struct Buffer {
   std::byte* data;
+  Index bytes;
   ByteRange read;            // while it is donated: bytes that some node has as an input
   std::uint32_t value;       // that brought it
   std::uint32_t provenance;  // of a leaf: position + 1 in the table of provenances; 0 if a node made it
@@ -70,7 +71,7 @@ struct Buffer {
   bool donated() const { return values == Values::donated; }
   bool overwritten() const { return values == Values::overwritten; }
 };
-static_assert(sizeof(Buffer) == 40);
+static_assert(sizeof(Buffer) == 48);
 
 /// Where the gradient of a buffer lies, during one walk.
 ///   none       nowhere yet, or no longer

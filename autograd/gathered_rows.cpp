@@ -30,7 +30,7 @@ bool GatheredRows::take(Var piece, Index row, SourceLocation location) {
       tape.is_held(id) != tape.is_held(to))
     return false;
   Buffer &from = records.buffers[from_buffer], &buffer = records.buffers[to_buffer];
-  const Index bytes = records.bytes(from);
+  const Index bytes = from.bytes;
   std::byte* memory = buffer.data + row * all.cols() * static_cast<Index>(size_of(tape.dtype()));
   if (!tape.dry()) std::memcpy(memory, from.data, static_cast<std::size_t>(bytes));
   // The gradient of the whole is complete when the walk comes to the piece that was made first.

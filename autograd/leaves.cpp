@@ -69,6 +69,7 @@ Var Tape::snapshot(Var x, SourceLocation location) {
 Var Tape::borrow(std::byte* values, const Shape& shape, Index stride, SourceLocation location) {
   const std::uint32_t id = records_.add_leaf(shape, values, location);
   records_.values[id].stride = static_cast<std::int32_t>(stride);
+  records_.buffers.back().bytes = records_.span(records_.values[id]);
   return handle(id);
 }
 

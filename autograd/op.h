@@ -155,7 +155,8 @@ class Backward {
   /// Zero where no gradient reached an output.
   View<const T> d_out(int o = 0) const {
     const Value& v = tape_.value(node_.first_output + static_cast<std::uint32_t>(o));
-    return {reinterpret_cast<const T*>(walk_.gradient_of(v)), v.shape, v.stride};
+    return {reinterpret_cast<const T*>(walk_.gradient(v.buffer).memory + tape_.records().begin(v)), v.shape,
+            v.stride};
   }
   bool wants(int i) const { return walk_.wants(tape_.value(node_.inputs[i])); }
   Into<T> d_in(int i) const {

@@ -100,8 +100,6 @@ class Records {
   ByteRange range(const Value& v) const { return {begin(v), begin(v) + span(v)}; }
   Index begin(const Value& v) const { return v.data - buffers[v.buffer].data; }
   Index end(const Value& v) const { return begin(v) + span(v); }
-  /// Bytes of a buffer, which are those of the value that brought it.
-  Index bytes(const Buffer& b) const { return span(values[b.value]); }
 
   /// What is known of a value as a factor of products; made when missing.
   const Operand* find_operand(std::uint32_t id) const {
@@ -114,14 +112,57 @@ class Records {
 
   void clear();
 
- private:
+  /// Bytes from the first element of a value to its last.
   Index span(const Value& v) const {
     const Index rows = v.shape.rows(), cols = v.shape.cols();
     return rows == 0 || cols == 0 ? 0 : ((rows - 1) * v.stride + cols) * scalar_;
   }
+
+ private:
   Operand& add_operand(std::uint32_t id);
 
   Index scalar_;  // bytes of an element
 };
+
+// Inline, as they are a large part of what a small node costs.
+
+inline std::uint32_t Records::add_value(const Shape& shape, std::byte* data, bool wants_gradient) {
+  const auto id = static_cast<std::uint32_t>(values.size());
+  Value& v = values.add();
+  v.data = data;
+  v.shape = shape;
+  v.stride = static_cast<std::int32_t>(shape.cols());
+  v.buffer = static_cast<std::uint32_t>(buffers.size());
+  v.node = kNone;
+  v.operand = 0;
+  v.wants_gradient = wants_gradient;
+  v.view = v.closed = v.zero = false;
+  Buffer& b = buffers.add();
+  b.data = data;
+  b.bytes = shape.size() * scalar_;
+  b.read = {};
+  b.value = id;
+  b.provenance = 0;
+  b.values = Values::kept;
+  b.used = b.keeps_gradient = b.viewed = b.shared = b.gathers = false;
+  return id;
+}
+
+inline Value& Records::add_view(std::uint32_t of, Index stride, Index offset) {
+  Value& v = values.add();
+  const Value& base = values[of];
+  v.data = base.data + offset * scalar_;
+  v.shape = base.shape;
+  v.stride = static_cast<std::int32_t>(stride);
+  v.buffer = base.buffer;
+  v.node = base.node;
+  v.operand = 0;
+  v.wants_gradient = base.wants_gradient;
+  v.view = true;
+  v.closed = false;
+  v.zero = base.zero;
+  buffers[v.buffer].viewed = true;
+  return v;
+}
 
 }  // namespace unroll::autograd

@@ -8,8 +8,8 @@
 
 namespace unroll::autograd {
 
-std::byte* Storage::output(std::size_t bytes) {
-  if (!spare_.memory || bytes > spare_.bytes || bytes < spare_.bytes / 2) return arena_.allocate(bytes);
+std::byte* Storage::spare_or_new(std::size_t bytes) {
+  if (bytes > spare_.bytes || bytes < spare_.bytes / 2) return arena_.allocate(bytes);
   std::byte* memory = std::exchange(spare_, {}).memory;
   if (poisoned_) std::memset(memory, 0xFF, bytes);
   return memory;

@@ -23,7 +23,9 @@ class Storage {
   const MemoryPool& pool() const { return pool_; }
 
   /// Memory for the output of a node: what a value of about this size has left, or new.
-  std::byte* output(std::size_t bytes);
+  std::byte* output(std::size_t bytes) {
+    return spare_.memory ? spare_or_new(bytes) : arena_.allocate(bytes);
+  }
   /// Memory for a leaf; throws Error if there is none.
   std::byte* leaf(const Shape& shape, DType dtype, const char* op, SourceLocation location);
   /// The values there have moved elsewhere: the next output may take it.
@@ -44,6 +46,8 @@ class Storage {
   void clear();
 
  private:
+  std::byte* spare_or_new(std::size_t bytes);
+
   Arena arena_;
   Arena lasting_;
   MemoryPool pool_{lasting_};

@@ -8,12 +8,17 @@
 
 namespace unroll::autograd {
 
+inline ByteRange Walk::range(const Value& v) const {
+  const Index begin = v.data - buffers_[v.buffer].data;
+  return {begin, begin + tape_.records().span(v)};
+}
+
 // -- Gradient memory.
 
 void Walk::complete(std::uint32_t id, ByteRange range) {
   Gradient& g = table_[id];
   auto zero = [&](Index from, Index to) {
-    if (g.lies == Lies::in_place && !g.done && from < to) move_out(g, tape_.records().buffers[id]);
+    if (g.lies == Lies::in_place && !g.done && from < to) move_out(g, buffers_[id]);
     if (tape_.dry()) return;
     std::memset(g.memory + from, 0, static_cast<std::size_t>(to - from));
   };
@@ -36,31 +41,31 @@ void Walk::complete(std::uint32_t id, ByteRange range) {
 Gradient& Walk::with_gradient(std::uint32_t id) {
   Gradient& g = table_[id];
   if (g.memory) return g;
-  Records& records = tape_.records();
-  Buffer& buffer = records.buffers[id];
+  Buffer& buffer = buffers_[id];
   g.sums = {};
-  const Parameter::Leaf* parameter = partial_ ? nullptr : records.parameter(buffer);
+  const Parameter::Leaf* parameter =
+      partial_ || buffer.provenance == 0 ? nullptr : tape_.records().parameter(buffer);
   if (parameter) {
     Gradients::Entry& entry = gradients_->of(parameter->shared_from_this(), tape_.dtype());
     const bool undefined = entry.touch_all();
     g.memory = entry.buffer().raw();
     g.lies = Lies::parameter;
     parameters_.push_back(id);
-    if (!undefined) g.sums.end = records.bytes(buffer);
+    if (!undefined) g.sums.end = buffer.bytes;
     if (undefined && tape_.poisoned()) std::memset(g.memory, 0xFF, entry.buffer().bytes());
   } else if (may_overwrite_ && buffer.donated() && !buffer.keeps_gradient) {
     buffer.happens(Event::overwrite);
     g.memory = buffer.data;
     g.lies = Lies::in_place;
   } else {
-    g.memory = tape_.pool().take(static_cast<std::size_t>(records.bytes(buffer)));
+    g.memory = tape_.pool().take(static_cast<std::size_t>(buffer.bytes));
     g.lies = Lies::pooled;
   }
   return g;
 }
 
 void Walk::move_out(Gradient& g, Buffer& buffer) {
-  g.memory = tape_.pool().take(static_cast<std::size_t>(tape_.records().bytes(buffer)));
+  g.memory = tape_.pool().take(static_cast<std::size_t>(buffer.bytes));
   g.lies = Lies::pooled;
   if (g.sums.empty()) buffer.happens(Event::restore);
   if (tape_.dry()) return;
@@ -87,20 +92,19 @@ bool Walk::claim(std::uint32_t id, ByteRange range) {
 }
 
 std::byte* Walk::gradient_memory(std::uint32_t id, bool& fresh) {
-  const Value& v = tape_.value(id);
+  const Value& v = values_[id];
   const Gradient& g = with_gradient(v.buffer);
-  const ByteRange range = tape_.records().range(v);
-  fresh = (v.stride == v.shape.cols() || v.shape.rows() == 1) && claim(v.buffer, range);
-  if (!fresh) complete(v.buffer, range);
-  return g.memory + range.begin;
+  const ByteRange span = range(v);
+  fresh = (v.stride == v.shape.cols() || v.shape.rows() == 1) && claim(v.buffer, span);
+  if (!fresh) complete(v.buffer, span);
+  return g.memory + span.begin;
 }
 
 // Flattened, as Tape::begin_node is.
 [[gnu::flatten]] unsigned Walk::gradient_memory(std::span<const std::uint32_t> ids, unsigned wanted,
                                                 unsigned summed, std::byte** memory) {
-  const Records& records = tape_.records();
-  const Value* values = records.values.data();
-  const Index scalar = static_cast<Index>(size_of(tape_.dtype()));
+  const Value* values = values_;
+  const Index scalar = scalar_;
   unsigned fresh = 0, seen = 0;  // inputs whose buffer a run before had
   for (unsigned rest = wanted; rest != 0;) {
     // A run of inputs side by side.
@@ -108,7 +112,7 @@ std::byte* Walk::gradient_memory(std::uint32_t id, bool& fresh) {
     const Value& one = values[ids[first]];
     const Index rows = one.shape.rows(), stride = one.stride;
     const Gradient& g = with_gradient(one.buffer);
-    const std::byte* const data = records.buffers[one.buffer].data;
+    const std::byte* const data = buffers_[one.buffer].data;
     const std::byte* end = one.data;
     unsigned run = 0;
     std::byte* const gradient = g.memory;
@@ -148,7 +152,7 @@ Gradients::Entry* Walk::sparse_entry(std::uint32_t id) {
   const Value& v = tape_.value(id);
   const Parameter::Leaf* parameter = partial_ ? nullptr : tape_.records().parameter(tape_.buffer(v));
   if (!parameter || v.view) return nullptr;
-  if (table_[v.buffer].memory) complete(v.buffer, {0, tape_.records().bytes(tape_.buffer(v))});
+  if (table_[v.buffer].memory) complete(v.buffer, {0, tape_.buffer(v).bytes});
   return &gradients_->of(parameter->shared_from_this(), tape_.dtype());
 }
 
@@ -156,16 +160,16 @@ void Walk::release(std::uint32_t id) {
   Gradient& g = table_[id];
   g.done = true;
   if (g.lies != Lies::pooled || g.pins > 0) return;
-  const Buffer& buffer = tape_.records().buffers[id];
+  const Buffer& buffer = buffers_[id];
   if (buffer.keeps_gradient) return;
-  tape_.pool().give(g.memory, static_cast<std::size_t>(tape_.records().bytes(buffer)));
+  tape_.pool().give(g.memory, static_cast<std::size_t>(buffer.bytes));
   g.memory = nullptr;
   g.lies = Lies::none;
 }
 
 bool Walk::reached(const Value& output) const {
   const Gradient& g = table_[output.buffer];
-  return g.memory && tape_.records().range(output).overlaps(g.sums);
+  return g.memory && range(output).overlaps(g.sums);
 }
 
 std::byte* Walk::gradient_of(const Value& v) const {
@@ -225,8 +229,7 @@ void Walk::clear() {
   if (partial_)
     for (std::uint32_t id = 0; id < table_.size(); ++id)
       if (table_[id].lies == Lies::pooled)
-        tape_.pool().give(table_[id].memory,
-                          static_cast<std::size_t>(tape_.records().bytes(tape_.records().buffers[id])));
+        tape_.pool().give(table_[id].memory, static_cast<std::size_t>(tape_.records().buffers[id].bytes));
   table_.clear();
   deferred_.clear();
   pairs_.clear();
@@ -235,9 +238,13 @@ void Walk::clear() {
 }
 
 void Walk::start() {
-  const Records& records = tape_.records();
-  table_.clear();
-  for (std::size_t i = 0; i < records.buffers.size(); ++i) table_.add() = Gradient{};
+  Records& records = tape_.records();
+  values_ = records.values.data();
+  buffers_ = records.buffers.data();
+  nodes_ = records.nodes.data();
+  observers_ = tape_.context().observers;
+  scalar_ = static_cast<Index>(size_of(tape_.dtype()));
+  table_.assign_zeros(records.buffers.size());
   deferred_.clear();
   for (const Operand& factor : records.operands) deferred_.add() = {factor.pending, kNone, kNone};
   pairs_.clear();
@@ -248,8 +255,7 @@ void Walk::take_lent() {
   const Records& records = tape_.records();
   for (const Provenance& from : records.provenances)
     if (from.lent)
-      table_[from.buffer] = {
-          from.lent, {0, records.bytes(records.buffers[from.buffer])}, 0, Lies::lent, false};
+      table_[from.buffer] = {from.lent, {0, records.buffers[from.buffer].bytes}, 0, Lies::lent, false};
 }
 
 void Walk::add_seed(const Seed& seed) {
@@ -321,41 +327,35 @@ std::vector<Tensor> Walk::run(std::uint32_t begin, std::uint32_t end, std::span<
 }
 
 [[gnu::flatten]] void Walk::take_node(std::uint32_t index) {
-  const Records& records = tape_.records();
-  const Node& node = records.nodes[index];
+  const Node& node = nodes_[index];
+  const Value* const outputs = values_ + node.first_output;
   bool any = false;
   if (node.wants_gradient)
-    for (std::uint32_t o = 0; o < node.output_count; ++o)
-      any = any || reached(records.values[node.first_output + o]);
-  auto is_its = [&](std::uint32_t buffer) {
-    return records.values[records.buffers[buffer].value].node == index;
-  };
+    for (std::uint32_t o = 0; o < node.output_count; ++o) any = any || reached(outputs[o]);
+  auto is_its = [&](std::uint32_t buffer) { return values_[buffers_[buffer].value].node == index; };
   for (std::uint32_t o = 0; any && o < node.output_count; ++o) {
-    const Value& output = records.values[node.first_output + o];
-    with_gradient(output.buffer).done = is_its(output.buffer);
-    complete(output.buffer, records.range(output));
+    const std::uint32_t buffer = outputs[o].buffer;
+    with_gradient(buffer).done = is_its(buffer);
+    complete(buffer, range(outputs[o]));
   }
   if (!partial_) call_hooks(index);
   if (any) told(index, Phase::backward, [&] { node.table->backward(*this, node); });
   if (node.deferred >= 0) settle(index);
   // What a partial one gives back at its end may be read at its inputs until then.
   for (std::uint32_t o = 0; o < node.output_count && !partial_; ++o)
-    if (const std::uint32_t buffer = records.values[node.first_output + o].buffer; is_its(buffer))
-      release(buffer);
+    if (const std::uint32_t buffer = outputs[o].buffer; is_its(buffer)) release(buffer);
 }
 
 Gradients& Walk::sums() {
-  for (const std::uint32_t id : parameters_)
-    complete(id, {0, tape_.records().bytes(tape_.records().buffers[id])});
+  for (const std::uint32_t id : parameters_) complete(id, {0, tape_.records().buffers[id].bytes});
   return *gradients_;
 }
 
 // f(), of which the observers are told.
 template <class F>
 void Walk::told(std::uint32_t node, Phase phase, F f) {
-  Observers& observers = *tape_.context().observers;
-  if (observers.empty()) return f();
-  Observers::NodeRun run(observers, tape_, node, phase);
+  if (observers_->empty()) return f();
+  Observers::NodeRun run(*observers_, tape_, node, phase);
   run.begin();
   f();
   run.end();
@@ -382,6 +382,8 @@ void Walk::call_hooks(std::uint32_t node) {
 Tensor Walk::gradient_tensor(std::uint32_t id) {
   const Value& v = tape_.value(id);
   Tensor result(v.shape, tape_.dtype());
+  values_ = tape_.records().values.data();  // something may have been recorded since the walk
+  buffers_ = tape_.records().buffers.data();
   if (v.buffer >= table_.size() || !reached(v)) return result;
   complete(v.buffer, tape_.records().range(v));
   dispatch(tape_.dtype(), [&]<class T>() {

@@ -133,7 +133,16 @@ class Walk {
   void sort_hooks();
   void call_hooks(std::uint32_t node);
 
+  // The bytes of its buffer that a value spans.
+  ByteRange range(const Value& v) const;
+
   Tape& tape_;
+  // The tables of the pass, which stay where they are while a walk runs.
+  const Value* values_ = nullptr;
+  Buffer* buffers_ = nullptr;
+  const Node* nodes_ = nullptr;
+  Observers* observers_ = nullptr;
+  Index scalar_ = 0;                // bytes of an element
   Gradients* gradients_ = nullptr;  // of the walk that runs
   bool partial_ = false;
   bool may_overwrite_ = false;

@@ -3,7 +3,7 @@
 # OLD is one of an earlier commit, built with the same options on the same machine; prints a line a run, fails at
 # the first that differs. Files are equal where all weights, settings and figures in them are.
 set -eu
-old=$1 new=$2
+old=$(realpath "$1") new=$(realpath "$2")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"

@@ -23,6 +23,13 @@ class Table {
       grow();
     return records_.get()[size_++];
   }
+  /// Makes it `count` records of zero bytes.
+  void assign_zeros(std::size_t count) {
+    size_ = 0;
+    while (capacity_ < count) grow();
+    size_ = count;
+    if (count > 0) std::memset(static_cast<void*>(records_.get()), 0, count * sizeof(T));
+  }
   /// Takes back all but the first `count`.
   void shrink(std::size_t count) { size_ = count; }
   void clear() { size_ = 0; }

@@ -167,8 +167,7 @@ void Memory::find_gradient(Level& level, const Tape& tape, std::uint32_t value) 
   Entry entry =
       maker == kNone ? Entry{kNone, places_.named("variable", ""), -1, {}, 0} : entry_of(tape, maker);
   entry.kind = Kind::gradients;
-  entry.bytes =
-      static_cast<std::int64_t>(MemoryPool::block_size(static_cast<std::size_t>(tape.records().bytes(r))));
+  entry.bytes = static_cast<std::int64_t>(MemoryPool::block_size(static_cast<std::size_t>(r.bytes)));
   level.gradients.add(root, entry);
   log_.push_back(entry);
 }
