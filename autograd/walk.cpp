@@ -38,9 +38,15 @@ void Walk::complete(std::uint32_t id, ByteRange range) {
   }
 }
 
-Gradient& Walk::with_gradient(std::uint32_t id) {
+inline Gradient& Walk::with_gradient(std::uint32_t id) {
   Gradient& g = table_[id];
-  if (g.memory) return g;
+  if (!g.memory) begin_gradient(id);
+  return g;
+}
+
+// Something is about to be added to it for the first time.
+void Walk::begin_gradient(std::uint32_t id) {
+  Gradient& g = table_[id];
   Buffer& buffer = buffers_[id];
   g.sums = {};
   const Parameter::Leaf* parameter =
@@ -61,7 +67,6 @@ Gradient& Walk::with_gradient(std::uint32_t id) {
     g.memory = tape_.pool().take(static_cast<std::size_t>(buffer.bytes));
     g.lies = Lies::pooled;
   }
-  return g;
 }
 
 void Walk::move_out(Gradient& g, Buffer& buffer) {

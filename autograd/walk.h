@@ -122,6 +122,7 @@ class Walk {
   void take_node(std::uint32_t index);
   void settle(std::uint32_t node);
   Gradient& with_gradient(std::uint32_t buffer);
+  [[gnu::noinline]] void begin_gradient(std::uint32_t buffer);
   void move_out(Gradient& gradient, Buffer& buffer);
   bool claim(std::uint32_t buffer, ByteRange range);
   void complete(std::uint32_t buffer, ByteRange range);
