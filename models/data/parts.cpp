@@ -8,7 +8,6 @@
 
 #include "autograd/system/error.h"
 #include "models/data/counted.h"
-#include "models/data/line_reader.h"
 
 namespace unroll::models {
 
@@ -48,6 +47,10 @@ std::array<Index, 3> split_counts(const DataFiles& files, Index rows, const char
       fail(op, fmt::format("{} has {} {}, none of them for {}; needed some for each part",
                            name_of_input(files.all), rows, what, kPartNames[i]));
   return counts;
+}
+
+void reject_empty(const std::string& path, std::size_t part, const char* row, const char* op) {
+  fail(op, fmt::format("{} has no good {} for {}; needed some", path, row, kPartNames[part]));
 }
 
 }  // namespace unroll::models

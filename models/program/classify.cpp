@@ -73,20 +73,17 @@ void run(Train train) {
   if (train.data.unique) note(counted(data.duplicates, "duplicate") + " left out");
   note_skipped(train.bad);
 
-  Workers workers(train.training.threads);
   ClassificationTask task(classifier, data.parts[0], data.parts[1], train.training, train.task);
   describe(train.training.others, train.task);
   describe_split(train.training.others, train.data.files, Cut::at_random);
-  const TrainingRecord record = models::train(task, train.training, workers);
-  nlohmann::json json = report(train.training, task.card(), record, parameter_count(classifier));
-  json["duplicates"] = data.duplicates;
-  json["skipped"] = train.bad.skipped();
-  json["labels"] = data.labels.size();
-  if (vectors) json["vectors_found"] = vectors->ids.size();
-  std::vector<Measure> test;
-  if (data.parts[2].size() > 0)
-    test = measures(evaluate(classifier, data.parts[2], workers), train.model.many_labels);
-  print_run(std::move(json), record, train.training.out, train.json, test);
+  train_and_print(task, classifier, train.training, train.json, [&](Workers& workers, nlohmann::json& json) {
+    json["duplicates"] = data.duplicates;
+    json["skipped"] = train.bad.skipped();
+    json["labels"] = data.labels.size();
+    if (vectors) json["vectors_found"] = vectors->ids.size();
+    if (data.parts[2].size() == 0) return std::vector<Measure>();
+    return measures(evaluate(classifier, data.parts[2], workers), train.model.many_labels);
+  });
 }
 
 struct Eval {

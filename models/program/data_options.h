@@ -10,6 +10,7 @@
 #include "models/data/parts.h"
 #include "models/data/word_vectors.h"
 #include "models/program/command_line.h"
+#include "models/training/training.h"
 
 namespace unroll::models {
 
@@ -54,5 +55,16 @@ void describe_split(Configuration& configuration, const DataFiles& files, Cut cu
 /// The end of a training run: prints all figures, with those of the test, if there was one.
 void print_run(nlohmann::json report, const TrainingRecord& record, const std::string& out, bool as_json,
                std::span<const Measure> test);
+/// Trains, and prints what came of it. finish(workers, json) adds to the JSON what is the command's own, and
+/// returns the figures of the test, if there is one.
+template <TrainingTask T, class Model, class Finish>
+void train_and_print(T& task, const Model& model, const TrainingOptions& options, bool as_json,
+                     Finish finish) {
+  Workers workers(options.threads);
+  const TrainingRecord record = train(task, options, workers);
+  nlohmann::json json = report(options, task.card(), record, parameter_count(model));
+  const std::vector<Measure> test = finish(workers, json);
+  print_run(std::move(json), record, options.out, as_json, test);
+}
 
 }  // namespace unroll::models

@@ -50,15 +50,13 @@ void run(Train train) {
       counted(parameter_count(forecaster), "parameter"), counted(train.training.threads, "thread")));
   note_skipped(train.bad);
 
-  Workers workers(train.training.threads);
   ForecastTask task(forecaster, data.parts[0], data.parts[1], train.training);
   describe_split(train.training.others, train.files, Cut::in_order);
-  const TrainingRecord record = models::train(task, train.training, workers);
-  nlohmann::json json = report(train.training, task.card(), record, parameter_count(forecaster));
-  json["skipped"] = train.bad.skipped();
-  std::vector<Measure> test;
-  if (!data.parts[2].values.empty()) test = measures(evaluate(forecaster, data.parts[2], workers));
-  print_run(std::move(json), record, train.training.out, train.json, test);
+  train_and_print(task, forecaster, train.training, train.json, [&](Workers& workers, nlohmann::json& json) {
+    json["skipped"] = train.bad.skipped();
+    const NumberTable& test = data.parts[2];
+    return test.values.empty() ? std::vector<Measure>() : measures(evaluate(forecaster, test, workers));
+  });
 }
 
 struct Eval {

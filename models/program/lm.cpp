@@ -82,23 +82,22 @@ void train_text(Train& train) {
                    counted(parameter_count(saved.net), "parameter"),
                    counted(train.training.threads, "thread")));
   note_skipped(train.bad);
-  Workers workers(train.training.threads);
   LanguageTask task(saved, corpus.training(), corpus.validation(), train.training, train.task);
   describe(train.training.others, train.task, train);
   describe_split(train.training.others, train.files, Cut::in_order);
-  const TrainingRecord record = models::train(task, train.training, workers);
-
-  nlohmann::json json = report(train.training, task.card(), record, parameter_count(saved.net));
-  json["vocabulary"] = vocabulary.size();
-  json["skipped"] = train.bad.skipped();
-  for (std::size_t part = 0; part < 3; ++part) json["tokens"][kPartNames[part]] = parts[part].size();
-  auto measured = [&](std::size_t part) {
-    return parts[part].size() < 2 ? std::vector<Measure>()
-                                  : measures(evaluate(saved.net, parts[part], workers, train.streams), level);
-  };
-  json["streams"] = train.streams;
-  json["validation_in_streams"] = to_json(measured(1));
-  print_run(std::move(json), record, train.training.out, train.json, measured(2));
+  train_and_print(task, saved, train.training, train.json, [&](Workers& workers, nlohmann::json& json) {
+    json["vocabulary"] = vocabulary.size();
+    json["skipped"] = train.bad.skipped();
+    for (std::size_t part = 0; part < 3; ++part) json["tokens"][kPartNames[part]] = parts[part].size();
+    const auto measured = [&](std::size_t part) {
+      return parts[part].size() < 2
+                 ? std::vector<Measure>()
+                 : measures(evaluate(saved.net, parts[part], workers, train.streams), level);
+    };
+    json["streams"] = train.streams;
+    json["validation_in_streams"] = to_json(measured(1));
+    return measured(2);
+  });
 }
 
 void run(Train train) {

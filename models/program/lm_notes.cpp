@@ -22,11 +22,10 @@ void train_notes(const NoteTraining& options) {
                    counted(static_cast<Index>(rolls.training.size()), "piece"), rolls.validation.size(),
                    rolls.test.size(), counted(parameter_count(saved.net), "parameter"),
                    counted(options.training.threads, "thread")));
-  Workers workers(options.training.threads);
   NoteTask task(saved, rolls.training, rolls.validation, options.training);
-  const TrainingRecord record = train(task, options.training, workers);
-  print_run(report(options.training, task.card(), record, parameter_count(saved.net)), record,
-            options.training.out, options.json, measures(evaluate(saved.net, rolls.test, workers)));
+  train_and_print(task, saved, options.training, options.json, [&](Workers& workers, nlohmann::json&) {
+    return measures(evaluate(saved.net, rolls.test, workers));
+  });
 }
 
 void eval_notes(const std::string& model, const Measuring& measuring) {

@@ -62,19 +62,17 @@ void run(Train train) {
                    counted(parameter_count(tagger), "parameter"), counted(train.training.threads, "thread")));
   note_skipped(train.bad);
 
-  Workers workers(train.training.threads);
   TaggingTask task(tagger, data.parts[0], data.parts[1], train.training, train.task);
   describe(train.training.others, train.task);
   describe_split(train.training.others, train.data.files, Cut::at_random);
-  const TrainingRecord record = models::train(task, train.training, workers);
-  nlohmann::json json = report(train.training, task.card(), record, parameter_count(tagger));
-  json["skipped"] = train.bad.skipped();
-  json["tags"] = data.tags.size();
-  if (vectors) json["vectors_found"] = vectors->ids.size();
-  std::vector<Measure> test;
-  if (const TaggedData& sentences = data.parts[2]; sentences.size() > 0)
-    test = measures(evaluate(tagger, sentences, workers), sentences, data.tags);
-  print_run(std::move(json), record, train.training.out, train.json, test);
+  train_and_print(task, tagger, train.training, train.json, [&](Workers& workers, nlohmann::json& json) {
+    json["skipped"] = train.bad.skipped();
+    json["tags"] = data.tags.size();
+    if (vectors) json["vectors_found"] = vectors->ids.size();
+    const TaggedData& test = data.parts[2];
+    return test.size() > 0 ? measures(evaluate(tagger, test, workers), test, data.tags)
+                           : std::vector<Measure>();
+  });
 }
 
 struct Eval {

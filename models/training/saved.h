@@ -49,28 +49,32 @@ struct Saved : Description {
 };
 
 /// Shown contents, says them on a card.
-class CardWriter : public SettingsWriter {
- public:
-  explicit CardWriter(ModelCard& card) : SettingsWriter(card.configuration), card_(card) {}
-  using SettingsWriter::operator();
-  void operator()(const char* name, const std::vector<std::string>& list) const { card_.lists[name] = list; }
-  void operator()(const char* name, const LabelSet& labels) const { card_.lists[name] = labels.names(); }
-  void operator()(const char* name, const Vocabulary& tokens) const { card_.lists[name] = tokens.tokens(); }
-  void operator()(const Scaling& scaling, std::size_t columns) const;
+struct CardWriter : SettingsWriter {
+  ModelCard& card;
 
- private:
-  ModelCard& card_;
+  explicit CardWriter(ModelCard& c) : SettingsWriter(c.configuration), card(c) {}
+  using SettingsWriter::operator();
+  void operator()(const char* name, const std::vector<std::string>& list) const { card.lists[name] = list; }
+  void operator()(const char* name, const LabelSet& labels) const { card.lists[name] = labels.names(); }
+  void operator()(const char* name, const Vocabulary& tokens) const { card.lists[name] = tokens.tokens(); }
+  void operator()(const Scaling& scaling, std::size_t columns) const;
 };
 
 /// Shown contents, reads them from a model file; throws Error, naming the file, for what is missing, empty or
 /// may not be.
-class ContentsReader : public SettingsReader {
- public:
+struct ContentsReader : SettingsReader {
   using SettingsReader::operator();
   using SettingsReader::SettingsReader;
-  void operator()(const char* name, std::vector<std::string>& list) const;
-  void operator()(const char* name, LabelSet& labels) const;
-  void operator()(const char* name, Vocabulary& tokens) const;
+  template <class List>
+  void operator()(const char* name, List& list) const {
+    const std::vector<std::string>& names = file.list(name);
+    if (names.empty()) file.reject(fmt::format("has nothing in its list '{}'; needed some", name));
+    try {
+      list = List(names);
+    } catch (const Error& e) {
+      file.reject(fmt::format("has a bad list '{}': {}", name, e.what()));
+    }
+  }
   /// Of so many columns; 0 for any.
   void operator()(Scaling& scaling, std::size_t columns) const;
 };

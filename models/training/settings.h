@@ -34,45 +34,41 @@
 namespace unroll::models {
 
 /// Shown settings, says them in a configuration.
-class SettingsWriter {
- public:
-  explicit SettingsWriter(Configuration& configuration) : configuration_(configuration) {}
+struct SettingsWriter {
+  Configuration& configuration;
+
+  explicit SettingsWriter(Configuration& c) : configuration(c) {}
   template <class T, class May>
   void operator()(const char* name, const T& value, const May& may, const char*) const {
     if constexpr (std::same_as<T, bool> || std::same_as<T, double> || std::same_as<T, std::string>)
-      configuration_[name] = value;
+      configuration[name] = value;
     else if constexpr (std::integral<T>)
-      configuration_[name] = static_cast<Index>(value);
+      configuration[name] = static_cast<Index>(value);
     else
-      configuration_[name] = std::string(word_for(value, may));
+      configuration[name] = std::string(word_for(value, may));
   }
-
- private:
-  Configuration& configuration_;
 };
 
 /// Shown settings, reads them from a model file; throws Error, naming the file, for what is missing or may
 /// not be.
-class SettingsReader {
- public:
-  explicit SettingsReader(const ModelFile& file) : file_(file) {}
+struct SettingsReader {
+  const ModelFile& file;
+
+  explicit SettingsReader(const ModelFile& f) : file(f) {}
   template <class T, class May>
   void operator()(const char* name, T& value, const May& may, const char*) const {
     if constexpr (std::same_as<T, bool>)
-      value = file_.flag(name);
+      value = file.flag(name);
     else if constexpr (std::same_as<T, double>)
-      value = file_.real(name, may.least, may.most);
+      value = file.real(name, may.least, may.most);
     else if constexpr (std::integral<T>)
-      value = static_cast<T>(file_.integer(name, may.least, may.most));
+      value = static_cast<T>(file.integer(name, may.least, may.most));
     else if constexpr (std::same_as<T, std::string>)
-      value = file_.text(name);
-    else if (!find_word(file_.text(name), may, value))
-      file_.reject(
-          fmt::format("has {} as '{}'; needed {}", nn::in_quotes(file_.text(name)), name, alternatives(may)));
+      value = file.text(name);
+    else if (!find_word(file.text(name), may, value))
+      file.reject(
+          fmt::format("has {} as '{}'; needed {}", nn::in_quotes(file.text(name)), name, alternatives(may)));
   }
-
- protected:
-  const ModelFile& file_;
 };
 
 /// What a model file or a report says about these options.

@@ -83,11 +83,13 @@ class Builder {
       : options_(options), bad_(bad), reader_(options.format, options.text) {}
 
   ClassifierData build() {
-    const DataFiles& files = options_.files;
-    check(files, kOp);
-    if (files.is_split()) read_split();
-    for (std::size_t part = 0; part < 3 && !files.is_split(); ++part)
-      if (!files.of(part).empty()) read_part(files.of(part), part);
+    const auto read = [&](const std::string& path, auto use) {
+      reader_.read(path, bad_, [&](Row row, const std::string& text) {
+        if (!is_duplicate(row, text)) use(std::move(row));
+      });
+    };
+    read_parts<Row>(options_.files, bad_, "row", kOp, read,
+                    [&](Row row, std::size_t part) { take(std::move(row), part); });
     data_.labels.expect(options_.format.many_labels ? 1 : 2, "labels", kOp);
     if (data_.parts[0].series.empty())
       make_vocabulary();
@@ -112,21 +114,6 @@ class Builder {
     for (const std::string& label : row.labels)
       labels.push_back(part == 0 ? data_.labels.add(label) : data_.labels.id(label, row.place));
     append(data_.parts[part], std::move(row), std::move(labels));
-  }
-  void read_part(const std::string& path, std::size_t part) {
-    reader_.read(path, bad_, [&](Row row, const std::string& text) {
-      if (!is_duplicate(row, text)) take(std::move(row), part);
-    });
-    if (data_.parts[part].size() == 0)
-      autograd::fail(kOp, fmt::format("{} has no good row for {}; needed some", path, kPartNames[part]));
-  }
-  void read_split() {
-    std::vector<Row> rows;
-    reader_.read(options_.files.all, bad_, [&](Row row, const std::string& text) {
-      if (!is_duplicate(row, text)) rows.push_back(std::move(row));
-    });
-    deal(std::move(rows), options_.files, kOp,
-         [&](Row row, std::size_t part) { bad_.guard([&] { take(std::move(row), part); }); });
   }
   void make_vocabulary() {
     NumberedTokens& tokens = reader_.tokens();

@@ -22,11 +22,11 @@ class Builder {
   Builder(const TaggingDataOptions& options, BadRows& bad) : options_(options), bad_(bad) {}
 
   TaggingData build() {
-    const DataFiles& files = options_.files;
-    check(files, kOp);
-    if (files.is_split()) read_split();
-    for (std::size_t part = 0; part < 3 && !files.is_split(); ++part)
-      if (!files.of(part).empty()) read_part(files.of(part), part);
+    const auto read = [&](const std::string& path, auto use) {
+      read_tagged_text(path, options_.format, bad_, use);
+    };
+    read_parts<TaggedSentence>(options_.files, bad_, "sentence", kOp, read,
+                               [&](const TaggedSentence& s, std::size_t part) { take(s, part); });
     data_.tags.expect(2, "tags", kOp);
     make_vocabularies();
     for (std::size_t part = 0; part < 3; ++part)
@@ -45,18 +45,6 @@ class Builder {
     auto tags = tag_ids(sentence, data_.tags);
     data_.parts[part].sentences.push_back(words_[part].numbers(sentence.words));
     data_.parts[part].tags.push_back(std::move(tags));
-  }
-  void read_part(const std::string& path, std::size_t part) {
-    read_tagged_text(path, options_.format, bad_, [&](const TaggedSentence& s) { take(s, part); });
-    if (data_.parts[part].size() == 0)
-      autograd::fail(kOp, fmt::format("{} has no good sentence for {}; needed some", path, kPartNames[part]));
-  }
-  void read_split() {
-    std::vector<TaggedSentence> all;
-    read_tagged_text(options_.files.all, options_.format, bad_,
-                     [&](const TaggedSentence& s) { all.push_back(s); });
-    deal(std::move(all), options_.files, kOp,
-         [&](const TaggedSentence& s, std::size_t part) { bad_.guard([&] { take(s, part); }); });
   }
   void make_vocabularies() {
     TokenCounts words, characters;
