@@ -66,7 +66,7 @@ bool Gradients::Entry::touch_all() {
   return fresh;
 }
 
-void Gradients::Entry::touch_row(int r) {
+void Gradients::Entry::touch_rows() {
   if (state_ == State::dense) return;
   if (!zero_elsewhere_) {
     std::memset(buffer_.raw(), 0, buffer_.bytes());
@@ -74,6 +74,11 @@ void Gradients::Entry::touch_row(int r) {
   }
   if (is_touched_.empty()) is_touched_.assign(static_cast<std::size_t>(buffer_.shape().rows()), false);
   state_ = State::rows;
+}
+
+void Gradients::Entry::touch_row(int r) {
+  if (state_ == State::dense) return;
+  touch_rows();
   if (is_touched_[static_cast<std::size_t>(r)]) return;
   is_touched_[static_cast<std::size_t>(r)] = true;
   rows_.push_back(r);
@@ -118,11 +123,12 @@ Gradients::Entry* Gradients::find(const Parameter::Leaf* leaf) {
   return const_cast<Entry*>(std::as_const(*this).find(leaf));
 }
 
-Tensor Gradients::dense(const Parameter& parameter) const {
+Tensor Gradients::dense(const Parameter& parameter, SourceLocation location) const {
   const Entry* entry = find(parameter);
   if (!entry)
     fail("gradients",
-         fmt::format("'{}' has no gradient; needed a backward pass that reaches it", parameter.name()));
+         fmt::format("'{}' has no gradient; needed a backward pass that reaches it", parameter.name()),
+         location);
   return entry->buffer();
 }
 

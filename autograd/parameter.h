@@ -101,6 +101,8 @@ class Gradients {
 
     /// Says that every element will be written or added to. True if the content was undefined so far.
     bool touch_all();
+    /// Says that rows may be added to, or none.
+    void touch_rows();
     /// Says that row `r` will be added to; it is zero if this is the first time.
     void touch_row(int r);
 
@@ -123,7 +125,7 @@ class Gradients {
   const Entry* find(const Parameter::Leaf* leaf) const;
   Entry* find(const Parameter::Leaf* leaf);
   /// The gradient as a tensor of its own; throws Error if there is none.
-  Tensor dense(const Parameter& parameter) const;
+  Tensor dense(const Parameter& parameter, SourceLocation location = SourceLocation::current()) const;
 
   /// Forgets all gradients, keeps the memory of those whose parameters live.
   void clear();

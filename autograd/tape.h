@@ -26,6 +26,14 @@ class Tape : public Pass {
   Var constant(const Tensor& tensor, SourceLocation location = SourceLocation::current());
   Var constant(const Shape& shape, std::span<const float> values,
                SourceLocation location = SourceLocation::current());
+  Var constant(const Shape& shape, std::span<const double> values,
+               SourceLocation location = SourceLocation::current()) {
+    return constant(Tensor::from(shape, values, DType::f64, location), location);
+  }
+  Var constant(const Shape& shape, std::initializer_list<double> values,
+               SourceLocation location = SourceLocation::current()) {
+    return constant(shape, std::span(values.begin(), values.size()), location);
+  }
   Var full(const Shape& shape, double value, SourceLocation location = SourceLocation::current());
   Var zeros(const Shape& shape, SourceLocation location = SourceLocation::current()) {
     return full(shape, 0, location);

@@ -64,8 +64,9 @@ ScannedStates<StateOf<C>> scan_states(const C& cell, const PackedSequence& xs, O
 /// The same in segments of so many steps, of which only inputs, outputs and the states in between are kept:
 /// backward computes each segment again (gradient checkpointing, Chen et al. 2016), one more forward pass for
 /// memory of O(T / segment + segment) states. With forward order and equal lengths all gradients have the
-/// same bits. The cell must outlive the pass, and be a function of its arguments and parameters: backward
-/// throws Error where it gives other values the second time.
+/// same bits, but for sums of so many rows that they are made in blocks, of biases from 1,025 rows on
+/// (ops/simd/long_sums.h). The cell must outlive the pass, and be a function of its arguments and parameters:
+/// backward throws Error where it gives other values the second time.
 template <Cell C>
 Scanned<StateOf<C>> scan_recomputed(const C& cell, const PackedSequence& xs, Index segment,
                                     Order order = Order::forward,

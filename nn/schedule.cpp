@@ -86,7 +86,7 @@ double Plateau::report(double metric) {
   if (better) {
     best_ = metric;
     waited_ = 0;
-  } else if (++waited_ > options_.patience) {
+  } else if (++waited_ >= options_.patience) {
     factor_ = std::max(factor_ * options_.factor, options_.lowest);
     waited_ = 0;
   }

@@ -43,7 +43,7 @@ class Schedule {
 
 struct PlateauOptions {
   double factor = 0.5;            // what a reduction multiplies by
-  std::int64_t patience = 2;      // reports in a row without improvement that are put up with
+  std::int64_t patience = 2;      // it acts after so many reports in a row without improvement, or after one
   double threshold = 0;           // an improvement is larger than this
   bool larger_is_better = false;  // true for an accuracy, false for a loss
   double lowest = 0;              // the factor stays at least this

@@ -72,7 +72,7 @@ double ClassTargets::loss_and_gradient(Index row, double* logits) const {
 }
 
 ClassTargets make_targets(autograd::Tape& tape, const char* op, Index rows, Index classes,
-                          std::span<const int> labels, const CrossEntropyOptions& options,
+                          const Integers& labels, const CrossEntropyOptions& options,
                           SourceLocation location) {
   auto reject = [&](const std::string& message) { autograd::fail(op, message, location); };
   if (static_cast<Index>(labels.size()) != rows)
@@ -91,7 +91,7 @@ ClassTargets make_targets(autograd::Tape& tape, const char* op, Index rows, Inde
 
   ClassTargets targets{};
   int* kept = tape.arena().allocate_array<int>(labels.size());
-  std::ranges::copy(labels, kept);
+  for (std::size_t r = 0; r < labels.size(); ++r) kept[r] = static_cast<int>(labels[r]);
   targets.labels = kept;
   targets.rows = rows;
   targets.classes = classes;

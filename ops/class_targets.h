@@ -32,7 +32,7 @@ struct ClassTargets {
 
 /// Checks labels and options, copies them into the arena.
 ClassTargets make_targets(autograd::Tape& tape, const char* op, Index rows, Index classes,
-                          std::span<const int> labels, const CrossEntropyOptions& options,
+                          const Integers& labels, const CrossEntropyOptions& options,
                           SourceLocation location);
 
 }  // namespace unroll::ops

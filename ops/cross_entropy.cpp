@@ -48,7 +48,7 @@ struct CrossEntropy {
 
 }  // namespace
 
-Var cross_entropy(Var logits, std::span<const int> labels, const CrossEntropyOptions& options,
+Var cross_entropy(Var logits, const Integers& labels, const CrossEntropyOptions& options,
                   SourceLocation location) {
   autograd::Tape& tape = logits.tape(location);
   const Shape& shape = logits.shape(location);

@@ -86,5 +86,17 @@ inline Var operator/(Left a, const ops::Term& b) { return ops::divide(a.var, b, 
 inline Var operator/(double a, Left b) { return ops::divide(a, b.var, b.location); }
 inline Var operator-(Left a) { return ops::negate(a.var, a.location); }
 
+/// The same of one that is assigned to: x += y is x = x + y, another value under the same name.
+struct Changed {
+  Var& var;
+  SourceLocation location;
+  Changed(Var& v, SourceLocation here = SourceLocation::current()) : var(v), location(here) {}
+};
+
+inline Var& operator+=(Changed a, const ops::Term& b) { return a.var = ops::add(a.var, b, a.location); }
+inline Var& operator-=(Changed a, const ops::Term& b) { return a.var = ops::subtract(a.var, b, a.location); }
+inline Var& operator*=(Changed a, const ops::Term& b) { return a.var = ops::multiply(a.var, b, a.location); }
+inline Var& operator/=(Changed a, const ops::Term& b) { return a.var = ops::divide(a.var, b, a.location); }
+
 }  // namespace autograd
 }  // namespace unroll

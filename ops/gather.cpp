@@ -29,10 +29,6 @@ struct GatherRows {
     const Shape& table = in[0];
     if (table.rank() != 2)
       in.reject(fmt::format("a table of shape {} came; needed [rows, columns]", to_string(table)));
-    for (Index i = 0; i < count; ++i)
-      if (indices[i] < 0 || indices[i] >= table[0])
-        in.reject(fmt::format("index {} at position {} came for a table of {} rows; needed 0 to {}",
-                              indices[i], i, table[0], table[0] - 1));
     return {count, table[1]};
   }
 
@@ -47,6 +43,7 @@ struct GatherRows {
   void backward(Backward<T>& context) const {
     const View<const T> d_out = context.d_out();
     Gradients::Entry* entry = context.sparse(0);
+    if (entry) entry->touch_rows();  // padding alone is a gradient too
     const View<T> d_table = entry ? entry->buffer().template view<T>() : context.add_to(0);
     for (Index i = 0; i < count; ++i) {
       if (indices[i] == padding) continue;
@@ -63,16 +60,23 @@ struct GatherRows {
 
 }  // namespace
 
-Var gather_rows(Var table, std::span<const int> indices, std::optional<int> padding,
-                SourceLocation location) {
+Var gather_rows(Var table, const Integers& indices, std::optional<int> padding, SourceLocation location) {
   Tape& tape = table.tape(location);
+  const Shape shape = table.shape(location);
   auto* kept = tape.arena().allocate_array<int>(indices.size());
-  std::ranges::copy(indices, kept);
+  for (std::size_t i = 0; shape.rank() == 2 && i < indices.size(); ++i) {
+    if (indices[i] < 0 || indices[i] >= shape[0])
+      autograd::fail("gather_rows",
+                     fmt::format("index {} at position {} came for a table of {} rows; needed 0 to {}",
+                                 indices[i], i, shape[0], shape[0] - 1),
+                     location);
+    kept[i] = static_cast<int>(indices[i]);
+  }
   const GatherRows op{kept, static_cast<Index>(indices.size()), padding.value_or(kNoPadding)};
   return tape.record(op, {table}, location);
 }
 
-Var gather_rows(Tape& tape, const autograd::Parameter& table, std::span<const int> indices,
+Var gather_rows(Tape& tape, const autograd::Parameter& table, const Integers& indices,
                 std::optional<int> padding, SourceLocation location) {
   return gather_rows(tape.parameter(table), indices, padding, location);
 }

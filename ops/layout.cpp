@@ -47,9 +47,13 @@ Layout Layout::uniform(Index batch, Index steps, SourceLocation location) {
   return Layout(lengths, location);
 }
 
-void Layout::check_items(std::size_t count, SourceLocation location) const {
-  if (static_cast<Index>(count) != rows())
+void Layout::check_items(std::size_t count, Index features, SourceLocation location) const {
+  if (features == 1 && static_cast<Index>(count) != rows())
     autograd::fail("layout", fmt::format("{} items came; needed one a row, {}", count, rows()), location);
+  if (features < 0 || static_cast<Index>(count) != rows() * features)
+    autograd::fail("layout",
+                   fmt::format("{} numbers came; needed {} for each of {} rows", count, features, rows()),
+                   location);
 }
 
 }  // namespace unroll::ops

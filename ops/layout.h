@@ -1,6 +1,9 @@
 // How a batch of sequences of unequal length lies in memory.
 #pragma once
+#include <algorithm>
+#include <initializer_list>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "autograd/system/error.h"
@@ -22,6 +25,9 @@ class Layout {
   Layout() = default;
   /// Throws Error for an empty batch, a length below 1, or more than 2^31 - 1 rows.
   explicit Layout(std::span<const int> lengths, SourceLocation location = SourceLocation::current());
+  /// Layout({4, 2, 3})
+  explicit Layout(std::initializer_list<int> lengths, SourceLocation location = SourceLocation::current())
+      : Layout(std::span(lengths.begin(), lengths.size()), location) {}
   /// `batch` sequences of `steps` each: the packed rows are [steps, batch].
   static Layout uniform(Index batch, Index steps, SourceLocation location = SourceLocation::current());
 
@@ -45,19 +51,39 @@ class Layout {
   bool sorted() const { return sorted_; }
 
   /// Puts the items of each sequence, given one after the other in the caller's order, into packed order.
-  /// Throws Error unless there are rows() of them.
+  /// Each is of as many numbers as there are features. Throws Error unless there are rows() of them.
   template <class T>
   std::vector<T> pack(std::span<const T> items, SourceLocation location = SourceLocation::current()) const {
-    check_items(items.size(), location);
-    std::vector<T> packed(static_cast<std::size_t>(rows()));
-    std::size_t next = 0;
-    for (Index s = 0; s < batch(); ++s)
-      for (Index t = 0; t < length(s); ++t) packed[static_cast<std::size_t>(row(s, t))] = items[next++];
-    return packed;
+    return pack(items, 1, location);
+  }
+  template <class T>
+  std::vector<T> pack(std::span<const T> items, Index features,
+                      SourceLocation location = SourceLocation::current()) const {
+    return moved(items, features, location,
+                 [](Index given, Index packed) { return std::pair(given, packed); });
+  }
+  /// The other way.
+  template <class T>
+  std::vector<T> unpack(std::span<const T> packed, Index features = 1,
+                        SourceLocation location = SourceLocation::current()) const {
+    return moved(packed, features, location, [](Index given, Index row) { return std::pair(row, given); });
   }
 
  private:
-  void check_items(std::size_t count, SourceLocation location) const;
+  // way(item in the caller's order, packed row) is from where to where.
+  template <class T, class Way>
+  std::vector<T> moved(std::span<const T> items, Index features, SourceLocation location, Way way) const {
+    check_items(items.size(), features, location);
+    std::vector<T> result(items.size());
+    Index next = 0;
+    for (Index s = 0; s < batch(); ++s)
+      for (Index t = 0; t < length(s); ++t) {
+        const auto [from, to] = way(next++, row(s, t));
+        std::copy_n(items.begin() + from * features, features, result.begin() + to * features);
+      }
+    return result;
+  }
+  void check_items(std::size_t count, Index features, SourceLocation location) const;
 
   std::vector<int> lengths_;    // by sequence
   std::vector<int> ranks_;      // by sequence

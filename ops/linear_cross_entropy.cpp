@@ -138,8 +138,8 @@ struct LinearCrossEntropy {
   }
 };
 
-Var fused(Var x, Term weight, const Term* bias, std::span<const int> labels,
-          const CrossEntropyOptions& options, WeightLayout layout, SourceLocation location) {
+Var fused(Var x, Term weight, const Term* bias, const Integers& labels, const CrossEntropyOptions& options,
+          WeightLayout layout, SourceLocation location) {
   Tape& tape = x.tape(location);
   if (weight.is_number() || (bias && bias->is_number()))
     autograd::fail(kName, "a number came; needed a weight matrix, and a bias or none", location);
@@ -173,11 +173,11 @@ Var fused(Var x, Term weight, const Term* bias, std::span<const int> labels,
 
 }  // namespace
 
-Var linear_cross_entropy(Var x, Term weight, Term bias, std::span<const int> labels,
+Var linear_cross_entropy(Var x, Term weight, Term bias, const Integers& labels,
                          const CrossEntropyOptions& options, WeightLayout layout, SourceLocation location) {
   return fused(x, weight, &bias, labels, options, layout, location);
 }
-Var linear_cross_entropy(Var x, Term weight, std::span<const int> labels, const CrossEntropyOptions& options,
+Var linear_cross_entropy(Var x, Term weight, const Integers& labels, const CrossEntropyOptions& options,
                          WeightLayout layout, SourceLocation location) {
   return fused(x, weight, nullptr, labels, options, layout, location);
 }

@@ -5,6 +5,7 @@
 
 #include "autograd/tape.h"
 #include "ops/elementwise.h"
+#include "ops/integers.h"
 
 namespace unroll::ops {
 
@@ -21,7 +22,7 @@ struct CrossEntropyOptions {
 /// weights w and smoothing e, a row of label y loses sum over c of t_c (-log p_c), t_c = e w_c / V + (1 - e)
 /// w_y [c = y]. The mean divides the sum by the sum of w_y over the rows that count (their number, without
 /// weights); it is 0 if none does. d_logits = (sum of t) p - t.
-Var cross_entropy(Var logits, std::span<const int> labels, const CrossEntropyOptions& options = {},
+Var cross_entropy(Var logits, const Integers& labels, const CrossEntropyOptions& options = {},
                   SourceLocation location = SourceLocation::current());
 
 enum class WeightLayout {
@@ -32,12 +33,12 @@ enum class WeightLayout {
 /// cross_entropy(x weight + bias, labels) without ever holding the logits: x [..., H], bias [V]. Rows are
 /// taken a few at a time; if a gradient is wanted, forward computes it, and backward only scales it. Takes
 /// memory for the gradients of x, weight and bias, and for a few rows of logits.
-Var linear_cross_entropy(Var x, Term weight, Term bias, std::span<const int> labels,
+Var linear_cross_entropy(Var x, Term weight, Term bias, const Integers& labels,
                          const CrossEntropyOptions& options = {}, WeightLayout layout = WeightLayout::in_out,
                          SourceLocation location = SourceLocation::current());
 /// The same without a bias.
-Var linear_cross_entropy(Var x, Term weight, std::span<const int> labels,
-                         const CrossEntropyOptions& options = {}, WeightLayout layout = WeightLayout::in_out,
+Var linear_cross_entropy(Var x, Term weight, const Integers& labels, const CrossEntropyOptions& options = {},
+                         WeightLayout layout = WeightLayout::in_out,
                          SourceLocation location = SourceLocation::current());
 
 /// What an elementwise loss is averaged over: all elements, or the rows, whose elements are added up.

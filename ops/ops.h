@@ -1,5 +1,6 @@
 // Every operation in one include; ops/pointwise.h is where to start reading.
 #pragma once
+#include "ops/broadcast.h"
 #include "ops/concat.h"
 #include "ops/dropout.h"
 #include "ops/elementwise.h"
@@ -8,6 +9,8 @@
 #include "ops/layout.h"
 #include "ops/losses.h"
 #include "ops/matmul.h"
+#include "ops/packing.h"
+#include "ops/pick.h"
 #include "ops/pointwise.h"
 #include "ops/random.h"
 #include "ops/reduce.h"

@@ -2,6 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+#include <vector>
+
+#include "ops/broadcast.h"
+
 namespace unroll::ops::detail {
 
 namespace {
@@ -11,21 +16,46 @@ bool fits(const Shape& s, const Shape& full) {
   if (s.rows() == 1 && s.cols() == full.cols()) return true;
   return s.cols() == 1 && s.rank() == full.rank() && s == full.with(-1, 1);
 }
-}  // namespace
-
-Shape broadcast(const Inputs& in) {
+// The shape that `count` operands broadcast to in the loop, if there is one.
+template <class ShapeOf>
+std::optional<Shape> full_shape(int count, ShapeOf shape) {
   auto all_fit = [&](const Shape& full) {
-    for (int i = 0; i < in.size(); ++i)
-      if (!fits(in[i], full)) return false;
+    for (int i = 0; i < count; ++i)
+      if (!fits(shape(i), full)) return false;
     return true;
   };
-  for (int i = 0; i < in.size(); ++i)
-    if (all_fit(in[i])) return in[i];
+  for (int i = 0; i < count; ++i)
+    if (all_fit(shape(i))) return shape(i);
   // A column and a row: neither is full.
-  for (int i = 0; i < in.size(); ++i)
-    for (int j = 0; j < in.size(); ++j)
-      if (in[i].rank() > 0 && in[i].cols() == 1 && in[j].rows() == 1 && all_fit(in[i].with(-1, in[j].cols())))
-        return in[i].with(-1, in[j].cols());
+  for (int i = 0; i < count; ++i)
+    for (int j = 0; j < count; ++j)
+      if (shape(i).rank() > 0 && shape(i).cols() == 1 && shape(j).rows() == 1)
+        if (const Shape full = shape(i).with(-1, shape(j).cols()); all_fit(full)) return full;
+  return {};
+}
+}  // namespace
+
+void repeat_operands(std::span<Var> operands, SourceLocation location) {
+  const autograd::Tape& tape = operands[0].tape(location);
+  // Whoever is of another tape is found out when the op is recorded.
+  for (const Var& x : operands)
+    if (!x.defined() || &x.tape(location) != &tape) return;
+  auto shape = [&](int i) -> const Shape& {
+    return tape.value(operands[static_cast<std::size_t>(i)].index()).shape;
+  };
+  const int count = static_cast<int>(operands.size());
+  bool equal = true;
+  for (int i = 1; i < count; ++i) equal = equal && shape(i) == shape(0);
+  if (equal || full_shape(count, shape)) return;
+  std::vector<Shape> shapes;
+  for (int i = 0; i < count; ++i) shapes.push_back(shape(i));
+  if (const auto common = common_shape(shapes))
+    for (Var& x : operands)
+      if (x.shape() != *common) x = broadcast_to(x, *common, location);
+}
+
+Shape broadcast(const Inputs& in) {
+  if (const auto full = full_shape(in.size(), [&](int i) -> const Shape& { return in[i]; })) return *full;
   std::string came;
   for (int i = 0; i < in.size(); ++i) came += (i ? ", " : "") + to_string(in[i]);
   in.reject(fmt::format("shapes {} came; needed equal shapes, or rows, columns or scalars to repeat", came));

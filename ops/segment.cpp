@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "ops/concat.h"
 #include "ops/gather.h"
 #include "ops/pointwise.h"
@@ -34,6 +36,11 @@ struct Segments {
   void each(F f) const {
     for (Index t = 0; t < steps; ++t)
       for (Index rank = 0; rank < alive(t); ++rank) f(t, rank, offsets[t] + rank);
+  }
+  // f(first element, number of elements) of each step of contiguous rows
+  template <class F>
+  void each_step(Index cols, F f) const {
+    for (Index t = 0; t < steps; ++t) f(offsets[t] * cols, alive(t) * cols);
   }
   Shape pooled(const Inputs& in) const {
     check(in);
@@ -200,6 +207,11 @@ struct SegmentMax {
   }
 };
 
+template <class T>
+void raise(const T* __restrict x, Index n, T* __restrict highest) {
+  for (Index c = 0; c < n; ++c) highest[c] = x[c] > highest[c] ? x[c] : highest[c];
+}
+
 // A time step of contiguous packed rows is one run of numbers, and so is what is kept of each sequence, by
 // rank: the sequences alive are a prefix.
 struct SegmentSoftmax {
@@ -214,12 +226,6 @@ struct SegmentSoftmax {
     segments.check(in);
     return in[0];
   }
-  // f(first element, number of elements) of each step
-  template <class F>
-  void each_step(Index cols, F f) const {
-    for (Index t = 0; t < segments.steps; ++t) f(segments.offsets[t] * cols, segments.alive(t) * cols);
-  }
-
   template <class T>
   void forward(Forward<T>& context) const {
     const T* x = context.in(0).data;
@@ -230,15 +236,15 @@ struct SegmentSoftmax {
     if (context.dry()) return;
     std::copy_n(x, segments.steps ? kept : 0, highest.data());
     std::fill_n(total.data(), kept, T(0));
-    each_step(cols, [&](Index at, Index n) { raise(x + at, n, highest.data()); });
-    each_step(cols, [&](Index at, Index n) {
+    segments.each_step(cols, [&](Index at, Index n) { raise(x + at, n, highest.data()); });
+    segments.each_step(cols, [&](Index at, Index n) {
       map_row(
           y + at, n, true, [](auto v, auto high) { return exp(v - high); }, x + at, highest.data());
       add_row(y + at, n, total.data());
       sums.next();
     });
     sums.finish();
-    each_step(cols, [&](Index at, Index n) {
+    segments.each_step(cols, [&](Index at, Index n) {
       map_row(
           y + at, n, true, [](auto e, auto sum) { return e / sum; }, y + at, total.data());
     });
@@ -252,21 +258,73 @@ struct SegmentSoftmax {
     LongSums<T> sums(context.tape().pool(), inner.data(), kept, segments.steps);
     if (context.dry()) return;
     std::fill_n(inner.data(), kept, T(0));
-    each_step(cols, [&](Index at, Index n) {
+    segments.each_step(cols, [&](Index at, Index n) {
       put_row(inner.data(), n, false, [&](Index c) { return y[at + c] * d_out[at + c]; });
       sums.next();
     });
     sums.finish();
-    each_step(cols, [&](Index at, Index n) {
+    segments.each_step(cols, [&](Index at, Index n) {
       put_row(d_in.view.data + at, n, d_in.fresh,
               [&, s = inner.data()](Index c) { return y[at + c] * (d_out[at + c] - s[c]); });
     });
   }
+};
 
- private:
+// What is kept of each sequence lies by rank, as in SegmentSoftmax.
+struct SegmentLogSumExp {
+  static constexpr const char* name = "segment_logsumexp";
+  static constexpr int outputs = 1;
+  static constexpr unsigned reads_inputs = 1, reads_outputs = 1;
+  static constexpr bool takes_memory = true;
+
+  Segments segments;
+
+  Shape shape(const Inputs& in) const { return segments.pooled(in); }
+
   template <class T>
-  static void raise(const T* __restrict x, Index n, T* __restrict highest) {
-    for (Index c = 0; c < n; ++c) highest[c] = x[c] > highest[c] ? x[c] : highest[c];
+  void forward(Forward<T>& context) const {
+    const T* x = context.in(0).data;
+    const View<T> out = context.out();
+    const Index cols = out.cols(), kept = segments.batch * cols;
+    const autograd::Scratch<T> highest = context.scratch(kept), total = context.scratch(kept),
+                               step = context.scratch(kept);
+    LongSums<T> sums(context.tape().pool(), total.data(), kept, segments.steps);
+    if (context.dry()) return;
+    std::copy_n(x, segments.steps ? kept : 0, highest.data());
+    std::fill_n(total.data(), kept, T(0));
+    segments.each_step(cols, [&](Index at, Index n) { raise(x + at, n, highest.data()); });
+    // Beside an infinity there is nothing to lose: what it makes of the sum is right.
+    for (Index i = 0; i < kept; ++i)
+      if (!std::isfinite(highest.data()[i])) highest.data()[i] = T(0);
+    segments.each_step(cols, [&](Index at, Index n) {
+      map_row(
+          step.data(), n, true, [](auto v, auto high) { return exp(v - high); }, x + at, highest.data());
+      add_row(step.data(), n, total.data());
+      sums.next();
+    });
+    sums.finish();
+    for (Index rank = 0; rank < segments.batch; ++rank)
+      map_row(
+          out.row(segments.sequences[rank]), cols, true, [](auto sum, auto high) { return log(sum) + high; },
+          total.data() + rank * cols, highest.data() + rank * cols);
+  }
+  template <class T>
+  void backward(Backward<T>& context) const {
+    const View<const T> out = context.out(), d_out = context.d_out();
+    const T* x = context.in(0).data;
+    const Index cols = out.cols(), kept = segments.batch * cols;
+    const Into<T> d_in = context.d_in(0);
+    const autograd::Scratch<T> y = context.scratch(kept), d_y = context.scratch(kept);
+    if (context.dry()) return;
+    for (Index rank = 0; rank < segments.batch; ++rank) {
+      std::copy_n(out.row(segments.sequences[rank]), cols, y.data() + rank * cols);
+      std::copy_n(d_out.row(segments.sequences[rank]), cols, d_y.data() + rank * cols);
+    }
+    segments.each_step(cols, [&](Index at, Index n) {
+      map_row(
+          d_in.view.data + at, n, d_in.fresh, [](auto v, auto sum, auto d) { return exp(v - sum) * d; },
+          x + at, y.data(), d_y.data());
+    });
   }
 };
 
@@ -311,12 +369,17 @@ Var segment_softmax(Var scores, const Layout& layout, SourceLocation location) {
   return tape.record(SegmentSoftmax{Segments::keep(tape, layout)}, {contiguous(scores, location)}, location);
 }
 
+Var segment_logsumexp(Var x, const Layout& layout, SourceLocation location) {
+  Tape& tape = x.tape(location);
+  return tape.record(SegmentLogSumExp{Segments::keep(tape, layout)}, {contiguous(x, location)}, location);
+}
+
 Var last_rows(Var x, const Layout& layout, SourceLocation location) {
   require_rows("last_rows", x, layout.rows(), location);
   const auto count = static_cast<std::size_t>(layout.batch());
   int* last = x.tape().arena().allocate_array<int>(count);
   for (Index s = 0; s < layout.batch(); ++s) last[s] = static_cast<int>(layout.row(s, layout.length(s) - 1));
-  return gather_rows(x, {last, count}, {}, location);
+  return gather_rows(x, std::span<const int>(last, count), {}, location);
 }
 
 Var repeat_over_time(Var x, const Layout& layout, SourceLocation location) {
@@ -326,7 +389,7 @@ Var repeat_over_time(Var x, const Layout& layout, SourceLocation location) {
   for (Index t = 0; t < layout.steps(); ++t)
     std::ranges::copy(layout.sequences().first(static_cast<std::size_t>(layout.batch_size(t))),
                       sequences + layout.offset(t));
-  return gather_rows(x, {sequences, count}, {}, location);
+  return gather_rows(x, std::span<const int>(sequences, count), {}, location);
 }
 
 }  // namespace unroll::ops

@@ -20,6 +20,8 @@ Var segment_max(Var x, const Layout& layout, SourceLocation location = SourceLoc
 /// Softmax over the time steps of each sequence, for each column by itself: y [N, K] of scores [N, K].
 /// d_x[b, t] = y[b, t] (d_y[b, t] - sum over s of y[b, s] d_y[b, s]).
 Var segment_softmax(Var scores, const Layout& layout, SourceLocation location = SourceLocation::current());
+/// y[b, f] = log of the sum over t of exp(x[b, t, f]); d_x[b, t] = exp(x[b, t] - y[b]) d_y[b].
+Var segment_logsumexp(Var x, const Layout& layout, SourceLocation location = SourceLocation::current());
 /// y[b] = the last row of sequence b.
 Var last_rows(Var x, const Layout& layout, SourceLocation location = SourceLocation::current());
 /// The other way: y[b, t] = x[b] at every step, [B, F] to [N, F].
@@ -30,6 +32,7 @@ Var repeat_over_time(Var x, const Layout& layout, SourceLocation location = Sour
 namespace unroll {
 using ops::last_rows;
 using ops::repeat_over_time;
+using ops::segment_logsumexp;
 using ops::segment_max;
 using ops::segment_mean;
 using ops::segment_softmax;

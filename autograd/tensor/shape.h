@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 
+#include "autograd/system/error.h"
 #include "autograd/tensor/dtype.h"
 
 namespace unroll::autograd {
@@ -17,10 +18,10 @@ class Shape {
   constexpr Shape() = default;
   /// Throws Error for more than four extents, or one below 0 or above 2^31 - 1, or a product of 2^56 and
   /// more.
-  Shape(std::initializer_list<Index> extents) {
-    if (extents.size() > kMaxRank) reject_rank(extents.size());
-    for (Index extent : extents) extents_[static_cast<std::size_t>(rank_++)] = checked(extent);
-    finish();
+  Shape(std::initializer_list<Index> extents, SourceLocation location = SourceLocation::current()) {
+    if (extents.size() > kMaxRank) reject_rank(extents.size(), location);
+    for (Index extent : extents) extents_[static_cast<std::size_t>(rank_++)] = checked(extent, location);
+    finish(location);
   }
 
   int rank() const { return rank_; }
@@ -36,14 +37,14 @@ class Shape {
   Index cols() const { return cols_; }
 
   /// The same shape with one extent replaced. Throws as the constructor does.
-  Shape with(int axis, Index extent) const {
+  Shape with(int axis, Index extent, SourceLocation location = SourceLocation::current()) const {
     Shape result = *this;
-    result.set(axis, extent);
+    result.set(axis, extent, location);
     return result;
   }
-  void set(int axis, Index extent) {
-    extents_[static_cast<std::size_t>(axis < 0 ? axis + rank_ : axis)] = checked(extent);
-    finish();
+  void set(int axis, Index extent, SourceLocation location = SourceLocation::current()) {
+    extents_[static_cast<std::size_t>(axis < 0 ? axis + rank_ : axis)] = checked(extent, location);
+    finish(location);
   }
   Shape without(int axis) const;
   /// Makes the first or the last extent smaller, as views do, which needs no checks. Not for scalars.
@@ -63,16 +64,16 @@ class Shape {
   }
 
  private:
-  static std::int32_t checked(Index extent) {
-    if (extent < 0 || extent > std::numeric_limits<std::int32_t>::max()) reject_extent(extent);
+  static std::int32_t checked(Index extent, SourceLocation location) {
+    if (extent < 0 || extent > std::numeric_limits<std::int32_t>::max()) reject_extent(extent, location);
     return static_cast<std::int32_t>(extent);
   }
-  [[noreturn]] static void reject_rank(std::size_t rank);
-  [[noreturn]] static void reject_extent(Index extent);
-  void check_size() const;
+  [[noreturn]] static void reject_rank(std::size_t rank, SourceLocation location);
+  [[noreturn]] static void reject_extent(Index extent, SourceLocation location);
+  void check_size(SourceLocation location) const;
   // Four extents below 2^14 have a product below 2^56.
-  void finish() {
-    if ((extents_[0] | extents_[1] | extents_[2] | extents_[3]) >> 14 != 0) check_size();
+  void finish(SourceLocation location) {
+    if ((extents_[0] | extents_[1] | extents_[2] | extents_[3]) >> 14 != 0) check_size(location);
     rows_ = cols_ = 1;
     for (int i = 0; i + 1 < rank_; ++i) rows_ *= extents_[static_cast<std::size_t>(i)];
     if (rank_ > 0) cols_ = extents_[static_cast<std::size_t>(rank_ - 1)];

@@ -41,17 +41,21 @@ void Tensor::Free::operator()(std::byte* p) const {
 Tensor::Tensor(const Shape& shape, DType dtype)
     : shape_(shape), dtype_(dtype), memory_(allocate_zeroed(bytes())) {}
 
-Tensor Tensor::from(const Shape& shape, std::span<const double> values, DType dtype) {
+Tensor Tensor::from(const Shape& shape, std::span<const double> values, DType dtype,
+                    SourceLocation location) {
   if (static_cast<Index>(values.size()) != shape.size())
-    fail("tensor", fmt::format("{} numbers came for shape {}; needed {}", values.size(), to_string(shape),
-                               shape.size()));
+    fail(
+        "tensor",
+        fmt::format("{} numbers came for shape {}; needed {}", values.size(), to_string(shape), shape.size()),
+        location);
   Tensor t(shape, dtype);
   for (std::size_t i = 0; i < values.size(); ++i) t.set(static_cast<Index>(i), values[i]);
   return t;
 }
 
-Tensor Tensor::from(const Shape& shape, std::initializer_list<double> values, DType dtype) {
-  return from(shape, std::span(values.begin(), values.size()), dtype);
+Tensor Tensor::from(const Shape& shape, std::initializer_list<double> values, DType dtype,
+                    SourceLocation location) {
+  return from(shape, std::span(values.begin(), values.size()), dtype, location);
 }
 
 Tensor::Tensor(const Tensor& other) : shape_(other.shape_), dtype_(other.dtype_) {
@@ -75,16 +79,16 @@ void Tensor::expect(DType dtype) const {
                                name_of(dtype_)));
 }
 
-double Tensor::at(Index i) const {
+double Tensor::at(Index i, SourceLocation location) const {
   if (i < 0 || i >= size())
-    fail("tensor", fmt::format("element {} asked for; needed 0 to {}", i, size() - 1));
+    fail("tensor", fmt::format("element {} asked for; needed 0 to {}", i, size() - 1), location);
   return dispatch(dtype_,
                   [&]<class T>() { return static_cast<double>(span<T>()[static_cast<std::size_t>(i)]); });
 }
 
-void Tensor::set(Index i, double value) {
+void Tensor::set(Index i, double value, SourceLocation location) {
   if (i < 0 || i >= size())
-    fail("tensor", fmt::format("element {} to be set; needed 0 to {}", i, size() - 1));
+    fail("tensor", fmt::format("element {} to be set; needed 0 to {}", i, size() - 1), location);
   dispatch(dtype_, [&]<class T>() { span<T>()[static_cast<std::size_t>(i)] = static_cast<T>(value); });
 }
 

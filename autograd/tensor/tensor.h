@@ -19,8 +19,10 @@ class Tensor {
   Tensor() = default;
   explicit Tensor(const Shape& shape, DType dtype = DType::f32);
   /// `values` in row-major order; throws Error unless there are shape.size() of them.
-  static Tensor from(const Shape& shape, std::span<const double> values, DType dtype = DType::f32);
-  static Tensor from(const Shape& shape, std::initializer_list<double> values, DType dtype = DType::f32);
+  static Tensor from(const Shape& shape, std::span<const double> values, DType dtype = DType::f32,
+                     SourceLocation location = SourceLocation::current());
+  static Tensor from(const Shape& shape, std::initializer_list<double> values, DType dtype = DType::f32,
+                     SourceLocation location = SourceLocation::current());
 
   Tensor(const Tensor& other);
   Tensor& operator=(const Tensor& other);
@@ -56,8 +58,8 @@ class Tensor {
   const std::byte* raw() const { return memory_.get(); }
 
   /// One element by its row-major position, whatever the dtype.
-  double at(Index i) const;
-  void set(Index i, double value);
+  double at(Index i, SourceLocation location = SourceLocation::current()) const;
+  void set(Index i, double value, SourceLocation location = SourceLocation::current());
   std::vector<double> values() const;
 
   void fill(double value);

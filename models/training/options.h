@@ -76,7 +76,7 @@ nn::Rule rule_named(const std::string& name, double learning_rate, double weight
 ///   constant
 ///   cosine           half a cosine down to a twentieth
 ///   decay:N:F        after epoch N, times F an epoch
-///   plateau:N:F      times F after more than N validations in a row without improvement
+///   plateau:N:F      times F after N validations in a row without improvement
 class EpochSchedule {
  public:
   /// Throws Error for a name that is none of these.

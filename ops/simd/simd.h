@@ -72,6 +72,7 @@ struct PackOf {
   friend MaskOf<T, Arch> operator>(Pack a, Pack b) { return {a.v > b.v}; }
   friend MaskOf<T, Arch> operator>=(Pack a, Pack b) { return {a.v >= b.v}; }
   friend MaskOf<T, Arch> operator==(Pack a, Pack b) { return {a.v == b.v}; }
+  friend MaskOf<T, Arch> operator!=(Pack a, Pack b) { return !(a == b); }
   template <std::same_as<double> D>
   operator D() const {
     return detail::refuse<D>();
@@ -273,8 +274,8 @@ template <class T>
   Pack<T> scale, p;
   constexpr double limit = detail::Expm1<T>::limit;
   detail::expm1_core<-1>(detail::limited(x, -limit, limit), scale, p);
-  const Pack<T> y = Pack<T>(1.0) / fnma(scale, p, scale + Pack<T>(1.0));
-  return {y, fnma(scale, p, scale) * y * y};
+  const Pack<T> e = fnma(scale, p, scale), y = Pack<T>(1.0) / (e + Pack<T>(1.0));
+  return {y, e * y * y};
 }
 /// With h as in tanh(): h / (h + 1), and exp(2 x) / (h + 1)^2.
 template <class T>

@@ -32,7 +32,7 @@ TEST_CASE("a model may be assigned a copy while an optimiser and a tape hold its
 }
 
 TEST_CASE("shapes whose product would overflow are refused") {
-  CHECK_THROWS_WITH_AS(Shape({65536, 65536, 65536, 65536}),
+  CHECK_THROWS_WITH_AS(Shape({65536, 65536, 65536, 65536}, SourceLocation{}),
                        "[shape] [65536, 65536, 65536, 65536] came; needed extents with a product below 2^56",
                        Error);
   CHECK_THROWS_AS(Shape({1, 2147483647}).with(0, 2147483647), Error);

@@ -7,7 +7,9 @@
 
 #include "nn/gradients.h"
 #include "nn/module.h"
+#include "ops/gather.h"
 #include "ops/matmul.h"
+#include "ops/reduce.h"
 #include "tests/allocation_count.h"
 
 using namespace unroll;
@@ -196,6 +198,23 @@ TEST_CASE("groups have rules of their own, and one factor for all") {
     const double g = gradient_at(1, i), before = b0[static_cast<std::size_t>(i)];
     CHECK(a.value().at(i) == doctest::Approx(a0[static_cast<std::size_t>(i)] - 0.05 * g).epsilon(1e-13));
     CHECK(b.value().at(i) == doctest::Approx(before - 0.025 * (g + before)).epsilon(1e-13));
+  }
+}
+
+TEST_CASE("padding alone is a gradient of no rows: nothing changes, and nothing is missing") {
+  for (DType dtype : {f32, f64}) {
+    Parameter table = numbered("table", Shape{3, 2}, dtype);
+    Optimiser optimiser(parameters({&table}), Adam{});
+    const auto before = table.value().values();
+    Gradients gradients;
+    Tape tape(dtype);
+    tape.backward(ops::sum(gather_rows(tape, table, {0, 0}, 0)), gradients);
+    REQUIRE(gradients.find(table));
+    CHECK(gradients.find(table)->rows().empty());
+    CHECK(gradients.dense(table).values() == std::vector<double>(6, 0));
+    optimiser.step(gradients);
+    CHECK(table.value().values() == before);
+    CHECK(optimiser.steps() == 1);
   }
 }
 

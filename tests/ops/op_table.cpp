@@ -424,8 +424,8 @@ std::vector<std::string> complaints(const OpEntry& entry, std::set<const autogra
 
 std::vector<OpEntry> all_entries() {
   std::vector<OpEntry> all;
-  for (auto family :
-       {cell_ops, elementwise_ops, loss_ops, matmul_ops, reduce_ops, segment_ops, shape_ops, softmax_ops})
+  for (auto family : {broadcast_ops, cell_ops, elementwise_ops, loss_ops, matmul_ops, reduce_ops, segment_ops,
+                      shape_ops, softmax_ops})
     for (OpEntry& entry : family()) all.push_back(std::move(entry));
   return all;
 }

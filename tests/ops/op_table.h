@@ -83,6 +83,7 @@ std::vector<std::string> complaints(const OpEntry& entry, std::set<const autogra
 
 std::vector<OpEntry> all_entries();
 // The families:
+std::vector<OpEntry> broadcast_ops();
 std::vector<OpEntry> cell_ops();
 std::vector<OpEntry> elementwise_ops();
 std::vector<OpEntry> loss_ops();

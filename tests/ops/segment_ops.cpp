@@ -6,6 +6,8 @@
 
 #include "ops/dropout.h"
 #include "ops/gather.h"
+#include "ops/packing.h"
+#include "ops/pick.h"
 #include "tests/ops/op_table.h"
 
 namespace unroll::tests {
@@ -131,6 +133,142 @@ OpEntry repeat_entry() {
                    "[repeat_over_time] a value of shape [2, 2] came; needed [1, columns]"}}};
 }
 
+// -- The three forms of a batch.
+
+Tensor one_after_the_other(const Tensor& packed, const ops::Layout& l) {
+  Tensor y(packed.shape(), f64);
+  Index next = 0;
+  for (Index s = 0; s < l.batch(); ++s)
+    for (Index t = 0; t < l.length(s); ++t, ++next)
+      for (Index c = 0; c < y.shape()[1]; ++c)
+        y.view<double>()(next, c) = packed.view<double>()(l.row(s, t), c);
+  return y;
+}
+
+const char* const kPackedRows = "a value of shape [4, 2] came for a layout of 3 rows; needed [3, columns]";
+
+std::vector<OpEntry> packing_entries() {
+  OpEntry pack{
+      .name = "pack_sequences",
+      .build = [](Tape&, Inputs x) -> Outputs { return {pack_sequences(x[0], layout_of(x[0].rows()))}; },
+      .expected =
+          [](Numbers x) {
+            const ops::Layout l = layout_of(x[0].shape()[0]);
+            Tensor y(x[0].shape(), f64);
+            Index next = 0;
+            for (Index s = 0; s < l.batch(); ++s)
+              for (Index t = 0; t < l.length(s); ++t, ++next)
+                for (Index c = 0; c < y.shape()[1]; ++c)
+                  y.view<double>()(l.row(s, t), c) = x[0].view<double>()(next, c);
+            return std::vector{y};
+          },
+      .samples = packed_shapes(),
+      .bad = {{[](Tape& t) {
+                 pack_sequences(t.zeros({4, 2}), ops::Layout(lengths_of(3)));
+               },
+               std::string("[pack_sequences] ") + kPackedRows},
+              {[](Tape& t) {
+                 pack_sequences(t.zeros({2, 3, 2}), ops::Layout({4, 2}));
+               },
+               "[pack_sequences] a value of shape [2, 3, 2] came for a layout of 2 sequences with 4 steps at "
+               "most; "
+               "needed [2, 4 or more, columns]"}}};
+  OpEntry unpack{
+      .name = "unpack_sequences",
+      .build = [](Tape&, Inputs x) -> Outputs { return {unpack_sequences(x[0], layout_of(x[0].rows()))}; },
+      .expected =
+          [](Numbers x) { return std::vector{one_after_the_other(x[0], layout_of(x[0].shape()[0]))}; },
+      .samples = packed_shapes(),
+      .bad = {{[](Tape& t) {
+                 unpack_sequences(t.zeros({4, 2}), ops::Layout(lengths_of(3)));
+               },
+               std::string("[unpack_sequences] ") + kPackedRows}}};
+  OpEntry pad{
+      .name = "pad_sequences",
+      .build = [](Tape&, Inputs x) -> Outputs { return {pad_sequences(x[0], layout_of(x[0].rows()), -1.5)}; },
+      .expected =
+          [](Numbers x) {
+            const ops::Layout l = layout_of(x[0].shape()[0]);
+            return std::vector{tabulate({l.batch(), l.steps(), x[0].shape()[1]}, [&](Index r, Index c) {
+              const Index s = r / l.steps(), t = r % l.steps();
+              return t < l.length(s) ? x[0].view<double>()(l.row(s, t), c) : -1.5;
+            })};
+          },
+      .samples = packed_shapes(),
+      .bad = {{[](Tape& t) {
+                 pad_sequences(t.zeros({4, 2}), ops::Layout(lengths_of(3)));
+               },
+               std::string("[pad_sequences] ") + kPackedRows}}};
+  // A padded batch, with a step more than it needs.
+  OpEntry padded{.name = "pack_sequences of a padded batch",
+                 .build = [](Tape&, Inputs x) -> Outputs {
+                   std::vector<int> lengths;
+                   for (Index s = 0; s < x[0].shape()[0]; ++s)
+                     lengths.push_back(static_cast<int>(1 + s % std::max<Index>(x[0].shape()[1] - 1, 1)));
+                   return {pack_sequences(x[0], lengths.empty() ? ops::Layout() : ops::Layout(lengths))};
+                 },
+                 .expected =
+                     [](Numbers x) {
+                       const Shape& in = x[0].shape();
+                       std::vector<int> lengths;
+                       for (Index s = 0; s < in[0]; ++s)
+                         lengths.push_back(static_cast<int>(1 + s % std::max<Index>(in[1] - 1, 1)));
+                       const ops::Layout l = lengths.empty() ? ops::Layout() : ops::Layout(lengths);
+                       Tensor y({l.rows(), in[2]}, f64);
+                       for (Index s = 0; s < l.batch(); ++s)
+                         for (Index t = 0; t < l.length(s); ++t)
+                           for (Index c = 0; c < in[2]; ++c)
+                             y.view<double>()(l.row(s, t), c) = x[0].view<double>()(s * in[1] + t, c);
+                       return std::vector{y};
+                     },
+                 .samples = {}};
+  for (Index batch : {0, 1, 2, 5})
+    for (Index steps : {2, 3, 6})
+      for (Index cols : {1, 9}) padded.samples.push_back({{batch, steps, cols}});
+  padded.samples.push_back({{1, 2, 0}});
+  padded.samples.push_back({{1, 1, 1}});
+  padded.bad = pack.bad;
+  return {pack, unpack, pad, padded};
+}
+
+// -- One element a row.
+
+OpEntry pick_entry() {
+  auto column = [](Index r, Index cols) { return static_cast<int>((5 * r + 2) % cols); };
+  OpEntry entry{.name = "pick",
+                .build = [=](Tape&, Inputs x) -> Outputs {
+                  std::vector<std::int64_t> columns;
+                  for (Index r = 0; r < x[0].shape().rows(); ++r) columns.push_back(column(r, x[0].cols()));
+                  return {pick(x[0], columns)};
+                },
+                .expected =
+                    [=](Numbers x) {
+                      const Shape& s = x[0].shape();
+                      Tensor y(s.without(-1), f64);
+                      for (Index r = 0; r < s.rows(); ++r)
+                        y.set(r, x[0].view<double>()(r, column(r, s.cols())));
+                      return std::vector{y};
+                    },
+                .samples = {{{3}}, {{1}}, {{2, 3, 4}}, {{2, 2, 2, 3}}},
+                .bad = {{[](Tape& t) {
+                           pick(t.zeros({2, 3}), {0, 3});
+                         },
+                         "[pick] column 3 came for row 1 of [2, 3]; needed 0 to 2"},
+                        {[](Tape& t) {
+                           pick(t.zeros({2, 3}), std::vector<std::int64_t>{0, std::int64_t{1} << 32});
+                         },
+                         "[pick] column 4294967296 came for row 1 of [2, 3]; needed 0 to 2"},
+                        {[](Tape& t) {
+                           pick(t.zeros({2, 3}), {0});
+                         },
+                         "[pick] 1 columns came for 2 rows; needed one for each"},
+                        {[](Tape& t) { pick(t.zeros({}), {0}); },
+                         "[pick] a scalar came; needed a value with columns"}}};
+  for (Index rows : {0, 1, 2, 7})
+    for (Index cols : {1, 2, 5, 17}) entry.samples.push_back({{rows, cols}});
+  return entry;
+}
+
 // -- Gather: every row but each third one, some of them twice, out of order.
 
 std::vector<int> indices_of(Index rows) {
@@ -240,12 +378,21 @@ std::vector<OpEntry> segment_ops() {
           "segment_mean", [](Var x, const Layout& l) { return segment_mean(x, l); }, mean),
       pooling_entry(
           "segment_max", [](Var x, const Layout& l) { return segment_max(x, l); }, highest),
+      pooling_entry(
+          "segment_logsumexp", [](Var x, const Layout& l) { return segment_logsumexp(x, l); },
+          [](const std::vector<double>& steps) {
+            double sum = 0;
+            for (double x : steps) sum += std::exp(x);
+            return std::log(sum);
+          }),
       last,
+      pick_entry(),
       weighted_entry(),
       segment_softmax_entry(),
       repeat_entry(),
       gather_entry()};
   for (OpEntry& entry : dropout_entries()) entries.push_back(std::move(entry));
+  for (OpEntry& entry : packing_entries()) entries.push_back(std::move(entry));
   return entries;
 }
 

@@ -427,7 +427,7 @@ TEST_CASE("training: optimisers and schedules by name") {
   CHECK(cosine.factor(1, 4, 0, 10) == 1);
   CHECK(cosine.factor(3, 4, 0, 10) == doctest::Approx(0.525));
   EpochSchedule plateau("plateau:1:0.1");
-  for (const double error : {3.0, 2.0, 2.0, 2.0}) plateau.report({.name = "error", .value = error});
+  for (const double error : {3.0, 2.0, 2.0}) plateau.report({.name = "error", .value = error});
   CHECK(plateau.factor(5, 9, 0, 1) == doctest::Approx(0.1));
   for (const char* bad : {"", "decay", "decay:4", "decay:4:0", "decay:4:2", "decay:x:0.5", "decay:4:0.5x",
                           "plateau:1:1", "cosine:3"})
