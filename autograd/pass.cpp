@@ -10,6 +10,8 @@
 
 namespace unroll::autograd {
 
+Pass::Pass(DType dtype, Dry dry) : dtype_(dtype), records_(dtype), storage_(dry) {}
+
 Pass::~Pass() = default;
 
 Tape* Pass::self() { return static_cast<Tape*>(this); }

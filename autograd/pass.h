@@ -124,7 +124,7 @@ class Pass {
     std::uint32_t pass = 0;
   };
 
-  Pass(DType dtype, Dry dry) : dtype_(dtype), records_(dtype), storage_(dry) {}
+  Pass(DType dtype, Dry dry);
   ~Pass();
 
   // What a Transient holds: values from `begin` on.
