@@ -53,26 +53,6 @@ constexpr Values after(Values state, Event event) {
   return static_cast<Values>(next);
 }
 
-/// The memory of a value and of its views. Their gradients lie likewise (Gradient).
-struct Buffer {
-  std::byte* data;
-  Index bytes;
-  ByteRange read;            // while it is donated: bytes that some node has as an input
-  std::uint32_t value;       // that brought it
-  std::uint32_t provenance;  // of a leaf: position + 1 in the table of provenances; 0 if a node made it
-  Values values;
-  bool used;            // some node has it, or a view of it, as an input
-  bool keeps_gradient;  // it stays readable after backward
-  bool viewed;          // it has views
-  bool shared;          // another buffer has the same memory
-  bool gathers;         // it was made for values to move into: see GatheredRows
-
-  void happens(Event event) { values = after(values, event); }
-  bool donated() const { return values == Values::donated; }
-  bool overwritten() const { return values == Values::overwritten; }
-};
-static_assert(sizeof(Buffer) == 48);
-
 /// Where the gradient of a buffer lies, during one walk.
 ///   none       nowhere yet, or no longer
 ///   pooled     in memory of the tape's pool
@@ -89,6 +69,26 @@ struct Gradient {
   Lies lies = Lies::none;
   bool done = false;  // the walk has come to the node that made the values: nothing reads them any more
 };
-static_assert(sizeof(Gradient) == 32);
+
+/// The memory of a value and of its views, and the gradient of the walk over the whole pass. One cache line.
+struct alignas(64) Buffer {
+  std::byte* data;
+  Index bytes;
+  std::uint32_t value;       // that brought it
+  std::uint32_t provenance;  // of a leaf: position + 1 in the table of provenances; 0 if a node made it
+  std::uint32_t reading;  // of donated values: position + 1 of the bytes that some node has as an input; or 0
+  Values values;
+  bool used : 1;            // some node has it, or a view of it, as an input
+  bool keeps_gradient : 1;  // it stays readable after backward
+  bool viewed : 1;          // it has views
+  bool shared : 1;          // another buffer has the same memory
+  bool gathers : 1;         // it was made for values to move into: see GatheredRows
+  Gradient gradient;
+
+  void happens(Event event) { values = after(values, event); }
+  bool donated() const { return values == Values::donated; }
+  bool overwritten() const { return values == Values::overwritten; }
+};
+static_assert(sizeof(Gradient) == 32 && sizeof(Buffer) == 64);
 
 }  // namespace unroll::autograd

@@ -24,6 +24,7 @@ struct Context {
   std::int64_t scope = -1;         // of what is recorded next
   std::int64_t time = -1;          // recurrence and time step
   mutable bool time_read = false;  // whether somebody has asked for the step: Tape::time_step
+  std::int64_t walking = 0;        // whether a walk back runs
   std::int64_t silent = 0;         // whether what is recorded wants no gradient
   Index truncation = 0;
   bool keeps_values = false;

@@ -118,7 +118,10 @@ Var Tape::parameter(const Parameter& parameter) {
   while (bound_[i].pass == pass_ && bound_[i].leaf != leaf) i = (i + 1) & mask;
   Bound& bound = bound_[i];
   const bool known = bound.pass == pass_;
-  if (known && lives(bound.value, bound.stamp)) return handle(bound.value);
+  // A leaf of a Transient has gone with it.
+  if (known && bound.value < records_.values.size() && records_.buffer(bound.value).value == bound.value &&
+      records_.parameter(records_.buffer(bound.value)) == leaf.get())
+    return handle(bound.value);
 
   std::uint32_t id;
   if (leaf->value.dtype() == dtype_) {
@@ -131,7 +134,6 @@ Var Tape::parameter(const Parameter& parameter) {
   records_.provenances.back().version = leaf->version;
   if (bound.leaf != leaf) bound.leaf = leaf;
   bound.value = id;
-  bound.stamp = stamp_of(id);
   bound.pass = pass_;
   bound_count_ += !known;
   return handle(id);

@@ -155,8 +155,7 @@ class Backward {
   /// Zero where no gradient reached an output.
   View<const T> d_out(int o = 0) const {
     const Value& v = tape_.value(node_.first_output + static_cast<std::uint32_t>(o));
-    return {reinterpret_cast<const T*>(walk_.gradient(v.buffer).memory + tape_.records().begin(v)), v.shape,
-            v.stride};
+    return {reinterpret_cast<const T*>(walk_.reached_gradient(v)), v.shape, v.stride};
   }
   bool wants(int i) const { return walk_.wants(tape_.value(node_.inputs[i])); }
   Into<T> d_in(int i) const {
@@ -301,10 +300,9 @@ Replay::Call op_prepare(Tape& tape, const Node& node) {
 }
 template <class O>
 void op_backward(Walk& walk, const Node& node) {
-  const Tape& tape = walk.tape();
-  if (!takes_memory<O> && tape.dry()) return walk.take_gradients(node);
+  if (!takes_memory<O> && walk.dry()) return walk.take_gradients(node);
   const O& op = *static_cast<const O*>(node.op);
-  dispatch(tape.dtype(), [&]<class T>() {
+  dispatch(walk.dtype(), [&]<class T>() {
     Backward<T> context(walk, node, O::reads_inputs, O::reads_outputs);
     op.backward(context);
   });
@@ -353,11 +351,17 @@ inline const bool registered = (all_ops().push_back(&op_table<O>), true);
 
 template <class O>
 std::array<Var, O::outputs> Tape::record(const O& op, std::span<const Var> inputs, SourceLocation location) {
-  (void)&detail::registered<O>;
   const char* name = detail::op_name<O>(&op);
   for (Var x : inputs) check(x, name, location);
   const Inputs shapes(*this, name, inputs, location);
   const std::array<Shape, O::outputs> outputs{op.shape(shapes)};
+  return record_checked(op, inputs, outputs, location);
+}
+
+template <class O>
+std::array<Var, O::outputs> Pass::record_checked(const O& op, std::span<const Var> inputs,
+                                                 std::span<const Shape> outputs, SourceLocation location) {
+  (void)&detail::registered<O>;
   int aliased = -1, deferred = -1;
   if constexpr (requires { op.aliased(); }) {
     static_assert(O::reads_outputs == 0, "gradients of what it overwrites may lie in its place");
@@ -369,9 +373,10 @@ std::array<Var, O::outputs> Tape::record(const O& op, std::span<const Var> input
   const void* kept = new (arena().allocate_record(sizeof(O), alignof(O))) O(op);
   const std::uint32_t node =
       begin_node(&op_table<O>, kept, inputs, outputs, aliased, deferred, wants, location);
-  run_forward(node, [&] { detail::op_forward<O>(*this, records_.nodes[node]); });
+  run_forward(node, [&] { detail::op_forward<O>(static_cast<Tape&>(*this), records_.nodes[node]); });
   std::array<Var, O::outputs> result;
-  for (std::uint32_t o = 0; o < O::outputs; ++o) result[o] = handle(records_.nodes[node].first_output + o);
+  const std::uint32_t first = records_.nodes[node].first_output;
+  for (std::uint32_t o = 0; o < O::outputs; ++o) result[o] = new_handle(first + o);
   return result;
 }
 

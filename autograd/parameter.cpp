@@ -17,6 +17,7 @@ void Parameter::Leaf::change(const char* by, SourceLocation location) {
 }
 
 Parameter::Parameter(std::string name, const Shape& shape, DType dtype) : leaf_(std::make_shared<Leaf>()) {
+  own();
   leaf_->name = std::move(name);
   leaf_->value = Tensor(shape, dtype);
 }
@@ -41,6 +42,7 @@ Parameter& Parameter::operator=(Parameter&& other) noexcept {
   if (this == &other) return *this;
   die();
   leaf_ = std::move(other.leaf_);
+  own();
   return *this;
 }
 

@@ -16,8 +16,8 @@ namespace unroll::autograd {
 /// A named tensor that outlives tapes. A model may be moved while an optimiser or a tape refers to its
 /// parameters. A copy is a new, independent parameter; a copy assigned to a parameter changes its value and
 /// nothing else, so that `model = best` keeps an optimiser valid. Between the forward and the backward of a
-/// pass that reads it, it must neither change nor die: backward throws Error that names what changed it, and
-/// where.
+/// pass that reads it, it must neither change nor die, nor move if the pass computes steps again: backward
+/// throws Error that names what changed it, and where.
 class Parameter {
  public:
   /// What stands for a parameter in tapes, gradients and optimisers. It is theirs, too, so that its address
@@ -27,7 +27,8 @@ class Parameter {
     Tensor value;  // empty when the parameter has died
     bool trainable = true;
     bool alive = true;
-    std::uint64_t version = 0;  // how often it was changed
+    const Parameter* owner = nullptr;  // where it is now
+    std::uint64_t version = 0;         // how often it was changed
     const char* changed_by = "";
     SourceLocation changed_at;
 
@@ -39,7 +40,7 @@ class Parameter {
   Parameter(std::string name, const Shape& shape, DType dtype = DType::f32);
   Parameter(const Parameter& other);
   Parameter& operator=(const Parameter& other);
-  Parameter(Parameter&&) noexcept = default;
+  Parameter(Parameter&& other) noexcept : leaf_(std::move(other.leaf_)) { own(); }
   Parameter& operator=(Parameter&& other) noexcept;
   ~Parameter() { die(); }
 
@@ -72,6 +73,9 @@ class Parameter {
   }
   [[noreturn]] static void reject_moved();
   void die() noexcept;
+  void own() noexcept {
+    if (leaf_) leaf_->owner = this;
+  }
 
   static std::atomic<std::uint64_t> changes_;
   std::shared_ptr<Leaf> leaf_;

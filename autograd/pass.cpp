@@ -42,31 +42,71 @@ void Pass::reject_overwritten(const char* op, SourceLocation location) {
 }
 
 void Pass::expect_unchanged(const char* op, SourceLocation location) const {
-  for (const Provenance& from : records_.provenances) {
-    if (!from.parameter || from.parameter->version == from.version) [[likely]]
-      continue;
-    const Parameter::Leaf& p = *from.parameter;
+  const auto expect = [&](const Parameter::Leaf& p, std::uint64_t version, const Parameter* owner) {
+    if (p.version == version && p.owner == owner) [[likely]]
+      return;
     const std::string at =
         p.changed_at.line > 0 ? fmt::format(" ({}:{})", p.changed_at.file, p.changed_at.line) : std::string();
     fail(op,
-         p.alive
+         !p.alive
+             ? fmt::format("'{}' has died since this tape read it; needed its model to live as long as the "
+                           "pass",
+                           p.name)
+         : p.version != version
              ? fmt::format("'{}' was changed by {}{} after this tape read it; needed it as it was, or a new "
                            "pass: clear() and compute again",
                            p.name, p.changed_by, at)
-             : fmt::format("'{}' has died since this tape read it; needed its model to live as long as the "
-                           "pass",
-                           p.name),
+             : fmt::format(
+                   "'{}' was moved since this tape read it; needed its model where it was, as steps are "
+                   "computed again in backward",
+                   p.name),
          location);
+  };
+  for (const Provenance& from : records_.provenances)
+    if (from.parameter) expect(*from.parameter, from.version, from.parameter->owner);
+  for (const ReadAgain& read : read_again_) expect(*read.leaf, read.version, read.owner);
+}
+
+void Pass::reads_again(const Pass& part) {
+  if (!records_gradients()) return;
+  for (const Provenance& from : part.records_.provenances) {
+    const Parameter::Leaf* leaf = from.parameter;
+    if (leaf && std::ranges::find(read_again_, leaf, [](const ReadAgain& r) { return r.leaf.get(); }) ==
+                    read_again_.end())
+      read_again_.push_back({leaf->shared_from_this(), from.version, leaf->owner});
   }
 }
 
-// -- Readers of donated values.
+// -- Donated values and their readers.
+
+Var Pass::donate(Var x, SourceLocation location) {
+  const Value& v = records_.values[check(x, "donate", location)];
+  const bool needed = v.node == kNone || v.view || records_.nodes[v.node].table->reads_outputs != 0;
+  if (Buffer& buffer = records_.buffer(v); !needed && !buffer.used) buffer.happens(Event::donate);
+  return x;
+}
+
+Var Pass::donate_to_ops(Var x, SourceLocation location) {
+  const std::uint32_t id = check(x, "donate", location);
+  const Value v = records_.values[id];
+  if (v.node == kNone || v.view || records_.nodes[v.node].table->reads_outputs != 0) return {};
+  if (buffer(v).used || buffer(v).keeps_gradient) return {};
+  donate(x, location);
+  for (std::size_t i = id; i < records_.values.size(); ++i)
+    if (records_.values[i].buffer == v.buffer) records_.values[i].closed = true;
+  records_.add_view(id, v.stride, 0);
+  return last();
+}
 
 // Some node has these bytes as an input. A second one would read values where the first one's gradients are.
 void Pass::note_reader(Buffer& buffer, ByteRange range) {
   if (range.empty()) return;
-  ByteRange& read = buffer.read;
-  if (read.empty()) read = {range.begin, range.begin};
+  if (buffer.reading == 0) {
+    records_.readings.add() = range;
+    buffer.reading = static_cast<std::uint32_t>(records_.readings.size());
+    return;
+  }
+  ByteRange& read = records_.readings[buffer.reading - 1];
   if (range.begin >= read.end)
     read.end = range.end;
   else if (range.end <= read.begin)
@@ -108,7 +148,7 @@ void Pass::note_readers(const OpTable& table, std::span<const std::uint32_t> ids
                                                 std::span<const Var> inputs, std::span<const Shape> outputs,
                                                 int aliased, int deferred, bool wants,
                                                 SourceLocation location) {
-  if (walk_->running())
+  if (context_.walking) [[unlikely]]
     fail(table->name(op), "an op came while backward runs; needed it before or after", location);
   auto* ids = static_cast<std::uint32_t*>(
       arena().allocate_record(inputs.size() * sizeof(std::uint32_t), alignof(std::uint32_t)));
@@ -125,8 +165,9 @@ void Pass::note_readers(const OpTable& table, std::span<const std::uint32_t> ids
   }
   if (overwritten) [[unlikely]]
     reject_overwritten(table->name(op), location);
-  if (donated && !consumed()) note_readers(*table, {ids, inputs.size()}, aliased);
   wants = wants && records_gradients();
+  // What wants no gradient reads now, and not in backward.
+  if (donated && wants && !consumed()) note_readers(*table, {ids, inputs.size()}, aliased);
   if (deferred >= 0) {
     Operand& factor = records_.operand(ids[deferred]);
     ++factor.uses;

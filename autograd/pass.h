@@ -43,9 +43,10 @@ class Pass {
   /// Whether somebody has looked at values (Var::tensor, item, view) since clear().
   bool observed() const { return observed_; }
 
+  bool holds(Var x) const { return x.tape_ == this && lives(x.index_, x.stamp_); }
   /// Throws Error unless `x` is a live handle of this tape; its position otherwise.
   std::uint32_t check(Var x, const char* op, SourceLocation location) const {
-    if (x.tape_ != this || !lives(x.index_, x.stamp_) || records_.values[x.index_].closed) [[unlikely]]
+    if (!holds(x) || records_.values[x.index_].closed) [[unlikely]]
       reject(x, op, location);
     return x.index_;
   }
@@ -88,8 +89,53 @@ class Pass {
     return copy;
   }
 
-  // -- Circumstances.
+  /// Keeps something alive until the pass is cleared.
+  void keep(std::shared_ptr<const void> thing) { kept_.push_back(std::move(thing)); }
+  /// Says that a node of this pass has read the parameters of `part` and will again in backward, by the model
+  /// as it lies in memory now: expect_unchanged().
+  void reads_again(const Pass& part);
 
+  // -- Memory that may be used twice (buffer.h).
+
+  /// Says that the values of `x` are needed no longer than for backward: there its gradient may take their
+  /// place, so that both take the memory of one. It does where each element is an input of one node at most,
+  /// whose op reads it first (op.h); where keep_gradient() was not called for x, nothing had read it before
+  /// this, and no observer reads values. Reading them after backward throws Error then. Returns x.
+  Var donate(Var x, SourceLocation location = SourceLocation::current());
+  /// The same, and gives the memory to ops that overwrite it with sums that begin with it (op.h, `aliased`).
+  /// Returns the handle through which that may happen, each element at most once; other uses of x throw Error
+  /// from then on. Returns an empty handle where it would be unsafe: something has read x, or needs its
+  /// values.
+  Var donate_to_ops(Var x, SourceLocation location = SourceLocation::current());
+
+  /// Records a node whose inputs were checked, with outputs of these shapes: what Tape::record ends with.
+  template <class O>
+  std::array<Var, O::outputs> record_checked(const O& op, std::span<const Var> inputs,
+                                             std::span<const Shape> outputs, SourceLocation location);
+
+  // -- Circumstances: where we are, and what holds for what is recorded next.
+
+  using Scope = Context::Setting;
+  /// The number of a recurrence that begins, its own in this pass, passes within it included.
+  std::uint32_t new_recurrence() { return context_.scopes->new_recurrence(); }
+  /// Everything recorded while the result lives belongs to time step `t` of a recurrence.
+  [[nodiscard]] Scope at_step(std::uint32_t recurrence, Index t) {
+    return Scope(context_.time,
+                 static_cast<std::int64_t>(std::uint64_t{recurrence} << 32 | static_cast<std::uint32_t>(t)));
+  }
+  /// -1 outside of recurrences.
+  std::int32_t time_step() const {
+    context_.time_read = true;
+    return static_cast<std::int32_t>(context_.time);
+  }
+  /// kNone outside of recurrences.
+  std::uint32_t recurrence() const { return static_cast<std::uint32_t>(context_.time >> 32); }
+  std::uint32_t current_scope() const { return context_.current_scope(); }
+  const Scopes& scopes() const { return *context_.scopes; }
+  /// Of a node's scope: "encoder.layers.0.forward"; "" outside of all.
+  std::string scope_path(std::uint32_t scope) const {
+    return scope == kNone ? std::string() : scopes()[scope].path;
+  }
   Context& context() { return context_; }
   const Context& context() const { return context_; }
   bool records_gradients() const { return context_.silent == 0; }
@@ -115,19 +161,19 @@ class Pass {
 
  protected:
   friend class GatheredRows;
+  friend class HandleScope;
   friend class Transient;
   friend class Var;
 
   struct Bound {
     std::shared_ptr<Parameter::Leaf> leaf;
-    std::uint32_t value = 0, stamp = 0;
-    std::uint32_t pass = 0;
+    std::uint32_t value = 0, pass = 0;
   };
 
   Pass(DType dtype, Dry dry);
   ~Pass();
 
-  // What a Transient holds: values from `begin` on.
+  // The values of a Transient or a HandleScope: from `begin` on.
   struct Held {
     std::size_t begin;
     std::uint32_t stamp;
@@ -140,7 +186,12 @@ class Pass {
   }
   bool is_held(std::uint32_t index) const { return held_ && index >= held_->begin; }
   Var handle(std::uint32_t id) { return Var(this, id, stamp_of(id)); }
-  Var last() { return handle(static_cast<std::uint32_t>(records_.values.size() - 1)); }
+  Var handle_around(std::uint32_t id, const Held& held) {
+    return Var(this, id, held.around ? held.around->stamp : pass_);
+  }
+  // Of a value made just now, which is of the innermost Transient if there is one.
+  Var new_handle(std::uint32_t id) { return Var(this, id, held_ ? held_->stamp : pass_); }
+  Var last() { return new_handle(static_cast<std::uint32_t>(records_.values.size() - 1)); }
   std::uint32_t begin_node(const OpTable* table, const void* op, std::span<const Var> inputs,
                            std::span<const Shape> outputs, int aliased, int deferred, bool wants,
                            SourceLocation location);
@@ -162,10 +213,17 @@ class Pass {
   Storage storage_;
   Context context_;
   std::unique_ptr<Walk> walk_;
-  std::uint32_t stamps_ = 1, pass_ = 1;  // the last number given to a pass or a Transient; this pass's
-  const Held* held_ = nullptr;           // of the innermost Transient
+  std::uint32_t stamps_ = 1, pass_ = 1;  // the last number given to a pass or to what it holds; this pass's
+  const Held* held_ = nullptr;           // the innermost
   std::vector<Bound> bound_;             // open-addressing table of the parameters seen in this pass
   std::size_t bound_count_ = 0;
+  std::vector<std::shared_ptr<const void>> kept_;
+  struct ReadAgain {
+    std::shared_ptr<const Parameter::Leaf> leaf;
+    std::uint64_t version;
+    const Parameter* owner;
+  };
+  std::vector<ReadAgain> read_again_;
   SourceLocation consumed_;
   bool observed_ = false;
   bool is_part_ = false;

@@ -23,6 +23,7 @@ void Records::clear() {
   buffers.clear();
   nodes.clear();
   provenances.clear();
+  readings.clear();
   operands.clear();
 }
 

@@ -75,6 +75,7 @@ class Records {
   Table<Buffer> buffers;
   Table<Node> nodes;
   Table<Provenance> provenances;
+  Table<ByteRange> readings;
   Table<Operand> operands;
 
   /// A value with memory of its own; returns its position.
@@ -140,11 +141,11 @@ inline std::uint32_t Records::add_value(const Shape& shape, std::byte* data, boo
   Buffer& b = buffers.add();
   b.data = data;
   b.bytes = shape.size() * scalar_;
-  b.read = {};
   b.value = id;
-  b.provenance = 0;
+  b.provenance = b.reading = 0;
   b.values = Values::kept;
   b.used = b.keeps_gradient = b.viewed = b.shared = b.gathers = false;
+  b.gradient = {};
   return id;
 }
 

@@ -21,8 +21,7 @@ void Var::reject_stale(const char* op, SourceLocation location) const {
   const bool pass_goes_on = tape_->pass() <= stamp_;
   fail(op,
        pass_goes_on ? "a handle of an earlier time step came; where nothing is kept for backward its values "
-                      "are gone with "
-                      "the step: carry them in the state"
+                      "are gone with the step: carry them in the state"
                     : "a handle of a cleared tape came; compute it again after clear(), or carry its values "
                       "across passes "
                       "with tensor() and constant()",
@@ -62,7 +61,7 @@ Tape::Tape(DType dtype, Dry dry) : Pass(dtype, dry) { walk_ = std::make_unique<W
 Tape::~Tape() = default;
 
 void Tape::clear() {
-  if (walk_->running()) fail("clear", "a call came while backward runs; needed it before or after");
+  if (context_.walking) fail("clear", "a call came while backward runs; needed it before or after");
   pass_ = ++stamps_;
   if (context_.scopes == &context_.own_scopes) context_.own_scopes.new_pass(current_scope());
   observed_ = false;
@@ -70,6 +69,8 @@ void Tape::clear() {
   records_.clear();
   walk_->clear();
   bound_count_ = 0;
+  kept_.clear();
+  read_again_.clear();
   consumed_ = {};
   parts_in_use_ = 1;
 }
@@ -162,27 +163,6 @@ Var Tape::stop_gradient(Var x, SourceLocation location) {
   buffer.used = buffer.shared = true;
   buffer.happens(Event::share);
   return handle(id);
-}
-
-// -- Memory that may be used twice.
-
-Var Tape::donate(Var x, SourceLocation location) {
-  const Value& v = records_.values[check(x, "donate", location)];
-  const bool needed = v.node == kNone || v.view || records_.nodes[v.node].table->reads_outputs != 0;
-  if (Buffer& buffer = records_.buffer(v); !needed && !buffer.used) buffer.happens(Event::donate);
-  return x;
-}
-
-Var Tape::donate_to_ops(Var x, SourceLocation location) {
-  const std::uint32_t id = check(x, "donate", location);
-  const Value v = records_.values[id];
-  if (v.node == kNone || v.view || records_.nodes[v.node].table->reads_outputs != 0) return {};
-  if (buffer(v).used || buffer(v).keeps_gradient) return {};
-  donate(x, location);
-  for (std::size_t i = id; i < records_.values.size(); ++i)
-    if (records_.values[i].buffer == v.buffer) records_.values[i].closed = true;
-  records_.add_view(id, v.stride, 0);
-  return last();
 }
 
 // -- Backward.

@@ -68,21 +68,6 @@ class Tape : public Pass {
   /// The same values, through which no gradient flows.
   Var stop_gradient(Var x, SourceLocation location = SourceLocation::current());
 
-  // -- Memory that may be used twice (buffer.h).
-
-  /// Says that the values of `x` are needed no longer than for backward: there its gradient may take their
-  /// place, so that both take the memory of one. It does where each element is an input of one node at most,
-  /// whose op reads it first (op.h); where keep_gradient() was not called for x, nothing had read it before
-  /// this, and no observer reads values. Reading them after backward throws Error then. Returns x.
-  Var donate(Var x, SourceLocation location = SourceLocation::current());
-  /// The same, and gives the memory to ops that overwrite it with sums that begin with it (op.h, `aliased`).
-  /// Returns the handle through which that may happen, each element at most once; other uses of x throw Error
-  /// from then on. Returns an empty handle where it would be unsafe: something has read x, or needs its
-  /// values.
-  Var donate_to_ops(Var x, SourceLocation location = SourceLocation::current());
-  /// From now on, for this tape: values stay readable after backward, whatever was donated.
-  void keep_values(bool on) { context_.keeps_values = on; }
-
   // -- Backward.
 
   /// Adds the derivatives of the one-element `loss` to `gradients`. A second call needs a new pass. If it
@@ -113,7 +98,8 @@ class Tape : public Pass {
 
   // -- How it is recorded.
 
-  using Scope = Context::Setting;
+  /// From now on, for this tape: values stay readable after backward, whatever was donated.
+  void keep_values(bool on) { context_.keeps_values = on; }
   /// What is recorded while the result lives wants no gradient.
   [[nodiscard]] Scope no_gradient() { return Scope(context_.silent, 1); }
   /// From now on, the gradient of a recurrence goes back at most so many time steps (truncated
@@ -139,26 +125,6 @@ class Tape : public Pass {
                             std::optional<std::string_view> name = {}, SourceLocation location = {}) {
     return Scope(context_.scope, context_.scopes->enter(current_scope(), module, type, name, location));
   }
-  /// The number of a recurrence that begins, its own in this pass, passes within it included.
-  std::uint32_t new_recurrence() { return context_.scopes->new_recurrence(); }
-  /// Everything recorded while the result lives belongs to time step `t` of a recurrence.
-  [[nodiscard]] Scope at_step(std::uint32_t recurrence, Index t) {
-    return Scope(context_.time,
-                 static_cast<std::int64_t>(std::uint64_t{recurrence} << 32 | static_cast<std::uint32_t>(t)));
-  }
-  /// -1 outside of recurrences.
-  std::int32_t time_step() const {
-    context_.time_read = true;
-    return static_cast<std::int32_t>(context_.time);
-  }
-  /// kNone outside of recurrences.
-  std::uint32_t recurrence() const { return static_cast<std::uint32_t>(context_.time >> 32); }
-  std::uint32_t current_scope() const { return context_.current_scope(); }
-  const Scopes& scopes() const { return *context_.scopes; }
-  /// Of a node's scope: "encoder.layers.0.forward"; "" outside of all.
-  std::string scope_path(std::uint32_t scope) const {
-    return scope == kNone ? std::string() : scopes()[scope].path;
-  }
 
   // -- Observers (observer.h).
 
@@ -176,28 +142,10 @@ class Tape : public Pass {
   std::array<Var, O::outputs> record(const O& op, std::span<const Var> inputs, SourceLocation location);
 };
 
-inline Tape& Var::tape(SourceLocation location) const {
-  if (!tape_ || !tape_->lives(index_, stamp_)) [[unlikely]]
-    reject(location);
-  return static_cast<Tape&>(*tape_);
-}
-
-inline Shape Var::shape(SourceLocation location) const { return tape(location).value(index_).shape; }
-inline Index Var::rows(SourceLocation location) const { return tape(location).value(index_).shape.rows(); }
-inline Index Var::cols(SourceLocation location) const { return tape(location).value(index_).shape.cols(); }
-
-template <class T>
-View<const T> Var::view(SourceLocation location) const {
-  Tape& t = tape(location);
-  t.observed_ = true;
-  if (t.dry()) fail("view", "a value of a dry tape came; needed one of a tape that computes", location);
-  if (t.dtype() != dtype_of<T>) fail("view", std::string("the tape is of ") + name_of(t.dtype()), location);
-  const Value& v = t.value(t.check_values(*this, "view", location));
-  return {reinterpret_cast<const T*>(v.data), v.shape, v.stride};
-}
-
 }  // namespace unroll::autograd
 
 namespace unroll {
 using autograd::Tape;
 }
+
+#include "autograd/var_inline.h"

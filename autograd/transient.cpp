@@ -32,4 +32,15 @@ Transient::~Transient() {
   pass_.arena().rewind(mark_);
 }
 
+HandleScope::HandleScope(Tape& tape)
+    : pass_(tape), held_{tape.records().values.size(), ++pass_.stamps_, pass_.held_} {
+  pass_.held_ = &held_;
+}
+
+Var HandleScope::keep(Var x) const {
+  const std::uint32_t id = pass_.check(x, "state", {});
+  if (id < held_.begin) return x;
+  return pass_.handle_around(id, held_);
+}
+
 }  // namespace unroll::autograd

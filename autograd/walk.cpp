@@ -10,16 +10,17 @@ namespace unroll::autograd {
 
 inline ByteRange Walk::range(const Value& v) const {
   const Index begin = v.data - buffers_[v.buffer].data;
-  return {begin, begin + tape_.records().span(v)};
+  const Index rows = v.shape.rows(), cols = v.shape.cols();
+  return {begin, rows == 0 || cols == 0 ? begin : begin + ((rows - 1) * v.stride + cols) * scalar_};
 }
 
 // -- Gradient memory.
 
 void Walk::complete(std::uint32_t id, ByteRange range) {
-  Gradient& g = table_[id];
+  Gradient& g = at(id);
   auto zero = [&](Index from, Index to) {
     if (g.lies == Lies::in_place && !g.done && from < to) move_out(g, buffers_[id]);
-    if (tape_.dry()) return;
+    if (dry_) return;
     std::memset(g.memory + from, 0, static_cast<std::size_t>(to - from));
   };
   if (range.empty() || g.sums.contains(range)) return;
@@ -39,27 +40,18 @@ void Walk::complete(std::uint32_t id, ByteRange range) {
 }
 
 inline Gradient& Walk::with_gradient(std::uint32_t id) {
-  Gradient& g = table_[id];
-  if (!g.memory) begin_gradient(id);
+  Gradient& g = at(id);
+  if (!g.memory) begin_gradient(g, buffers_[id]);
   return g;
 }
 
 // Something is about to be added to it for the first time.
-void Walk::begin_gradient(std::uint32_t id) {
-  Gradient& g = table_[id];
-  Buffer& buffer = buffers_[id];
-  g.sums = {};
-  const Parameter::Leaf* parameter =
-      partial_ || buffer.provenance == 0 ? nullptr : tape_.records().parameter(buffer);
-  if (parameter) {
-    Gradients::Entry& entry = gradients_->of(parameter->shared_from_this(), tape_.dtype());
-    const bool undefined = entry.touch_all();
-    g.memory = entry.buffer().raw();
-    g.lies = Lies::parameter;
-    parameters_.push_back(id);
-    if (!undefined) g.sums.end = buffer.bytes;
-    if (undefined && tape_.poisoned()) std::memset(g.memory, 0xFF, entry.buffer().bytes());
-  } else if (may_overwrite_ && buffer.donated() && !buffer.keeps_gradient) {
+void Walk::begin_gradient(Gradient& g, Buffer& buffer) {
+  if (buffer.provenance > 0 && !partial_) {
+    const Parameter::Leaf* parameter = tape_.records().parameter(buffer);
+    if (parameter) return begin_parameter(g, buffer, *parameter);
+  }
+  if (may_overwrite_ && buffer.donated() && !buffer.keeps_gradient) {
     buffer.happens(Event::overwrite);
     g.memory = buffer.data;
     g.lies = Lies::in_place;
@@ -67,6 +59,18 @@ void Walk::begin_gradient(std::uint32_t id) {
     g.memory = tape_.pool().take(static_cast<std::size_t>(buffer.bytes));
     g.lies = Lies::pooled;
   }
+  g.sums = {};
+}
+
+// On its own, as what it needs of registers is not saved for the others then.
+void Walk::begin_parameter(Gradient& g, const Buffer& buffer, const Parameter::Leaf& parameter) {
+  Gradients::Entry& entry = gradients_->of(parameter.shared_from_this(), tape_.dtype());
+  const bool undefined = entry.touch_all();
+  g.memory = entry.buffer().raw();
+  g.lies = Lies::parameter;
+  g.sums = {0, undefined ? 0 : buffer.bytes};
+  parameters_.push_back(static_cast<std::uint32_t>(&buffer - buffers_));
+  if (undefined && tape_.poisoned()) std::memset(g.memory, 0xFF, entry.buffer().bytes());
 }
 
 void Walk::move_out(Gradient& g, Buffer& buffer) {
@@ -80,7 +84,7 @@ void Walk::move_out(Gradient& g, Buffer& buffer) {
 
 // Takes a range in which nothing has been added yet; the caller will assign all of it.
 bool Walk::claim(std::uint32_t id, ByteRange range) {
-  Gradient& g = table_[id];
+  Gradient& g = at(id);
   if (range.empty()) return false;
   if (g.sums.empty()) {
     g.sums = range;
@@ -157,24 +161,28 @@ Gradients::Entry* Walk::sparse_entry(std::uint32_t id) {
   const Value& v = tape_.value(id);
   const Parameter::Leaf* parameter = partial_ ? nullptr : tape_.records().parameter(tape_.buffer(v));
   if (!parameter || v.view) return nullptr;
-  if (table_[v.buffer].memory) complete(v.buffer, {0, tape_.buffer(v).bytes});
+  if (at(v.buffer).memory) complete(v.buffer, {0, tape_.buffer(v).bytes});
   return &gradients_->of(parameter->shared_from_this(), tape_.dtype());
 }
 
 void Walk::release(std::uint32_t id) {
-  Gradient& g = table_[id];
+  Gradient& g = at(id);
   g.done = true;
-  if (g.lies != Lies::pooled || g.pins > 0) return;
   const Buffer& buffer = buffers_[id];
-  if (buffer.keeps_gradient) return;
+  // Not `lies` and `pins` side by side: read as one word, they would wait for the stores of each.
+  if (g.lies != Lies::pooled || buffer.keeps_gradient || g.pins > 0) return;
   tape_.pool().give(g.memory, static_cast<std::size_t>(buffer.bytes));
   g.memory = nullptr;
   g.lies = Lies::none;
 }
 
 bool Walk::reached(const Value& output) const {
-  const Gradient& g = table_[output.buffer];
+  const Gradient& g = at(output.buffer);
   return g.memory && range(output).overlaps(g.sums);
+}
+
+const Gradient& Walk::gradient(std::uint32_t buffer) const {
+  return (partial_ ? own_[buffer] : tape_.records().buffers[buffer]).gradient;
 }
 
 std::byte* Walk::gradient_of(const Value& v) const {
@@ -201,7 +209,7 @@ DeferredPair& Walk::defer(std::uint32_t id, std::uint32_t pinned, Flush flush) {
   Deferred& list = deferred(id);
   (list.first == kNone ? list.first : pairs_[list.last].next) = index;
   list.last = index;
-  ++table_[pinned].pins;
+  ++at(pinned).pins;
   flush_ = flush;
   DeferredPair& pair = pairs_.add();
   pair.pinned = pinned;
@@ -219,7 +227,7 @@ void Walk::settle(std::uint32_t node) {
   told(node, Phase::deferred, [&] { flush_(*this, id); });
   for (std::uint32_t p = list.first; p != kNone && !partial_; p = pairs_[p].next) {
     const std::uint32_t pinned = pairs_[p].pinned;
-    if (--table_[pinned].pins == 0 && table_[pinned].done) release(pinned);
+    if (--at(pinned).pins == 0 && at(pinned).done) release(pinned);
   }
   list.first = kNone;
 }
@@ -232,24 +240,34 @@ Walk::~Walk() {
 
 void Walk::clear() {
   if (partial_)
-    for (std::uint32_t id = 0; id < table_.size(); ++id)
-      if (table_[id].lies == Lies::pooled)
-        tape_.pool().give(table_[id].memory, static_cast<std::size_t>(tape_.records().buffers[id].bytes));
-  table_.clear();
+    for (std::uint32_t id = 0; id < own_.size(); ++id)
+      if (const Gradient& g = own_[id].gradient; g.lies == Lies::pooled)
+        tape_.pool().give(g.memory, static_cast<std::size_t>(own_[id].bytes));
   deferred_.clear();
   pairs_.clear();
   hooks_.clear();
   next_hook_ = 0;
 }
 
-void Walk::start() {
+void Walk::find_records() {
   Records& records = tape_.records();
   values_ = records.values.data();
-  buffers_ = records.buffers.data();
+  buffers_ = partial_ ? own_.data() : records.buffers.data();
   nodes_ = records.nodes.data();
   observers_ = tape_.context().observers;
-  scalar_ = static_cast<Index>(size_of(tape_.dtype()));
-  table_.assign_zeros(records.buffers.size());
+  dtype_ = tape_.dtype();
+  dry_ = tape_.dry();
+  scalar_ = static_cast<Index>(size_of(dtype_));
+}
+
+void Walk::start() {
+  Records& records = tape_.records();
+  if (partial_)
+    for (const Buffer& buffer : records.buffers) {
+      own_.add() = buffer;
+      own_.back().gradient = {};
+    }
+  find_records();
   deferred_.clear();
   for (const Operand& factor : records.operands) deferred_.add() = {factor.pending, kNone, kNone};
   pairs_.clear();
@@ -260,7 +278,7 @@ void Walk::take_lent() {
   const Records& records = tape_.records();
   for (const Provenance& from : records.provenances)
     if (from.lent)
-      table_[from.buffer] = {from.lent, {0, records.buffers[from.buffer].bytes}, 0, Lies::lent, false};
+      at(from.buffer) = {from.lent, {0, records.buffers[from.buffer].bytes}, 0, Lies::lent, false};
 }
 
 void Walk::add_seed(const Seed& seed) {
@@ -292,6 +310,7 @@ void Walk::run(std::span<const Seed> seeds, Gradients& gradients) {
       walk.gradients_ = nullptr;
     }
   } running{*this};
+  const Context::Setting walking(tape_.context().walking, 1);
   gradients_ = &gradients;
   may_overwrite_ = !tape_.context().keeps_values && !tape_.context().observers->read_values();
   start();
@@ -308,6 +327,7 @@ std::vector<Tensor> Walk::run(std::uint32_t begin, std::uint32_t end, std::span<
                               std::span<const Var> inputs) {
   Gradients unused;
   const Observers::Mute mute(*tape_.context().observers);
+  const Context::Setting walking(tape_.context().walking, 1);
   gradients_ = &unused;
   partial_ = true;
   start();
@@ -343,7 +363,8 @@ std::vector<Tensor> Walk::run(std::uint32_t begin, std::uint32_t end, std::span<
     with_gradient(buffer).done = is_its(buffer);
     complete(buffer, range(outputs[o]));
   }
-  if (!partial_) call_hooks(index);
+  if (index == hooked_) [[unlikely]]
+    call_hooks(index);
   if (any) told(index, Phase::backward, [&] { node.table->backward(*this, node); });
   if (node.deferred >= 0) settle(index);
   // What a partial one gives back at its end may be read at its inputs until then.
@@ -373,23 +394,22 @@ void Walk::sort_hooks() {
   next_hook_ = 0;
   for (Hook& hook : hooks_) hook.node = tape_.value(hook.value).node;
   std::ranges::stable_sort(hooks_, std::greater(), [](const Hook& h) { return h.node + 1; });
+  hooked_ = hooks_.empty() ? kNoNode : hooks_[0].node;
 }
 
 // A value that was gathered from pieces is complete at its first node, which may have got no gradient itself.
 void Walk::call_hooks(std::uint32_t node) {
-  for (; next_hook_ < hooks_.size() && hooks_[next_hook_].node == node; ++next_hook_) {
+  for (; hooked_ == node; hooked_ = ++next_hook_ < hooks_.size() ? hooks_[next_hook_].node : kNoNode) {
     const Hook& hook = hooks_[next_hook_];
-    if (!tape_.dry() && (node == kNone || reached(tape_.value(hook.value))))
-      hook.call(gradient_tensor(hook.value));
+    if (!dry_ && (node == kNone || reached(tape_.value(hook.value)))) hook.call(gradient_tensor(hook.value));
   }
 }
 
 Tensor Walk::gradient_tensor(std::uint32_t id) {
   const Value& v = tape_.value(id);
   Tensor result(v.shape, tape_.dtype());
-  values_ = tape_.records().values.data();  // something may have been recorded since the walk
-  buffers_ = tape_.records().buffers.data();
-  if (v.buffer >= table_.size() || !reached(v)) return result;
+  find_records();  // something may have been recorded since the walk
+  if (!reached(v)) return result;
   complete(v.buffer, tape_.records().range(v));
   dispatch(tape_.dtype(), [&]<class T>() {
     copy(View<const T>{reinterpret_cast<const T*>(gradient_of(v)), v.shape, v.stride}, result.view<T>());

@@ -1,11 +1,11 @@
 // A walk back over a pass: from the last node to the first, each adding to the gradients of its inputs.
 //
-// A walk has a table of its own for gradients, one for each buffer of the pass, so that several may go over
-// the same nodes: backward() over all of them, pull_back() over a few. Memory for a gradient is taken from
-// the pool when something is first added to it, and goes back when the walk has passed the node that made the
-// values, unless a deferred product still reads it or the user wants to. Only the bytes `sums` of it are
-// defined; the rest is zeroed when it is reached, so that the time steps of a long buffer are zeroed, if at
-// all, just before they are used.
+// The gradients of a walk over the whole pass lie beside the values, in their buffers (buffer.h). One over a
+// few nodes, pull_back(), works on a copy of the buffers, and so leaves those alone. Memory for a gradient is
+// taken from the pool when something is first added to it, and goes back when the walk has passed the node
+// that made the values, unless a deferred product still reads it or the user wants to. Only the bytes `sums`
+// of it are defined; the rest is zeroed when it is reached, so that the time steps of a long buffer are
+// zeroed, if at all, just before they are used.
 //
 // The gradient of donated values (Tape::donate) lies in their place. Each element has one reader, so what is
 // assigned there is what this reader has read before. Where zeros would be needed instead, whose readers may
@@ -65,7 +65,13 @@ class Walk {
 
   // -- For ops (op.h).
 
+  /// Where the gradient of a value lies that the walk has reached.
+  std::byte* reached_gradient(const Value& v) const {
+    return at(v.buffer).memory + (v.data - buffers_[v.buffer].data);
+  }
   Tape& tape() const { return tape_; }
+  DType dtype() const { return dtype_; }
+  bool dry() const { return dry_; }
   /// Whether it goes over a few nodes alone.
   bool partial() const { return partial_; }
   bool wants(const Value& v) const { return partial_ ? wanted_[v.buffer] : v.wants_gradient; }
@@ -92,11 +98,7 @@ class Walk {
 
   /// Of a walk that runs; nullptr outside of one.
   const Gradients* gradients() const { return gradients_; }
-  bool running() const { return gradients_ != nullptr || partial_; }
-  const Gradient& gradient(std::uint32_t buffer) const {
-    static constexpr Gradient kNothing{};
-    return buffer < table_.size() ? table_[buffer] : kNothing;
-  }
+  const Gradient& gradient(std::uint32_t buffer) const;
   /// Where the gradient of a value lies inside that of its buffer; nullptr if it has none.
   std::byte* gradient_of(const Value& v) const;
   /// A copy of it; zero where nothing was added.
@@ -106,9 +108,10 @@ class Walk {
   const DeferredPair& pair(std::uint32_t index) const { return pairs_[index]; }
 
  private:
+  static constexpr std::uint32_t kNoNode = kNone - 1;
   struct Hook {
     std::uint32_t value;
-    std::uint32_t node;  // that made it, as the walk begins
+    std::uint32_t node;  // that made it, as the walk begins; kNone for a leaf
     std::function<void(const Tensor&)> call;
   };
   // The deferred products of an operand.
@@ -117,12 +120,15 @@ class Walk {
   };
 
   void start();
+  void find_records();
   void take_lent();
   void add_seed(const Seed& seed);
   void take_node(std::uint32_t index);
   void settle(std::uint32_t node);
   Gradient& with_gradient(std::uint32_t buffer);
-  [[gnu::noinline]] void begin_gradient(std::uint32_t buffer);
+  [[gnu::noinline]] void begin_gradient(Gradient& gradient, Buffer& buffer);
+  [[gnu::noinline]] void begin_parameter(Gradient& gradient, const Buffer& buffer,
+                                         const Parameter::Leaf& parameter);
   void move_out(Gradient& gradient, Buffer& buffer);
   bool claim(std::uint32_t buffer, ByteRange range);
   void complete(std::uint32_t buffer, ByteRange range);
@@ -132,29 +138,34 @@ class Walk {
   template <class F>
   void told(std::uint32_t node, Phase phase, F f);
   void sort_hooks();
-  void call_hooks(std::uint32_t node);
+  [[gnu::noinline]] void call_hooks(std::uint32_t node);
 
   // The bytes of its buffer that a value spans.
   ByteRange range(const Value& v) const;
 
+  Gradient& at(std::uint32_t buffer) const { return buffers_[buffer].gradient; }
+
   Tape& tape_;
-  // The tables of the pass, which stay where they are while a walk runs.
+  // The tables of the pass, which stay where they are while a walk runs, or own_.
   const Value* values_ = nullptr;
   Buffer* buffers_ = nullptr;
   const Node* nodes_ = nullptr;
   Observers* observers_ = nullptr;
-  Index scalar_ = 0;                // bytes of an element
+  Index scalar_ = 0;  // bytes of an element
+  DType dtype_{};
+  bool dry_ = false;
   Gradients* gradients_ = nullptr;  // of the walk that runs
   bool partial_ = false;
   bool may_overwrite_ = false;
   Flush flush_ = nullptr;
-  Table<Gradient> table_;     // by buffer
+  Table<Buffer> own_;         // of a partial one
   Table<Deferred> deferred_;  // by operand
   Table<DeferredPair> pairs_;
   std::vector<std::uint32_t> parameters_;  // buffers whose gradient lies in gradients_
   std::vector<bool> wanted_;               // by buffer, of a partial one
   std::vector<Hook> hooks_;
-  std::size_t next_hook_ = 0;  // in the order of the walk, once that has begun
+  std::size_t next_hook_ = 0;       // in the order of the walk, once that has begun
+  std::uint32_t hooked_ = kNoNode;  // the node of that one
 };
 
 }  // namespace unroll::autograd

@@ -132,7 +132,7 @@ ScannedStates<StateOf<C>> scan_forward(const C& cell, const PackedSequence& xs, 
     // Rows without this step hold the first state of sequences to come, or the last of those that have ended.
     const StateOf<C> state = map_state(memory, [&](Var v) { return tape.rows(v, 0, now); });
     const StateOf<C> after =
-        take_step(cell, steps(t), after_resets(state, first, all, layout, t), all, s == 0);
+        take_step(cell, tape, steps(t), after_resets(state, first, all, layout, t), all, s == 0);
     const auto next = vars(after);
     for (std::size_t f = 0; f < Kept; ++f) outputs[f].copy(next[f], layout.offset(t));
     carry_over(next, vars(state));

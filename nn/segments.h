@@ -13,12 +13,13 @@ namespace unroll::nn::detail {
 template <Cell C>
 struct RecomputedSegment {
   const C* cell;
-  const Layout* layout;
+  Layout::Kept kept_layout;
   StepRange range;
   bool wants_outputs;
   std::size_t skipped;
 
   void operator()(Tape& tape, std::span<const Var> in, std::span<Var> out) const {
+    const Layout layout = *kept_layout;
     StateOf<C> initial{}, first{};
     std::size_t i = 1;
     for (Var* v : fields(initial)) *v = in[i++];
@@ -26,13 +27,13 @@ struct RecomputedSegment {
       for (Var* v : fields(first)) *v = in[i++];
     const SideScope sides(side_inputs_of(*cell), in.subspan(i));
     std::optional<StepOutputs> outputs;
-    if (wants_outputs) outputs.emplace(tape, *layout, range);
-    const auto states = run(*cell, in[0], *layout, range, initial, first, [&](const auto& state, Index t) {
+    if (wants_outputs) outputs.emplace(tape, layout, range);
+    const auto states = run(*cell, in[0], layout, range, initial, first, [&](const auto& state, Index t) {
       if (outputs) outputs->add(*fields(state)[0], t);
     });
     std::size_t o = 0;
     if (outputs) out[o++] = outputs->value();
-    const auto last = vars(last_state(states, initial, *layout, range));
+    const auto last = vars(last_state(states, initial, layout, range));
     for (std::size_t f = skipped; f < last.size(); ++f) out[o++] = last[f];
   }
 };
@@ -58,12 +59,17 @@ std::pair<Var, StateOf<C>> scan_segments(const C& cell, const PackedSequence& xs
   const std::uint32_t recurrence = tape.new_recurrence();
   const std::uint64_t noise = next_noise(tape);
   const std::span<Var> rows = handles(tape, pieces);
+  // The caller's layout and resets may have gone when backward comes.
+  const Layout::Kept kept_layout = layout.kept_by(tape);
+  const std::span<std::uint8_t> resets(tape.arena().allocate_array<std::uint8_t>(xs.resets.size()),
+                                       xs.resets.size());
+  std::ranges::copy(xs.resets, resets.begin());
   for (Index p = 0; p < pieces; ++p) {
     const Index k = order == Order::forward ? p : pieces - 1 - p;
-    const StepRange range{k * steps, std::min(layout.steps(), (k + 1) * steps), order, recurrence, noise,
-                          xs.resets};
+    const StepRange range{
+        k * steps, std::min(layout.steps(), (k + 1) * steps), order, recurrence, noise, resets, true};
     const Index begin = layout.offset(range.begin), count = layout.offset(range.end) - begin;
-    const RecomputedSegment<C> f{&cell, &layout, range, wants_outputs, output_is_state ? 1u : 0u};
+    const RecomputedSegment<C> f{&cell, kept_layout, range, wants_outputs, output_is_state ? 1u : 0u};
     std::array<Var, kMost> out;
     std::array<Shape, kMost> shapes;
     const std::span<Var> in = handles(tape, static_cast<Index>(2 * kMost + sides.list().size()));

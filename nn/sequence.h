@@ -8,7 +8,7 @@
 
 namespace unroll::nn {
 
-/// Packed rows [N, F] with their layout, which must outlive the pass.
+/// Packed rows [N, F] with their layout, which must outlive this, but not the pass.
 struct PackedSequence {
   autograd::Var rows;
   const ops::Layout* layout;

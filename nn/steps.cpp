@@ -45,6 +45,14 @@ void check_segment(Index steps, SourceLocation location) {
     autograd::fail("scan", fmt::format("a segment of {} steps came; needed at least 1", steps), location);
 }
 
+void reject_changed(std::string_view cell) {
+  autograd::fail("scan",
+                 fmt::format("{} has another value after its steps than before; needed a function of its "
+                             "arguments, as backward computes it again: what a step leaves for the next "
+                             "belongs into the state",
+                             cell));
+}
+
 std::span<const std::uint8_t> resets_at(const StepRange& range, const Layout& layout, Index t, Index count) {
   if (range.resets.empty()) return {};
   // In reverse order what begins at t + 1 is left behind before t.

@@ -2,10 +2,13 @@
 #pragma once
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <new>
 #include <optional>
 #include <span>
+#include <string_view>
 
+#include "autograd/transient.h"
 #include "nn/cell.h"
 #include "ops/concat.h"
 #include "ops/gather.h"
@@ -27,6 +30,8 @@ auto called_from(SourceLocation location, F f) {
 void check_state(Var field, Index batch);
 /// Throws unless `steps` >= 1.
 void check_segment(Index steps, SourceLocation location);
+/// Of a cell that a step has changed.
+[[noreturn]] void reject_changed(std::string_view cell);
 /// Throws unless xs are the rows of its layout.
 void check_sequence(const PackedSequence& xs, SourceLocation location);
 /// Rows in the order of `index`; x itself if that changes nothing.
@@ -46,6 +51,7 @@ struct StepRange {
   std::uint32_t recurrence;  // its number: Tape::new_recurrence
   std::uint64_t noise = 0;   // next_noise()
   std::span<const std::uint8_t> resets{};
+  bool again = false;  // backward computes them again: the cell must be a function of its arguments
   Index size() const { return end - begin; }
   /// The step that is the s-th in order.
   Index step(Index s) const { return order == Order::forward ? begin + s : end - 1 - s; }
@@ -91,6 +97,7 @@ Var reset_rows(Var v, Var first, std::span<const std::uint8_t> resets);
 template <class State>
 State after_resets(const State& state, const State& first, const StepRange& range, const Layout& layout,
                    Index t) {
+  if (range.resets.empty()) return state;
   const std::span<const std::uint8_t> resets = resets_at(range, layout, t, layout.batch_size(t));
   if (resets.empty()) return state;
   std::size_t f = 0;
@@ -107,27 +114,54 @@ State in_callers_order(const State& state, const Layout& layout) {
   return map_state(state, [&](Var v) { return permuted(v, layout.ranks(), layout.sorted()); });
 }
 
-/// One step of the cell, of which those who watch the tape are told; what it gives is checked.
+/// One step of the cell; what it gives is checked.
 template <Cell C>
-StateOf<C> take_step(const C& cell, Projected x, const StateOf<C>& state, const StepRange& range,
-                     bool first) {
-  Tape& tape = fields(state)[0]->tape();
-  const auto before = vars(state);
-  const bool attended = tape.attended();
-  if (attended) announce_step(tape, {range.order == Order::reverse, first, before});
+StateOf<C> checked_step(const C& cell, Tape& tape, Projected x, const StateOf<C>& state,
+                        const StepRange& range) {
   const StateOf<C> next = [&]() -> StateOf<C> {
     if constexpr (NoisyCell<C>)
       return cell.step(std::move(x), state, Noise(range.noise, time_of(tape)));
     else
       return cell.step(std::move(x), state);
   }();
-  const auto after = vars(next);
+  const auto before = fields(state), after = fields(next);
   for (std::size_t f = 0; f < after.size(); ++f)
-    if (!follows(after[f], before[f], tape)) [[unlikely]]
-      reject_step(after[f], before[f], tape, cell_name<C>());
-  if (attended) announce_state(tape, after);
+    if (!follows(*after[f], *before[f], tape)) [[unlikely]]
+      reject_step(*after[f], *before[f], tape, cell_name<C>());
   return next;
 }
+
+/// The same, of which those who watch the tape are told.
+template <Cell C>
+StateOf<C> take_step(const C& cell, Tape& tape, Projected x, const StateOf<C>& state, const StepRange& range,
+                     bool first) {
+  const bool attended = tape.attended();
+  if (attended) announce_step(tape, {range.order == Order::reverse, first, vars(state)});
+  const StateOf<C> next = [&]() -> StateOf<C> {
+    if (!range.again) return checked_step(cell, tape, std::move(x), state, range);
+    const autograd::HandleScope within(tape);
+    return map_state(checked_step(cell, tape, std::move(x), state, range),
+                     [&](Var v) { return within.keep(v); });
+  }();
+  if (attended) announce_state(tape, vars(next));
+  return next;
+}
+
+/// What a cell is as the first step begins. Holds the bytes of the object: those that members refer to may
+/// still change unseen.
+template <Cell C>
+class Unchanging {
+ public:
+  explicit Unchanging(const C& cell) : cell_(cell) { std::memcpy(bytes_, &cell, sizeof(C)); }
+  /// Throws Error if it has become another.
+  void check() const {
+    if (std::memcmp(bytes_, &cell_, sizeof(C)) != 0) reject_changed(cell_name<C>());
+  }
+
+ private:
+  const C& cell_;
+  std::byte bytes_[sizeof(C)];
+};
 
 /// Runs the cell over the rows `xs` of a range; returns the state after each of its steps, with rows for the
 /// sequences that have the step. `initial` and `first`, which is what resets lead to, have rows for all.
@@ -138,6 +172,8 @@ std::span<const StateOf<C>> run(const C& cell, Var xs, const Layout& layout, Ste
   using State = StateOf<C>;
   Tape& tape = xs.tape();
   const Steps steps(cell, xs, layout, range.begin, range.end);
+  std::optional<Unchanging<C>> unchanging;
+  if (range.again) unchanging.emplace(cell);
   const auto count = static_cast<std::size_t>(range.size());
   State* states = tape.arena().template allocate_array<State>(count);
   State state = initial;
@@ -160,10 +196,11 @@ std::span<const StateOf<C>> run(const C& cell, Var xs, const Layout& layout, Ste
     if (s > 0 && tape.truncation() > 0 && s % tape.truncation() == 0)
       state = map_state(state, [&](Var v) { return tape.stop_gradient(v); });
     state = after_resets(state, first_state, range, layout, t);
-    state = take_step(cell, steps(t), state, range, t == first);
+    state = take_step(cell, tape, steps(t), state, range, t == first);
     new (&states[t - range.begin]) State(state);
     each(state, t);
   }
+  if (unchanging) unchanging->check();
   return {states, count};
 }
 

@@ -6,10 +6,11 @@
 #include <limits>
 #include <numeric>
 
+#include "autograd/pass.h"
+
 namespace unroll::ops {
 
-Layout::Layout(std::span<const int> lengths, SourceLocation location)
-    : lengths_(lengths.begin(), lengths.end()) {
+Layout::Layout(std::span<const int> lengths, SourceLocation location) {
   if (lengths.empty()) autograd::fail("layout", "no sequences came; needed at least one", location);
   for (std::size_t s = 0; s < lengths.size(); ++s)
     if (lengths[s] < 1)
@@ -20,21 +21,35 @@ Layout::Layout(std::span<const int> lengths, SourceLocation location)
   if (rows > std::numeric_limits<int>::max())
     autograd::fail("layout", fmt::format("{} rows came; needed at most 2147483647", rows), location);
 
-  sequences_.resize(lengths.size());
-  std::iota(sequences_.begin(), sequences_.end(), 0);
-  std::ranges::stable_sort(sequences_, std::greater{},
-                           [&](int s) { return lengths_[static_cast<std::size_t>(s)]; });
-  sorted_ = std::ranges::is_sorted(sequences_);
-  ranks_.resize(lengths.size());
-  for (std::size_t r = 0; r < sequences_.size(); ++r)
-    ranks_[static_cast<std::size_t>(sequences_[r])] = static_cast<int>(r);
+  const auto made = std::make_shared<Lines>();
+  auto& [all, ranks, sequences, offsets, sorted] = *made;
+  const auto length = [&](int sequence) { return lengths[static_cast<std::size_t>(sequence)]; };
+  all.assign(lengths.begin(), lengths.end());
+  sequences.resize(lengths.size());
+  std::iota(sequences.begin(), sequences.end(), 0);
+  std::ranges::stable_sort(sequences, std::greater{}, length);
+  sorted = std::ranges::is_sorted(sequences);
+  ranks.resize(lengths.size());
+  for (std::size_t r = 0; r < sequences.size(); ++r)
+    ranks[static_cast<std::size_t>(sequences[r])] = static_cast<int>(r);
 
-  const int longest = lengths_[static_cast<std::size_t>(sequences_[0])];
   std::size_t alive = lengths.size();
-  for (int t = 0; t < longest; ++t) {
-    while (lengths_[static_cast<std::size_t>(sequences_[alive - 1])] <= t) --alive;
-    offsets_.push_back(offsets_.back() + static_cast<Index>(alive));
+  for (int t = 0; t < length(sequences[0]); ++t) {
+    while (length(sequences[alive - 1]) <= t) --alive;
+    offsets.push_back(offsets.back() + static_cast<Index>(alive));
   }
+  lines_ = made;
+}
+
+// A layout may be made before main.
+const std::shared_ptr<const Layout::Lines>& Layout::none() {
+  static const auto lines = std::make_shared<const Lines>();
+  return lines;
+}
+
+Layout::Kept Layout::kept_by(autograd::Pass& pass) const {
+  if (pass.records_gradients()) pass.keep(lines_);
+  return Kept(lines_.get());
 }
 
 Layout Layout::uniform(Index batch, Index steps, SourceLocation location) {

@@ -2,12 +2,17 @@
 #pragma once
 #include <algorithm>
 #include <initializer_list>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "autograd/system/error.h"
 #include "autograd/tensor/dtype.h"
+
+namespace unroll::autograd {
+class Pass;
+}
 
 namespace unroll::ops {
 
@@ -19,8 +24,17 @@ using autograd::Index;
 ///
 ///   lengths {2, 4, 1}  ->  rows  b1 b0 b2 | b1 b0 | b1 | b1
 ///
-/// "Sequence" numbers are the caller's; "rank" is the position after sorting.
+/// "Sequence" numbers are the caller's; "rank" is the position after sorting. It never changes, and copies
+/// share it.
 class Layout {
+  struct Lines {
+    std::vector<int> lengths;    // by sequence
+    std::vector<int> ranks;      // by sequence
+    std::vector<int> sequences;  // by rank
+    std::vector<Index> offsets{0};
+    bool sorted = true;
+  };
+
  public:
   Layout() = default;
   /// Throws Error for an empty batch, a length below 1, or more than 2^31 - 1 rows.
@@ -31,24 +45,30 @@ class Layout {
   /// `batch` sequences of `steps` each: the packed rows are [steps, batch].
   static Layout uniform(Index batch, Index steps, SourceLocation location = SourceLocation::current());
 
-  Index batch() const { return static_cast<Index>(lengths_.size()); }
+  Index batch() const { return static_cast<Index>(lines_->lengths.size()); }
   /// The longest length.
-  Index steps() const { return static_cast<Index>(offsets_.size()) - 1; }
+  Index steps() const { return static_cast<Index>(lines_->offsets.size()) - 1; }
   /// The sum of all lengths.
-  Index rows() const { return offsets_.back(); }
+  Index rows() const { return lines_->offsets.back(); }
   /// Sequences that have a step t; 0 for t = steps().
   Index batch_size(Index t) const { return t < steps() ? offset(t + 1) - offset(t) : 0; }
   /// The first packed row of step t.
-  Index offset(Index t) const { return offsets_[static_cast<std::size_t>(t)]; }
+  Index offset(Index t) const { return lines_->offsets[static_cast<std::size_t>(t)]; }
 
-  Index length(Index sequence) const { return lengths_[static_cast<std::size_t>(sequence)]; }
+  Index length(Index sequence) const { return lines_->lengths[static_cast<std::size_t>(sequence)]; }
   /// Where step t of a sequence lies.
-  Index row(Index sequence, Index t) const { return offset(t) + ranks_[static_cast<std::size_t>(sequence)]; }
+  Index row(Index sequence, Index t) const {
+    return offset(t) + lines_->ranks[static_cast<std::size_t>(sequence)];
+  }
   /// ranks()[sequence]; and the inverse, sequences()[rank].
-  std::span<const int> ranks() const { return ranks_; }
-  std::span<const int> sequences() const { return sequences_; }
+  std::span<const int> ranks() const { return lines_->ranks; }
+  std::span<const int> sequences() const { return lines_->sequences; }
   /// True if sorting changes nothing.
-  bool sorted() const { return sorted_; }
+  bool sorted() const { return lines_->sorted; }
+
+  /// For what is needed until backward, when this may have gone: a handle, good until the tape is cleared.
+  class Kept;
+  Kept kept_by(autograd::Pass& pass) const;
 
   /// Puts the items of each sequence, given one after the other in the caller's order, into packed order.
   /// Each is of as many numbers as there are features. Throws Error unless there are rows() of them.
@@ -85,11 +105,19 @@ class Layout {
   }
   void check_items(std::size_t count, Index features, SourceLocation location) const;
 
-  std::vector<int> lengths_;    // by sequence
-  std::vector<int> ranks_;      // by sequence
-  std::vector<int> sequences_;  // by rank
-  std::vector<Index> offsets_{0};
-  bool sorted_ = true;
+  explicit Layout(std::shared_ptr<const Lines> lines) : lines_(std::move(lines)) {}
+  static const std::shared_ptr<const Lines>& none();
+  std::shared_ptr<const Lines> lines_ = none();
+};
+
+class Layout::Kept {
+ public:
+  Layout operator*() const { return Layout(std::shared_ptr<const Lines>(std::shared_ptr<void>(), lines_)); }
+
+ private:
+  friend class Layout;
+  explicit Kept(const Lines* lines) : lines_(lines) {}
+  const Lines* lines_;
 };
 
 }  // namespace unroll::ops

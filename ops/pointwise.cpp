@@ -35,30 +35,25 @@ std::optional<Shape> full_shape(int count, ShapeOf shape) {
 }
 }  // namespace
 
-void repeat_operands(std::span<Var> operands, SourceLocation location) {
-  const autograd::Tape& tape = operands[0].tape(location);
-  // Whoever is of another tape is found out when the op is recorded.
-  for (const Var& x : operands)
-    if (!x.defined() || &x.tape(location) != &tape) return;
+Shape broadcast(autograd::Tape& tape, std::span<Var> operands, const char* op, SourceLocation location) {
   auto shape = [&](int i) -> const Shape& {
     return tape.value(operands[static_cast<std::size_t>(i)].index()).shape;
   };
   const int count = static_cast<int>(operands.size());
-  bool equal = true;
-  for (int i = 1; i < count; ++i) equal = equal && shape(i) == shape(0);
-  if (equal || full_shape(count, shape)) return;
+  if (const auto full = full_shape(count, shape)) return *full;
   std::vector<Shape> shapes;
   for (int i = 0; i < count; ++i) shapes.push_back(shape(i));
-  if (const auto common = common_shape(shapes))
+  if (const auto common = common_shape(shapes)) {
     for (Var& x : operands)
       if (x.shape() != *common) x = broadcast_to(x, *common, location);
-}
-
-Shape broadcast(const Inputs& in) {
-  if (const auto full = full_shape(in.size(), [&](int i) -> const Shape& { return in[i]; })) return *full;
+    return *common;
+  }
   std::string came;
-  for (int i = 0; i < in.size(); ++i) came += (i ? ", " : "") + to_string(in[i]);
-  in.reject(fmt::format("shapes {} came; needed equal shapes, or rows, columns or scalars to repeat", came));
+  for (const Shape& s : shapes) came += (came.empty() ? "" : ", ") + to_string(s);
+  const std::span<const Var> vars = operands;
+  autograd::Inputs(tape, op, vars, location)
+      .reject(
+          fmt::format("shapes {} came; needed equal shapes, or rows, columns or scalars to repeat", came));
 }
 
 }  // namespace unroll::ops::detail

@@ -28,6 +28,7 @@
 #include <algorithm>
 #include <array>
 #include <concepts>
+#include <optional>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -53,10 +54,9 @@ struct Label {
 
 namespace detail {
 
-/// Operands that do not broadcast in the loop, but as in NumPy: repeated in memory.
-void repeat_operands(std::span<Var> operands, SourceLocation location);
-/// Shape of the result; rejects operands that do not broadcast, naming the first that does not fit.
-Shape broadcast(const Inputs& in);
+/// The shape that operands broadcast to. Those that do not in the loop, but as in NumPy, are repeated in
+/// memory. Throws Error where none fits.
+Shape broadcast(autograd::Tape& tape, std::span<Var> operands, const char* op, SourceLocation location);
 
 template <class T, class Arch = xsimd::default_arch>
 struct alignas(64) Staged {
@@ -150,16 +150,6 @@ struct Pointwise {
   static constexpr bool reads_first = true;   // a pack of all inputs is loaded before its slopes are stored
   static constexpr bool takes_memory = true;  // that of all gradients at once
 
-  auto shape(const Inputs& in) const {
-    const Shape s = detail::broadcast(in);
-    if constexpr (outputs == 1) {
-      return s;
-    } else {
-      std::array<Shape, outputs> all;
-      all.fill(s);
-      return all;
-    }
-  }
   template <class T>
   auto prepare(const Forward<T>& context) const {
     return Loop<T>(*this, context);
@@ -261,9 +251,9 @@ struct Pointwise {
                            nullptr,
                            (wanted >> I & 1) != 0,
                            (fresh >> I & 1) != 0}...};
-    LongSums<T> sums_of_rows[N];
-    const bool many_rows = rows > kPlainSum && repeated != 0;
-    if (many_rows) detail::begin_sums(context, in, memory, wanted, sums_of_rows);
+    std::optional<std::array<LongSums<T>, N>> sums_of_rows;
+    if (rows > kPlainSum && repeated != 0)
+      detail::begin_sums(context, in, memory, wanted, sums_of_rows.emplace().data());
     if (context.dry()) return;
     for (Target<T>& t : target)
       if (!t.wanted) t.sum.step = 0;  // nowhere plus something is undefined
@@ -299,11 +289,11 @@ struct Pointwise {
       }
       for (std::size_t i = 0; i < N; ++i)
         if (target[i].wanted) target[i].sum.end_sum(r, sums[i]);
-      if (many_rows && (r + 1) % kSumBlock == 0)
-        for (LongSums<T>& sum : sums_of_rows) sum.fold();
+      if (sums_of_rows && (r + 1) % kSumBlock == 0)
+        for (LongSums<T>& sum : *sums_of_rows) sum.fold();
     }
-    if (many_rows)
-      for (LongSums<T>& sum : sums_of_rows) sum.finish();
+    if (sums_of_rows)
+      for (LongSums<T>& sum : *sums_of_rows) sum.finish();
   }
 
   // d_in[K] += sum over outputs of d_out * d out / d in[K], for one pack.
@@ -351,8 +341,13 @@ auto pointwise(Label label, F f, const X&... x) {
     autograd::Tape& tape = detail::tape_of(label.location, x...);
     using Op = Pointwise<F, static_cast<int>(sizeof...(X))>;
     std::array<Var, sizeof...(X)> inputs{detail::as_var(tape, x)...};
-    if constexpr (sizeof...(X) > 1) detail::repeat_operands(inputs, label.location);
-    auto result = tape.record(Op{label.name, f}, std::span<const Var>(inputs), label.location);
+    auto shape = [&](Var x) -> const Shape& { return tape.value(x.index()).shape; };
+    for (const Var v : inputs) tape.check(v, label.name, label.location);
+    bool equal = true;
+    for (const Var v : inputs) equal = equal && shape(v) == shape(inputs[0]);
+    std::array<Shape, Op::outputs> shapes;
+    shapes.fill(equal ? shape(inputs[0]) : detail::broadcast(tape, inputs, label.name, label.location));
+    auto result = tape.record_checked(Op{label.name, f}, inputs, shapes, label.location);
     if constexpr (Op::outputs == 1)
       return result[0];
     else

@@ -121,7 +121,9 @@ struct SubPasses {
         part.each_result(context.out().data,
                          [&](std::size_t o, View<T> to) { copy_rows(part.out[o].template view<T>(), to); });
       if (kept) part.parameters = learning(inner);
-      if (recomputed) inner.clear();
+      if (!recomputed) return;
+      if (context.wants_gradient()) context.tape().reads_again(inner);
+      inner.clear();
     });
   }
 

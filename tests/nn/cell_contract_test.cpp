@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "autograd/gradient_check.h"
-#include "autograd/transient.h"
 #include "nn/nn.h"
 #include "tests/nn/random_numbers.h"
 
@@ -129,36 +128,6 @@ struct MatrixMemory {
   void members(Members& m) { m("input", input); }
 };
 
-// Looks back three steps through handles that it kept: right where all is kept for backward, else refused.
-struct Dilated {
-  Linear input;
-  Parameter u;
-  mutable std::vector<Var> history{};
-  explicit Dilated(Generator& g) : input(3, 4, g), u("u", {4, 4}) { initialise::normal(u, g, 0, 0.3); }
-  Var project(Var xs) const {
-    history.clear();
-    return input(xs);
-  }
-  Var step(Projected x, Var h) const {
-    const Var past = history.size() < 3 ? h : history[history.size() - 3];
-    const Var next = tanh(x.add(rows(past, 0, h.rows()), u));
-    history.push_back(next);
-    return next;
-  }
-  Var initial(Tape& tape, Index batch) const { return tape.zeros({batch, 4}); }
-  void members(Members& m) { m("input", input), m("u", u); }
-};
-
-// Dropout with a generator of its own.
-struct OwnNoise {
-  Gru gru;
-  mutable Generator noise{7};
-  Var project(Var xs) const { return gru.project(xs); }
-  Var step(Projected x, Var h) const { return dropout(gru.step(std::move(x), h), 0.3, noise); }
-  Var initial(Tape& tape, Index batch) const { return gru.initial(tape, batch); }
-  void members(Members& m) { m("gru", gru); }
-};
-
 struct Timed {
   Var project(Var xs) const { return xs * 1.0; }
   Var step(Projected x, Var h) const { return x.value() * (1.0 / (1 + h.tape().time_step())); }
@@ -260,49 +229,6 @@ TEST_CASE("a state of any number of Vars, nested, of any rank, in every wrapper"
   Generator g(1);
   works_everywhere(Deep(g));
   works_everywhere(MatrixMemory(g));
-}
-
-TEST_CASE("a handle of an earlier step is right or refused, never another value") {
-  Generator g(1);
-  const Dilated cell(g);
-  const Layout layout = Layout::uniform(2, 7);
-  Tape tape;
-  const Var xs = tape.constant(tests::random_tensor({14, 3}, 1));
-  CHECK(scan(cell, {xs, &layout}).outputs.rows.rows() == 14);
-  {
-    const auto silent = tape.no_gradient();
-    const std::string said = message([&] { (void)scan(cell, {xs, &layout}); });
-    INFO(said);
-    CHECK(said.starts_with("[value] a handle of an earlier time step came"));
-    CHECK(said.find("cell_contract_test.cpp") != std::string::npos);
-  }
-  Var kept;
-  const auto silent = tape.no_gradient();
-  {
-    const autograd::Transient step(tape);
-    kept = xs * 2.0;
-    CHECK(kept.shape() == xs.shape());
-  }
-  (void)(xs * 3.0);  // lies where it lay
-  for (const auto& use : std::vector<std::function<void()>>{
-           [&] { (void)kept.tensor(); }, [&] { (void)kept.shape(); }, [&] { (void)(kept + xs); },
-           [&] { (void)tape.rows(kept, 0, 1); }, [&] { (void)kept.tape(); }})
-    CHECK(message(use).find("a handle of an earlier time step came") != std::string::npos);
-}
-
-TEST_CASE("a cell that is not a function of its arguments is found out when it is recomputed") {
-  Generator g(1);
-  OwnNoise cell{Gru(3, 4, g)};
-  const Layout layout = Layout::uniform(2, 6);
-  Tape tape;
-  Gradients gradients;
-  const auto s = scan_recomputed(cell, {tape.constant(tests::random_tensor({12, 3}, 1)), &layout}, 2);
-  const std::string said = message([&] { tape.backward(ops::sum(s.outputs.rows), gradients); });
-  CHECK(said.starts_with("[recompute] row "));
-  CHECK(said.find("came out otherwise when backward computed it again") != std::string::npos);
-  bool any = false;
-  gradients.each([&](const Gradients::Entry&) { any = true; });
-  CHECK_FALSE(any);
 }
 
 TEST_CASE("a cell that asks for the time step cannot be a stream") {
