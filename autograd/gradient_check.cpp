@@ -40,11 +40,11 @@ struct Copy {
 
 // The ways of backward that must all come to the same. Each is a mistake that an op can make.
 enum class Way {
-  plain,     // poisoned, as all are: an op that reads numbers which it has not claimed
+  plain,     // poisoned, as all are: an op that reads values which it has not claimed
   added,     // inputs have a gradient already: an op that assigns its own
   released,  // gradients may lie in the place of inputs: an op that reads these after it has written
 };
-constexpr std::array kSuffixes{"", ", added to another gradient", ", in the place of its numbers"};
+constexpr std::array kSuffixes{"", ", added to another gradient", ", in the place of its values"};
 
 // Something whose elements are moved: an input or a parameter.
 struct Place {
@@ -116,7 +116,7 @@ Subject subject(const FunctionOfModel& f, std::span<const NamedParameter> parame
   return s;
 }
 
-// Puts the numbers back however the scope is left.
+// Puts the values back however the scope is left.
 class Restore {
  public:
   explicit Restore(const std::vector<Place>& places) : places_(places) {
@@ -261,7 +261,7 @@ class Checker {
   void expect_same_value() {
     if (std::memcmp(value().raw(), at_rest_.raw(), at_rest_.bytes()) != 0)
       fail("gradient check",
-           "two values came at one point; needed a function that gives the same numbers each time: make its "
+           "two values came at one point; needed a function that gives the same values each time: make its "
            "generator inside",
            subject_.location);
   }
@@ -275,7 +275,7 @@ class Checker {
     return sum;
   }
 
-  // (f(x + h) - f(x - h)) / 2 h, with the h that the numbers really moved by.
+  // (f(x + h) - f(x - h)) / 2 h, with the h that the values really moved by.
   double slope(double& x, double step) {
     const double before = x, above = before + step, below = before - step;
     x = above;
@@ -367,9 +367,9 @@ Var detail::donated_copy(Var x, SourceLocation location) {
 
 GradientCheck check_gradient(const FunctionOfInputs& f, std::span<const Tensor> inputs,
                              GradientCheckOptions options, SourceLocation location) {
-  std::vector<Tensor> numbers = in_f64(inputs);
+  std::vector<Tensor> values = in_f64(inputs);
   std::vector<Var> leaves;
-  return Checker(subject(f, numbers, leaves, location), options).every_element();
+  return Checker(subject(f, values, leaves, location), options).every_element();
 }
 GradientCheck check_gradient(const FunctionOfModel& f, std::span<const NamedParameter> parameters,
                              GradientCheckOptions options, SourceLocation location) {
@@ -377,9 +377,9 @@ GradientCheck check_gradient(const FunctionOfModel& f, std::span<const NamedPara
 }
 GradientCheck check_projection(const FunctionOfInputs& f, std::span<const Tensor> inputs,
                                GradientCheckOptions options, SourceLocation location) {
-  std::vector<Tensor> numbers = in_f64(inputs);
+  std::vector<Tensor> values = in_f64(inputs);
   std::vector<Var> leaves;
-  return Checker(subject(f, numbers, leaves, location), options).projection();
+  return Checker(subject(f, values, leaves, location), options).projection();
 }
 GradientCheck check_projection(const FunctionOfModel& f, std::span<const NamedParameter> parameters,
                                GradientCheckOptions options, SourceLocation location) {

@@ -15,7 +15,7 @@ namespace unroll::autograd {
 struct GradientCheck {
   double error = 0;
   // "input 0, element 5 of [2, 3]", "'cell.weight', ...", "projection"; with a suffix ", added to another
-  // gradient" or ", in the place of its numbers" where only that way is wrong.
+  // gradient" or ", in the place of its values" where only that way is wrong.
   std::string where;
   double analytic = 0, numeric = 0;
 };
@@ -27,14 +27,14 @@ struct GradientCheckOptions {
 using FunctionOfInputs = std::function<Var(Tape&, std::span<const Var>)>;
 using FunctionOfModel = std::function<Var(Tape&)>;
 
-// The function is called on an f64 tape, for every pass anew, and must give the same numbers each time: a
+// The function is called on an f64 tape, for every pass anew, and must give the same values each time: a
 // random mask needs a generator that is made inside. An output of any shape is contracted with fixed random
-// numbers. The inputs become variables; parameters must be f64, frozen ones are left out. Throws Error for an
+// values. The inputs become variables; parameters must be f64, frozen ones are left out. Throws Error for an
 // f32 parameter and for a function that gives two values at one point.
 //
 // The gradient is taken in several ways, all of which must be right: on a poisoned tape, which gives NaN to
 // an op that reads what it does not claim to (op.h); added to gradients that are there already, which an op
-// that assigns would overwrite; and, of inputs, in the place of their numbers, which an op that claims to
+// that assigns would overwrite; and, of inputs, in the place of their values, which an op that claims to
 // read first and does not would read too late.
 
 /// Every element by central differences: a step of 1e-5, and where that disagrees by more than 1e-8, steps
@@ -56,7 +56,7 @@ GradientCheck check_projection(const FunctionOfModel& f, std::span<const NamedPa
                                SourceLocation location = SourceLocation::current());
 
 namespace detail {
-/// The numbers of x in a node of their own, released (Tape::donate).
+/// The values of x in a node of their own, donated (Tape::donate).
 Var donated_copy(Var x, SourceLocation location = SourceLocation::current());
 }  // namespace detail
 

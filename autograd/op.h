@@ -68,10 +68,10 @@ class Inputs {
   SourceLocation location_;
 };
 
-/// What a phase of a node does: arithmetic operations, and bytes of numbers that it reads and writes, each
+/// What a phase of a node does: arithmetic operations, and bytes of values that it reads and writes, each
 /// counted once. The usual is one operation for each element of the outputs in forward, and of the wanted
 /// inputs in backward; the bytes are those of inputs and outputs in forward, of their gradients and of the
-/// numbers that backward claims to read in backward.
+/// values that backward claims to read in backward.
 struct Work {
   double operations = 0, bytes = 0;
 };
@@ -86,8 +86,8 @@ class Application {
     return tape_.value(node_.first_output + static_cast<std::uint32_t>(o)).shape;
   }
   bool wants(int i) const { return tape_.value(node_.inputs[i]).wants_gradient; }
-  /// Bytes of so many numbers.
-  double bytes(double numbers) const { return numbers * static_cast<double>(size_of(tape_.dtype())); }
+  /// Bytes of so many values.
+  double bytes(double values) const { return values * static_cast<double>(size_of(tape_.dtype())); }
 
  private:
   const Tape& tape_;
@@ -230,7 +230,7 @@ struct OpTable {
   /// Looks at about so many elements of what forward has computed. nullptr for most ops.
   void (*watch)(const Tape&, const Node&, Index elements, std::vector<Saturation>& found);
   Work (*work)(const void* op, const Application&, Phase, Work usual);
-  unsigned reads_inputs, reads_outputs;  // whose numbers backward needs
+  unsigned reads_inputs, reads_outputs;  // whose values backward needs
   bool reads_first;                      // before it assigns gradients in their place
   const char* type;                      // C++ type of the op, for the test that no op goes untested
 };

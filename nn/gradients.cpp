@@ -14,18 +14,18 @@ namespace {
 using Entry = Gradients::Entry;
 
 template <class T>
-std::span<T> row_of(std::span<T> numbers, const Shape& shape, int row) {
+std::span<T> row_of(std::span<T> values, const Shape& shape, int row) {
   const auto cols = static_cast<std::size_t>(shape.cols());
-  return numbers.subspan(static_cast<std::size_t>(row) * cols, cols);
+  return values.subspan(static_cast<std::size_t>(row) * cols, cols);
 }
 
-// Calls f with each run of defined numbers: the whole buffer, or each touched row.
+// Calls f with each run of defined values: the whole buffer, or each touched row.
 template <class AnyEntry, class F>
 void each_run(AnyEntry& entry, F f) {
   autograd::dispatch(entry.buffer().dtype(), [&]<class T>() {
-    const auto numbers = entry.buffer().template span<T>();
-    if (entry.state() == Entry::State::dense) return f(numbers);
-    for (const int r : entry.rows()) f(row_of(numbers, entry.buffer().shape(), r));
+    const auto values = entry.buffer().template span<T>();
+    if (entry.state() == Entry::State::dense) return f(values);
+    for (const int r : entry.rows()) f(row_of(values, entry.buffer().shape(), r));
   });
 }
 
@@ -64,17 +64,17 @@ void accumulate(Gradients& into, const Gradients& from) {
     const Tensor& addend = source.buffer();
     Entry& target = into.of(source.parameter().shared_from_this(), addend.dtype());
     autograd::dispatch(addend.dtype(), [&]<class T>() {
-      const auto numbers = addend.span<T>();
+      const auto values = addend.span<T>();
       const auto sums = target.buffer().template span<T>();
       if (source.state() == Entry::State::rows) {
         for (const int r : source.rows()) {
           target.touch_row(r);
-          ops::accumulate(row_of(numbers, addend.shape(), r), row_of(sums, addend.shape(), r));
+          ops::accumulate(row_of(values, addend.shape(), r), row_of(sums, addend.shape(), r));
         }
       } else if (target.touch_all()) {
-        std::ranges::copy(numbers, sums.begin());
+        std::ranges::copy(values, sums.begin());
       } else {
-        ops::accumulate(numbers, sums);
+        ops::accumulate(values, sums);
       }
     });
   });

@@ -3,7 +3,7 @@
 //   save(model, "model.safetensors");
 //   load(model, "model.safetensors");
 //
-// A file is 8 bytes with the length N of the header (little-endian), N bytes of JSON, and the numbers. The
+// A file is 8 bytes with the length N of the header (little-endian), N bytes of JSON, and the values. The
 // reader enforces every rule of the format: see nn/safetensors_header.h.
 #pragma once
 #include <cstddef>

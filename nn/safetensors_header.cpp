@@ -136,7 +136,7 @@ std::string list(const std::vector<std::uint64_t>& shape) {
   return fmt::format("[{}]", text);
 }
 
-// Bytes of the numbers, each product checked; at most 2^63 - 1 even where another extent is 0.
+// Bytes of the values, each product checked; at most 2^63 - 1 even where another extent is 0.
 std::uint64_t checked_bytes(const HeaderEntry& entry, const Complain& complain) {
   const std::string name = in_quotes(entry.name);
   std::uint64_t bytes = element_bytes(entry.dtype);

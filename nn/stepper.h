@@ -19,11 +19,11 @@ struct StepperOptions {
 
 /// One step of a cell, a Unidirectional or a Stack of them (forward order, without dropout), and of what
 /// comes behind, is recorded once; step() computes its ops again, in the same memory. So a cell's step() must
-/// be the same ops at every step: one that looks at numbers throws Error here. Numbers are those of scan().
+/// be the same ops at every step: one that looks at values throws Error here. Values are those of scan().
 /// The net must outlive the stepper. Parameters may be packed: after they have changed, make a new one.
 class Stepper {
  public:
-  /// `width` numbers come for each of the batch. `finish` is applied to the outputs: Var -> Var, such as a
+  /// `width` values come for each of the batch. `finish` is applied to the outputs: Var -> Var, such as a
   /// Linear.
   template <class Net>
   Stepper(const Net& net, Index width, const StepperOptions& options = {},
@@ -34,7 +34,7 @@ class Stepper {
   Stepper(const Net& net, Index width, const StepperOptions& options, const Finish& finish,
           SourceLocation location = SourceLocation::current());
 
-  /// [batch, width] numbers, row-major, of the stepper's dtype; gives [batch, outputs], valid until the next
+  /// [batch, width] values, row-major, of the stepper's dtype; gives [batch, outputs], valid until the next
   /// step. T is float or double.
   template <class T>
   std::span<const T> step(std::span<const T> x, SourceLocation location = SourceLocation::current()) {

@@ -1,4 +1,4 @@
-// The ops of ops/elementwise.h that compute with the numbers as they are; functions.cpp has the others.
+// The ops of ops/elementwise.h that compute with the values as they are; functions.cpp has the others.
 #include "ops/elementwise.h"
 #include "ops/pointwise.h"
 

@@ -71,7 +71,7 @@ class Layout {
   Kept kept_by(autograd::Pass& pass) const;
 
   /// Puts the items of each sequence, given one after the other in the caller's order, into packed order.
-  /// Each is of as many numbers as there are features. Throws Error unless there are rows() of them.
+  /// Each is of as many values as there are features. Throws Error unless there are rows() of them.
   template <class T>
   std::vector<T> pack(std::span<const T> items, SourceLocation location = SourceLocation::current()) const {
     return pack(items, 1, location);

@@ -123,12 +123,12 @@ class OuterSum {
   }
 
  private:
-  static const T* numbers(const std::byte* p) { return reinterpret_cast<const T*>(p); }
+  static const T* values(const std::byte* p) { return reinterpret_cast<const T*>(p); }
   // Whether the run goes on with p, which then lies before it in memory.
   bool extends(const DeferredPair& p) const {
     return run_.rows > 0 && p.left_stride == run_.left_stride && p.right_stride == run_.right_stride &&
-           numbers(p.left) + p.rows * p.left_stride == numbers(run_.left) &&
-           numbers(p.right) + p.rows * p.right_stride == numbers(run_.right);
+           values(p.left) + p.rows * p.left_stride == values(run_.left) &&
+           values(p.right) + p.rows * p.right_stride == values(run_.right);
   }
   void take_run() {
     if (run_.rows == 0) return;
@@ -160,8 +160,8 @@ class OuterSum {
     return backwards(run_.right, run_.rows, run_.right_cols, run_.right_stride);
   }
   static View<const T> backwards(const std::byte* first, Index rows, Index cols, Index stride) {
-    if (!kPackedPays) return {numbers(first), Shape{rows, cols}, stride};  // OpenBLAS has an order of its own
-    return {numbers(first) + (rows - 1) * stride, Shape{rows, cols}, -stride};
+    if (!kPackedPays) return {values(first), Shape{rows, cols}, stride};  // OpenBLAS has an order of its own
+    return {values(first) + (rows - 1) * stride, Shape{rows, cols}, -stride};
   }
   void multiply_gathered() {
     if (gathered_ == 0) return;
@@ -316,9 +316,9 @@ struct MatMul {
     if (phase == autograd::Phase::forward) return {product, usual.bytes};
     const bool left = at.wants(0), right = at.wants(1) && ta == Transpose::yes;
     const bool added = (addend == Addend::row || addend == Addend::full) && at.wants(2);
-    const double numbers = (left + right) * (a + b) + (added ? size(at.in(2)) : 0);
+    const double values = (left + right) * (a + b) + (added ? size(at.in(2)) : 0);
     return {(left + right) * product + (added ? out : 0),
-            at.bytes(numbers + (left || right || added ? out : 0))};
+            at.bytes(values + (left || right || added ? out : 0))};
   }
 };
 

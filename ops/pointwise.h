@@ -60,10 +60,10 @@ Shape broadcast(autograd::Tape& tape, std::span<Var> operands, const char* op, S
 
 template <class T, class Arch = xsimd::default_arch>
 struct alignas(64) Staged {
-  T numbers[static_cast<std::size_t>(PackOf<T, Arch>::lanes)];
+  T values[static_cast<std::size_t>(PackOf<T, Arch>::lanes)];
 };
 
-/// One operand of a loop over rows, a pack at a time. A number that is repeated along the row, and the
+/// One operand of a loop over rows, a pack at a time. A value that is repeated along the row, and the
 /// partial pack at the end of a row, are staged in a pack of memory, so that the loop itself loads and stores
 /// whole packs only.
 template <class T, class Arch = xsimd::default_arch>
@@ -74,34 +74,34 @@ struct Stream {
 
   T* data;
   Index row_step;
-  Index step;  // how far a pointer moves from pack to pack: 0 for a repeated number
+  Index step;  // how far a pointer moves from pack to pack: 0 for a repeated value
 
-  /// Numbers that lie like those of `v`, broadcast to `rows` rows and `size` elements.
+  /// Values that lie like those of `v`, broadcast to `rows` rows and `size` elements.
   template <class U>
-  Stream(T* numbers, const View<U>& v, Index rows, Index size)
-      : data(numbers),
+  Stream(T* values, const View<U>& v, Index rows, Index size)
+      : data(values),
         row_step(v.size() == size || v.rows() == rows ? v.stride : 0),
         step(v.size() != size && v.cols() == 1 ? 0 : lanes) {}
   T* row(Index r) const { return data + r * row_step; }
 
   // To be read:
   const T* begin(Index r, Staged& staged) const {
-    return step == 0 ? filled(staged.numbers, *row(r)) : row(r);
+    return step == 0 ? filled(staged.values, *row(r)) : row(r);
   }
   /// The lanes beyond `count` repeat the first, so that they are in the function's domain.
   const T* partial(const T* p, Index count, Staged& staged) const {
-    return step == 0 ? p : copied(staged.numbers, p, count);
+    return step == 0 ? p : copied(staged.values, p, count);
   }
 
-  // To be added to. A repeated number gathers the sum of its row first.
-  T* begin_sum(Index r, Staged& staged) const { return step == 0 ? filled(staged.numbers, T(0)) : row(r); }
+  // To be added to. A repeated value gathers the sum of its row first.
+  T* begin_sum(Index r, Staged& staged) const { return step == 0 ? filled(staged.values, T(0)) : row(r); }
   void end_sum(Index r, const Staged& staged) const {
-    if (step == 0) *row(r) += sum_of(staged.numbers);
+    if (step == 0) *row(r) += sum_of(staged.values);
   }
 
   void renew_sum(Index r, Staged& staged) const {
     end_sum(r, staged);
-    if (step == 0) std::fill_n(staged.numbers, lanes, T(0));
+    if (step == 0) std::fill_n(staged.values, lanes, T(0));
   }
 
   // Out of line, as they would otherwise stand in every op several times.
@@ -204,11 +204,11 @@ struct Pointwise {
           T* whole[] = {to[O]...};
           if (count < lanes) {
             ((from[I] = x[I].partial(from[I], count, staged[I])), ...);
-            ((to[O] = results[O].numbers), ...);
+            ((to[O] = results[O].values), ...);
           }
           const auto result = f(Pack<T>::load(from[I])...);
           (scalar::like(detail::output_of<O>(result), Pack<T>()).store(to[O]), ...);
-          if (count < lanes) (y[O].put(results[O].numbers, whole[O], count, true), ...);
+          if (count < lanes) (y[O].put(results[O].values, whole[O], count, true), ...);
           ((from[I] += x[I].step), ...);
           ((to[O] += lanes), ...);
         }
@@ -273,7 +273,7 @@ struct Pointwise {
         if (count < lanes) {
           ((from[I] = x[I].partial(from[I], count, staged[I])), ...);
           ((seed[O] = dy[O].partial(seed[O], count, seeds[O])), ...);
-          ((target[I].whole = target[I].to, target[I].to = target[I].sum.filled(parts[I].numbers, T(0))),
+          ((target[I].whole = target[I].to, target[I].to = target[I].sum.filled(parts[I].values, T(0))),
            ...);
         }
         const auto result = f(Dual<Pack<T>, 1u << I>{Pack<T>::load(from[I]), {Pack<T>(1.0)}}...);
@@ -282,7 +282,7 @@ struct Pointwise {
         if (count < lanes)
           for (std::size_t i = 0; i < N; ++i)
             if (const Target<T>& t = target[i]; t.wanted)
-              t.sum.put(parts[i].numbers, t.whole, count, t.fresh);
+              t.sum.put(parts[i].values, t.whole, count, t.fresh);
         ((from[I] += x[I].step), ...);
         ((seed[O] += lanes), ...);
         ((target[I].to += target[I].sum.step), ...);

@@ -26,7 +26,7 @@ class ThreadPool {
   /// Calls work(i) for each i < count: work(0) on the calling thread, the others at once on threads that have
   /// nothing to do, each on one of its own and always on the same if none works for somebody else; what is
   /// left over follows on the calling thread. All compute in the caller's floating-point mode, so that it
-  /// does not matter to the numbers who works. When all are done, throws what the first of them in order
+  /// does not matter to the values who works. When all are done, throws what the first of them in order
   /// threw, if any did. Several threads may call it at once, also those that work for it.
   template <class W>
   void each(int count, const W& work) {

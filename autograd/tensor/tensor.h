@@ -1,4 +1,4 @@
-// Numbers that outlive tapes: parameters, data, results.
+// Values that outlive tapes: parameters, data, results.
 #pragma once
 #include <memory>
 #include <span>
@@ -11,7 +11,7 @@
 
 namespace unroll::autograd {
 
-/// Owns 64-byte-aligned, zero-initialised memory of one dtype, row-major. Copying copies the numbers, into
+/// Owns 64-byte-aligned, zero-initialised memory of one dtype, row-major. Copying copies the values, into
 /// the memory that is there if shape and dtype agree.
 /// Pages of a large tensor that nobody touched take no memory.
 class Tensor {
@@ -35,7 +35,7 @@ class Tensor {
   std::size_t bytes() const { return static_cast<std::size_t>(size()) * size_of(dtype_); }
   bool empty() const { return memory_ == nullptr; }
 
-  /// The numbers as T; throws Error if T is not the tensor's dtype.
+  /// The values as T; throws Error if T is not the tensor's dtype.
   template <class T>
   View<T> view() {
     expect(dtype_of<T>);
@@ -63,7 +63,7 @@ class Tensor {
   std::vector<double> values() const;
 
   void fill(double value);
-  /// The same numbers in another dtype.
+  /// The same values in another dtype.
   Tensor to(DType dtype) const;
 
  private:

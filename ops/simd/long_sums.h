@@ -10,7 +10,7 @@ namespace unroll::ops {
 
 using autograd::Index;
 
-/// Up to so many terms are added up by a plain loop in the numbers' own type, which would be off by 1 % in
+/// Up to so many terms are added up by a plain loop in the values' own type, which would be off by 1 % in
 /// f32 after 2^20 equal terms.
 inline constexpr Index kPlainSum = 1024;
 /// Beyond, so many at a time.

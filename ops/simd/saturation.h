@@ -97,7 +97,7 @@ class SaturationCounter {
   bool next();
   /// An operand there.
   scalar::Watched operand(int i);
-  /// What a function with ends gave of these operands: the numbers near its lower end, and near the upper
+  /// What a function with ends gave of these operands: the values near its lower end, and near the upper
   /// one.
   void note(const char* function, const char* name, unsigned operands, scalar::WatchedMask low,
             scalar::WatchedMask high);

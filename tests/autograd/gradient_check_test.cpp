@@ -163,7 +163,7 @@ TEST_CASE("an op that assigns, or reads what it has not claimed or has overwritt
   check_fault<Fault::none>("");
   check_fault<Fault::assigns>(", added to another gradient");
   check_fault<Fault::reads_unclaimed>("");
-  check_fault<Fault::reads_late>(", in the place of its numbers");
+  check_fault<Fault::reads_late>(", in the place of its values");
 }
 
 TEST_CASE("a right gradient is right however steep and curved the function, and near kinks") {

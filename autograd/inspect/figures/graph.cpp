@@ -33,7 +33,7 @@ class Makers {
     for (auto& [root, pieces] : pieces_)
       std::ranges::sort(pieces, {}, [&](std::uint32_t id) { return tape.value(id).data; });
   }
-  // Calls f(node) for each node that made some of the numbers of a value.
+  // Calls f(node) for each node that made some of the elements of a value.
   template <class F>
   void each(std::uint32_t id, F f) const {
     const Value& v = tape_.value(id);

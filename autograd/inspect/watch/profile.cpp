@@ -30,35 +30,35 @@ double size(const Value& v) { return static_cast<double>(v.shape.size()); }
 
 Work usual_work(const Tape& tape, const Node& node, Phase phase) {
   const bool forward = phase == Phase::forward;
-  double operations = 0, numbers = 0;
+  double operations = 0, values = 0;
   const std::uint32_t memory = tape.value(node.first_output).buffer;
   for (std::uint32_t o = 0; o < node.output_count; ++o) {
     const double n = size(tape.value(node.first_output + o));
     operations += forward ? n : 0;
-    numbers += n + (!forward && node.table->reads_outputs >> o & 1 ? n : 0);
+    values += n + (!forward && node.table->reads_outputs >> o & 1 ? n : 0);
   }
   for (std::uint32_t i = 0; i < node.input_count; ++i) {
     const Value& v = tape.value(node.inputs[i]);
     const bool claimed = node.table->reads_inputs >> std::min(i, 31u) & 1;
     const bool shared = v.buffer == memory;  // the output lies in the memory of the input
-    if (forward ? !shared : claimed) numbers += size(v);
+    if (forward ? !shared : claimed) values += size(v);
     if (!forward && v.wants_gradient) {
       operations += size(v);
-      numbers += shared ? 0 : size(v);
+      values += shared ? 0 : size(v);
     }
   }
-  return {operations, numbers * static_cast<double>(size_of(tape.dtype()))};
+  return {operations, values * static_cast<double>(size_of(tape.dtype()))};
 }
 
 Work deferred_work(const Tape& tape, const Node& node) {
   const std::uint32_t sum = node.inputs[node.deferred];
-  double operations = 0, numbers = size(tape.value(sum));
+  double operations = 0, values = size(tape.value(sum));
   for (std::uint32_t p = tape.walk().first_pair(sum); p != kNone; p = tape.walk().pair(p).next) {
     const autograd::DeferredPair& pair = tape.walk().pair(p);
     operations += 2 * static_cast<double>(pair.rows * pair.left_cols * pair.right_cols);
-    numbers += static_cast<double>(pair.rows * (pair.left_cols + pair.right_cols));
+    values += static_cast<double>(pair.rows * (pair.left_cols + pair.right_cols));
   }
-  return {operations, numbers * static_cast<double>(size_of(tape.dtype()))};
+  return {operations, values * static_cast<double>(size_of(tape.dtype()))};
 }
 
 }  // namespace
