@@ -30,6 +30,8 @@ struct Context {
   bool keeps_values = false;
   std::int64_t noise = 0;        // seed of the noise in cells; 0 where there is none, as in evaluation
   std::int64_t noise_scans = 0;  // recurrences so far that drew from it
+  std::int64_t noise_first = 0,
+               noise_stride = 1;  // sequence s is number first + stride * s of the whole batch
   ThreadPool* thread_pool = nullptr;
   std::weak_ptr<const void> thread_pool_lives;
 

@@ -35,7 +35,7 @@ Var beside(Var a, Var b);
 /// One of the two directions.
 template <Cell C>
 Scanned<StateOf<C>> scan_in(Order order, const C& cell, const PackedSequence& xs,
-                            const std::optional<StateOf<C>>& initial, std::uint64_t noise,
+                            const std::optional<StateOf<C>>& initial, NoiseOfScan noise,
                             SourceLocation location) {
   const auto scope = enter(xs.rows.tape(), cell, order == Order::forward ? "forward" : "reverse", location);
   return called_from(
@@ -57,7 +57,7 @@ struct Direction {
   std::span<const std::uint8_t> resets;
   std::size_t given;         // the first of its state among the inputs; 0 if it is not there
   std::size_t sides, count;  // its side inputs there
-  std::uint64_t noise;
+  NoiseOfScan noise;
   SourceLocation location;
 
   void operator()(Tape&, std::span<const Var> in, std::span<Var> out) const {

@@ -10,33 +10,40 @@ std::uint64_t mixed(std::uint64_t seed, std::uint64_t number) {
 }
 }  // namespace
 
-std::uint64_t next_noise(autograd::Tape& tape) {
+NoiseOfScan next_noise(autograd::Tape& tape) {
   autograd::Context& context = tape.context();
-  if (context.noise == 0) return 0;
-  return mixed(static_cast<std::uint64_t>(context.noise), static_cast<std::uint64_t>(++context.noise_scans)) |
-         1;
+  if (context.noise == 0) return {};
+  const std::uint64_t seed =
+      mixed(static_cast<std::uint64_t>(context.noise), static_cast<std::uint64_t>(++context.noise_scans));
+  return {seed | 1, context.noise_first, context.noise_stride};
 }
 
-Generator Noise::generator(int number, SourceLocation location) const {
+Generator Noise::generator(Index row, int number, SourceLocation location) const {
   if (!on())
     autograd::fail("noise",
                    "a generator was asked for where there is no noise; needed on() first, or Training",
                    location);
-  return Generator(mixed(mixed(recurrence_, static_cast<std::uint64_t>(step_) + 1),
-                         static_cast<std::uint64_t>(number) + 1));
+  const auto r = static_cast<std::size_t>(row);
+  const Index sequence = scan_.first + scan_.stride * (r < sequences_.size() ? sequences_[r] : row);
+  const std::uint64_t step =
+      mixed(mixed(scan_.seed, static_cast<std::uint64_t>(step_) + 1), static_cast<std::uint64_t>(number) + 1);
+  return Generator(mixed(step, static_cast<std::uint64_t>(sequence) + 1));
 }
 
 Var Noise::dropout(Var x, double probability, int number, SourceLocation location) const {
   if (!on()) return x;
-  Generator g = generator(number);
-  return ops::dropout(x, probability, g, location);
+  return ops::dropout_by_row(
+      x, probability, [&](Index row) { return generator(row, number, location); }, location);
 }
 
 Var Noise::gaussian(Var x, double deviation, int number, SourceLocation location) const {
   if (!on()) return x;
-  Generator g = generator(number);
-  Tensor noise(x.shape(location), x.dtype());
-  for (Index i = 0; i < noise.size(); ++i) noise.set(i, deviation * g.normal());
+  const Shape shape = x.shape(location);
+  Tensor noise(shape, x.dtype());
+  for (Index r = 0; r < shape.rows(); ++r) {
+    Generator g = generator(r, number, location);
+    for (Index c = 0; c < shape.cols(); ++c) noise.set(r * shape.cols() + c, deviation * g.normal());
+  }
   return x + x.tape().constant(noise, location);
 }
 

@@ -30,7 +30,7 @@ struct ScannedStates : Scanned<State> {
 namespace detail {
 template <std::size_t Kept, Cell C>
 ScannedStates<StateOf<C>> scan_in_order(const C& cell, const PackedSequence& xs, Order order,
-                                        const std::optional<StateOf<C>>& initial, std::uint64_t noise);
+                                        const std::optional<StateOf<C>>& initial, NoiseOfScan noise);
 }  // namespace detail
 
 /// Runs `cell` over all steps. `initial`, [B, ...] each, is in the caller's order; without it the cell's own
@@ -131,8 +131,8 @@ ScannedStates<StateOf<C>> scan_forward(const C& cell, const PackedSequence& xs, 
     const auto time = tape.at_step(all.recurrence, t);
     // Rows without this step hold the first state of sequences to come, or the last of those that have ended.
     const StateOf<C> state = map_state(memory, [&](Var v) { return tape.rows(v, 0, now); });
-    const StateOf<C> after =
-        take_step(cell, tape, steps(t), after_resets(state, first, all, layout, t), all, s == 0);
+    const StateOf<C> after = take_step(cell, tape, steps(t), after_resets(state, first, all, layout, t), all,
+                                       layout.sequences(), s == 0);
     const auto next = vars(after);
     for (std::size_t f = 0; f < Kept; ++f) outputs[f].copy(next[f], layout.offset(t));
     carry_over(next, vars(state));
@@ -145,7 +145,7 @@ ScannedStates<StateOf<C>> scan_forward(const C& cell, const PackedSequence& xs, 
 
 template <std::size_t Kept, Cell C>
 ScannedStates<StateOf<C>> scan_in_order(const C& cell, const PackedSequence& xs, Order order,
-                                        const std::optional<StateOf<C>>& initial, std::uint64_t noise) {
+                                        const std::optional<StateOf<C>>& initial, NoiseOfScan noise) {
   Tape& tape = xs.rows.tape();
   const StateOf<C> first = first_state(cell, xs, initial);
   const StepRange all{0, xs.layout->steps(), order, tape.new_recurrence(), noise, xs.resets};

@@ -57,7 +57,7 @@ std::pair<Var, StateOf<C>> scan_segments(const C& cell, const PackedSequence& xs
   const bool output_is_state = wants_outputs && layout.batch_size(layout.steps() - 1) == layout.batch();
   StateOf<C> state = initial;
   const std::uint32_t recurrence = tape.new_recurrence();
-  const std::uint64_t noise = next_noise(tape);
+  const NoiseOfScan noise = next_noise(tape);
   const std::span<Var> rows = handles(tape, pieces);
   // The caller's layout and resets may have gone when backward comes.
   const Layout::Kept kept_layout = layout.kept_by(tape);

@@ -86,7 +86,7 @@ class Stepper {
     const std::size_t first = field;
     for (Var* v : fields(state)) *v = state_[field++].kept;
     const detail::StepRange one{0, 1, Order::forward, autograd::kNone};
-    const StateOf<C> next = detail::take_step(cell, x.tape(), steps(0), state, one, true);
+    const StateOf<C> next = detail::take_step(cell, x.tape(), steps(0), state, one, {}, true);
     field = first;
     for (const Var v : vars(next)) set_next(state_[field++], v);
     return state_[first].next;

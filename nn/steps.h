@@ -49,7 +49,7 @@ struct StepRange {
   Index begin, end;
   Order order;
   std::uint32_t recurrence;  // its number: Tape::new_recurrence
-  std::uint64_t noise = 0;   // next_noise()
+  NoiseOfScan noise{};
   std::span<const std::uint8_t> resets{};
   bool again = false;  // backward computes them again: the cell must be a function of its arguments
   Index size() const { return end - begin; }
@@ -114,13 +114,13 @@ State in_callers_order(const State& state, const Layout& layout) {
   return map_state(state, [&](Var v) { return permuted(v, layout.ranks(), layout.sorted()); });
 }
 
-/// One step of the cell; what it gives is checked.
+/// One step of the cell; what it gives is checked. `sequences`: of each row, for noise.
 template <Cell C>
 StateOf<C> checked_step(const C& cell, Tape& tape, Projected x, const StateOf<C>& state,
-                        const StepRange& range) {
+                        const StepRange& range, [[maybe_unused]] std::span<const int> sequences) {
   const StateOf<C> next = [&]() -> StateOf<C> {
     if constexpr (NoisyCell<C>)
-      return cell.step(std::move(x), state, Noise(range.noise, time_of(tape)));
+      return cell.step(std::move(x), state, Noise(range.noise, time_of(tape), sequences));
     else
       return cell.step(std::move(x), state);
   }();
@@ -134,13 +134,13 @@ StateOf<C> checked_step(const C& cell, Tape& tape, Projected x, const StateOf<C>
 /// The same, of which those who watch the tape are told.
 template <Cell C>
 StateOf<C> take_step(const C& cell, Tape& tape, Projected x, const StateOf<C>& state, const StepRange& range,
-                     bool first) {
+                     std::span<const int> sequences, bool first) {
   const bool attended = tape.attended();
   if (attended) announce_step(tape, {range.order == Order::reverse, first, vars(state)});
   const StateOf<C> next = [&]() -> StateOf<C> {
-    if (!range.again) return checked_step(cell, tape, std::move(x), state, range);
+    if (!range.again) return checked_step(cell, tape, std::move(x), state, range, sequences);
     const autograd::HandleScope within(tape);
-    return map_state(checked_step(cell, tape, std::move(x), state, range),
+    return map_state(checked_step(cell, tape, std::move(x), state, range, sequences),
                      [&](Var v) { return within.keep(v); });
   }();
   if (attended) announce_state(tape, vars(next));
@@ -196,7 +196,7 @@ std::span<const StateOf<C>> run(const C& cell, Var xs, const Layout& layout, Ste
     if (s > 0 && tape.truncation() > 0 && s % tape.truncation() == 0)
       state = map_state(state, [&](Var v) { return tape.stop_gradient(v); });
     state = after_resets(state, first_state, range, layout, t);
-    state = take_step(cell, tape, steps(t), state, range, t == first);
+    state = take_step(cell, tape, steps(t), state, range, layout.sequences(), t == first);
     new (&states[t - range.begin]) State(state);
     each(state, t);
   }

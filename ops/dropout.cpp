@@ -110,17 +110,24 @@ void check_probability(const char* op, double probability, SourceLocation locati
                    location);
 }
 
-// `offset(t)` for t up to `steps` is where step t begins; the first is the longest.
-template <class F>
-Var drop(const char* label, Var x, Index steps, F offset, double probability, Generator& generator,
+// `offset(t)` for t up to `steps` is where step t begins; the first is the longest. fill(mask, rows) makes
+// its mask.
+template <class Offset, class Fill>
+Var drop(const char* label, Var x, Index steps, Offset offset, double probability, Fill fill,
          SourceLocation location) {
   Tape& tape = x.tape(location);
   auto* offsets = tape.arena().allocate_array<Index>(static_cast<std::size_t>(steps + 1));
   for (Index t = 0; t <= steps; ++t) offsets[t] = offset(t);
-  const Index masked = steps == 0 ? 0 : offsets[1] * x.cols();
-  auto* keep = tape.arena().allocate_array<Byte>(static_cast<std::size_t>(masked));
-  if (!tape.dry()) MaskMaker(probability, generator).fill(keep, masked);
+  const Index rows = steps == 0 ? 0 : offsets[1];
+  auto* keep = tape.arena().allocate_array<Byte>(static_cast<std::size_t>(rows * x.cols()));
+  if (!tape.dry()) fill(keep, rows);
   return tape.record(Dropout{label, keep, offsets, steps, 1 / (1 - probability)}, {x}, location);
+}
+
+auto filled_by(Generator& generator, double probability, Index cols) {
+  return [&generator, probability, cols](Byte* keep, Index rows) {
+    MaskMaker(probability, generator).fill(keep, rows * cols);
+  };
 }
 
 }  // namespace
@@ -130,7 +137,24 @@ Var dropout(Var x, double probability, Generator& generator, SourceLocation loca
   const Index rows = x.rows(location);
   if (probability == 0) return x;
   return drop(
-      "dropout", x, 1, [rows](Index t) { return t * rows; }, probability, generator, location);
+      "dropout", x, 1, [rows](Index t) { return t * rows; }, probability,
+      filled_by(generator, probability, x.cols()), location);
+}
+
+Var dropout_by_row(Var x, double probability, const std::function<Generator(Index)>& generator_of,
+                   SourceLocation location) {
+  check_probability("dropout", probability, location);
+  const Index rows = x.rows(location), cols = x.cols(location);
+  if (probability == 0) return x;
+  return drop(
+      "dropout", x, 1, [rows](Index t) { return t * rows; }, probability,
+      [&](Byte* keep, Index count) {
+        for (Index r = 0; r < count; ++r) {
+          Generator generator = generator_of(r);
+          MaskMaker(probability, generator).fill(keep + r * cols, cols);
+        }
+      },
+      location);
 }
 
 Var variational_dropout(Var x, const Layout& layout, double probability, Generator& generator,
@@ -139,7 +163,7 @@ Var variational_dropout(Var x, const Layout& layout, double probability, Generat
   if (probability == 0) return x;
   return drop(
       "variational_dropout", x, layout.steps(), [&](Index t) { return layout.offset(t); }, probability,
-      generator, location);
+      filled_by(generator, probability, x.cols(location)), location);
 }
 
 Var dropout_mask(Tape& tape, const Shape& shape, double probability, Generator& generator,

@@ -1,6 +1,8 @@
 // Dropout (Srivastava et al. 2014), inverted: what is kept is scaled up, so that nothing is to be done when
 // the model is used.
 #pragma once
+#include <functional>
+
 #include "autograd/tape.h"
 #include "ops/layout.h"
 #include "ops/random.h"
@@ -11,6 +13,10 @@ namespace unroll::ops {
 /// mask is a byte an element. A probability of 0 returns x itself; throws Error unless 0 <= probability < 1.
 Var dropout(Var x, double probability, Generator& generator,
             SourceLocation location = SourceLocation::current());
+
+/// The same with a generator for each row, so that a row's mask does not depend on the others.
+Var dropout_by_row(Var x, double probability, const std::function<Generator(Index)>& generator_of,
+                   SourceLocation location = SourceLocation::current());
 
 /// One mask for all time steps (Gal and Ghahramani 2016): the same elements are dropped in every row of a
 /// sequence, for packed rows [N, F]. The mask has a byte for each sequence and column.

@@ -336,5 +336,5 @@ TEST_CASE("a stack hands noise down to its cells, and takes it away") {
   for (Unidirectional<NoisyGru>& layer : stack.layers) layer.recompute = 2;
   b = Generator(1);
   CHECK(values(&b) == first);
-  CHECK(message([&] { (void)Noise(0, 0).generator(); }).starts_with("[noise] a generator was asked for"));
+  CHECK(message([&] { (void)Noise().generator(0); }).starts_with("[noise] a generator was asked for"));
 }
