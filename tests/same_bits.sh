@@ -33,6 +33,20 @@ compare() {
     "$path" "$@" --out "$program.safetensors" >"$program.txt" 2>&1 || { cat "$program.txt"; exit 1; }
   done
   cmp old.safetensors new.safetensors || { echo "$name: differs"; exit 1; }
+  if [ "$1" = lm ]; then # a stream
+    for program in old new; do
+      eval "path=\$$program"
+      "$path" lm sample --model new.safetensors --length 300 --seed 5 >"$program.txt"
+    done
+    cmp old.txt new.txt || { echo "$name: samples differ"; exit 1; }
+  fi
+  if [ "$1" = forecast ]; then
+    for program in old new; do
+      eval "path=\$$program"
+      "$path" forecast predict --model new.safetensors --data series.csv >"$program.txt"
+    done
+    cmp old.txt new.txt || { echo "$name: predictions differ"; exit 1; }
+  fi
   echo "$name: $(cksum <new.safetensors)"
   rm -f ./*.safetensors
 }
