@@ -93,7 +93,7 @@ TEST_CASE("what cannot be checked is refused") {
   auto moody = [&](Tape&, std::span<const Var> x) { return x[0] * double(++calls); };
   CHECK_THROWS_WITH_AS(check_gradient(moody, kPoint, {}, {}),
                        "[gradient check] two values came at one point; needed a function that gives the same "
-                       "numbers each time: make its generator inside",
+                       "values each time: make its generator inside",
                        Error);
 }
 
