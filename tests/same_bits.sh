@@ -36,7 +36,7 @@ compare() {
   if [ "$1" = lm ]; then # a stream
     for program in old new; do
       eval "path=\$$program"
-      "$path" lm sample --model new.safetensors --length 300 --seed 5 >"$program.txt"
+      "$path" lm sample --model new.safetensors --prompt w1 --length 300 --seed 5 >"$program.txt"
     done
     cmp old.txt new.txt || { echo "$name: samples differ"; exit 1; }
   fi
