@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "autograd/system/error.h"
+#include "models/data/json.h"
 #include "models/data/text.h"
 
 namespace unroll::models {
@@ -52,10 +53,10 @@ std::vector<KeySteps> pieces_of(const json& object, const char* part, const std:
 PianoRolls read_piano_rolls(const std::string& path) {
   json object;
   try {
-    object = json::parse(read_file(path));
-  } catch (const json::exception& e) {
-    const std::string_view what = e.what();  // "[json.exception.parse_error.101] parse error at line 1 ..."
-    fail("notes", fmt::format("{}: {}; needed JSON", path, what.substr(what.find(' ') + 1)));
+    object = parse_json(read_file(path));
+  } catch (const JsonError& e) {
+    fail("notes",
+         fmt::format("{}: {}; needed JSON, each key once, {} deep at most", path, e.what(), kDeepestJson));
   }
   if (!object.is_object()) reject(path, object, "an object with 'train', 'valid' and 'test'");
   return {pieces_of(object, "train", path), pieces_of(object, "valid", path),

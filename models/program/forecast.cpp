@@ -1,5 +1,6 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
+
+#include <cmath>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -116,7 +117,14 @@ void run(Predict predict) {
       for (std::size_t n = 0; n < names.size(); ++n) figures[names[n]] = forecasts[i][n];
       fmt::print("{}\n", nlohmann::json{{"row", row}, {"forecast", figures}}.dump());
     } else {
-      fmt::print("{},{:.6g}\n", row, fmt::join(forecasts[i], ","));
+      // The shortest form that comes back to the same float.
+      fmt::print("{}", row);
+      for (const double figure : forecasts[i])
+        if (const auto f = static_cast<float>(figure); std::isfinite(f))
+          fmt::print(",{}", f);
+        else
+          fmt::print(",{}", figure);
+      fmt::print("\n");
     }
   }
 }

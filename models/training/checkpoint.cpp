@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "models/data/json.h"
+
 namespace unroll::models {
 
 using nlohmann::json;
@@ -38,7 +40,7 @@ RunState run_from(const json& training, const nn::Metadata& metadata) {
   state.record = record_from(training);
   state.finished = training.at("finished");
   if (state.finished) return state;
-  const json at = json::parse(metadata.at(kCheckpoint));
+  const json at = parse_json(metadata.at(kCheckpoint));
   state.epoch = at.at("epoch");
   state.batch = at.at("batch");
   state.order = at.at("order");
@@ -121,7 +123,7 @@ std::optional<json> training_of(const ModelFile& file) {
   const auto text = file.metadata().find(kTraining);
   if (text == file.metadata().end()) return {};
   try {
-    json training = json::parse(text->second);
+    json training = parse_json(text->second);
     record_from(training);
     (void)training.at("options").get<json::object_t>();
     (void)training.at("finished").get<bool>();

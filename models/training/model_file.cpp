@@ -5,6 +5,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "models/data/json.h"
+
 namespace unroll::models {
 
 using nlohmann::json;
@@ -66,8 +68,8 @@ ModelFile::ModelFile(const std::string& path, const std::string& kind) : path_(p
   if (!kind.empty() && card_.kind != kind)
     reject(fmt::format("holds a model of the kind {}; needed a {}", nn::in_quotes(card_.kind), kind));
   try {
-    card_.configuration = to_configuration(json::parse(metadata(kConfiguration)));
-    card_.lists = json::parse(metadata(kLists)).get<decltype(card_.lists)>();
+    card_.configuration = to_configuration(parse_json(metadata(kConfiguration)));
+    card_.lists = parse_json(metadata(kLists)).get<decltype(card_.lists)>();
   } catch (const json::exception& e) {
     reject(fmt::format("has a configuration or vocabulary that is not what unroll writes: {}", e.what()));
   }

@@ -60,6 +60,11 @@ concept TrainingTask = requires(T& task, Generator& generator, Worker& worker, W
   { task.validate(workers) } -> std::same_as<std::vector<Measure>>;
 };
 
+/// What a net answers when it is used or measured. Throws Error "[op] ..." where some of it is not finite.
+void expect_finite(Var answers, const char* op);
+/// The same of a mean or a sum over answers.
+double finite(double figure, const char* op);
+
 /// What an optimiser is about to do.
 struct Update {
   std::int64_t step;  // from 0 on

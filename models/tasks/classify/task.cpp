@@ -103,6 +103,7 @@ ClassifierScore evaluate(std::span<const SavedClassifier> ensemble, const Labell
     Var logits = first(worker.tape, packed);
     for (const SavedClassifier& other : ensemble.subspan(1)) logits = logits + other(worker.tape, packed);
     if (ensemble.size() > 1) logits = logits / static_cast<double>(ensemble.size());
+    expect_finite(logits, "classify");
     const double loss = data.labels.empty() ? 0 : loss_of(logits, data, batch, many_labels).item();
     auto predicted = chosen(logits, many_labels);
     const auto probability = probabilities(logits, predicted, many_labels);

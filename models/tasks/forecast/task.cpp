@@ -56,12 +56,15 @@ std::vector<std::vector<double>> forecast(const SavedForecaster& f, const Number
     const std::size_t begin = b * kMeasuredAtOnce;
     const auto some = starts.subspan(begin, std::min(kMeasuredAtOnce, starts.size() - begin));
     const auto layout = ops::Layout::uniform(static_cast<Index>(some.size()), f.options.window);
-    const Tensor numbers = outputs(f, worker.tape, table, some, layout, nullptr).tensor();
+    const Var answers = outputs(f, worker.tape, table, some, layout, nullptr);
+    expect_finite(answers, "forecast");
+    const Tensor scaled = answers.tensor();
     for (std::size_t i = 0; i < some.size(); ++i)
       for (Index o = 0; o < f.outputs(); ++o)
         result[begin + i].push_back(
-            f.scaling.original(numbers.at(static_cast<Index>(i) * f.outputs() + o),
-                               columns[static_cast<std::size_t>(o) % columns.size()]));
+            finite(f.scaling.original(scaled.at(static_cast<Index>(i) * f.outputs() + o),
+                                      columns[static_cast<std::size_t>(o) % columns.size()]),
+                   "forecast"));
   });
   return result;
 }

@@ -77,8 +77,9 @@ double evaluate(const NoteModel& model, std::span<const KeySteps> pieces, Worker
         ops::binary_cross_entropy(logits, packed.keys(worker.tape, packed.targets), ops::Over::rows);
     return mean.item() * static_cast<double>(packed.layout.rows());
   };
-  return sum_over_batches(lengths_of(pieces), kMeasuredAtOnce, workers, measure_batch) /
-         static_cast<double>(std::max<Index>(steps_of(pieces), 1));
+  return finite(sum_over_batches(lengths_of(pieces), kMeasuredAtOnce, workers, measure_batch) /
+                    static_cast<double>(std::max<Index>(steps_of(pieces), 1)),
+                "lm");
 }
 
 std::vector<Measure> measures(double loss) { return {{.name = "loss", .value = loss}}; }

@@ -44,7 +44,7 @@ double evaluate(const LanguageModel& model, std::span<const int> text, Workers& 
   });
   double sum = 0;
   for (double s : sums) sum += s;
-  return sum / static_cast<double>(cut.predictions());
+  return finite(sum / static_cast<double>(cut.predictions()), "lm");
 }
 
 std::vector<Measure> measures(double loss, Level level) {

@@ -31,6 +31,7 @@ TaggerScore evaluate(const SavedTagger& tagger, const TaggedData& data, Workers&
   const auto measure_batch = [&](Worker& worker, std::span<const int> batch) {
     const PackedSentences packed = pack_sentences(data, batch);
     const Var logits = tagger.net(worker.tape, packed);
+    expect_finite(logits, "tag");
     const double loss = data.tags.empty()
                             ? 0
                             : ops::cross_entropy(logits, packed_tags(data, batch, packed.sentences),

@@ -60,4 +60,27 @@ TEST_CASE("a forecaster learns a wave, in the units of the data; it comes back f
     CHECK(std::abs(numbers[1][2 * h] - data.parts[2].at(7 + 6 + static_cast<Index>(h), 1)) < 20);
 }
 
+TEST_CASE("a forecast that is not finite is refused, not printed") {
+  const TemporaryFolder folder;
+  BadRows bad;
+  DataFiles files;
+  files.all = folder.file("waves.csv", waves(60));
+  const ForecastData data = read_forecast_data(files, kSmall, bad);
+  Workers workers(1);
+  const std::vector<Index> starts{0};
+  const auto refused = [&](const Scaling& scaling, float weight) {
+    Generator g(5);
+    SavedForecaster forecaster({kSmall, scaling}, g);
+    if (weight > 0)
+      for (const NamedParameter& p : parameters(forecaster.net)) p.parameter->value().fill(weight);
+    CHECK_THROWS_WITH_AS((void)forecast(forecaster, data.parts[0], starts, workers),
+                         doctest::Contains("[forecast] "), Error);
+  };
+  refused(data.scaling, 3e38f);
+  Scaling wide = data.scaling;
+  wide.deviations = {1e308, 1e308};
+  wide.means = {1.7e308, 1.7e308};
+  refused(wide, 0.5f);
+}
+
 }  // namespace unroll::models

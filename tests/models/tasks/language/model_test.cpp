@@ -213,4 +213,12 @@ TEST_CASE("a language model comes back from its file") {
   }
 }
 
+TEST_CASE("a language model whose loss is not finite is refused, not measured") {
+  SavedLanguageModel saved = untrained(alternating(20));
+  for (const NamedParameter& p : parameters(saved.net)) p.parameter->value().fill(3e38f);
+  Workers workers(1);
+  CHECK_THROWS_WITH_AS((void)evaluate(saved.net, ids_of(saved, alternating(20)), workers),
+                       doctest::Contains("[lm] "), Error);
+}
+
 }  // namespace unroll::models

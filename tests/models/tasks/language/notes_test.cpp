@@ -62,6 +62,8 @@ TEST_CASE("notes: bad files are named with the place") {
   const std::string rest = "\"valid\": [], \"test\": []}";
   CHECK(message_of("{\"train\": [[[21, 108], []]], " + rest) == "none");
   CHECK(has(message_of("{\"train\": ["), "needed JSON"));
+  CHECK(has(message_of(std::string(200000, '[')), "more than 64 lists and objects inside one another came"));
+  CHECK(has(message_of("{\"train\": [], \"train\": [], " + rest), "the key 'train' came twice"));
   CHECK(has(message_of("[]"), "needed an object"));
   CHECK(has(message_of("{}"), "'train' is missing"));
   CHECK(has(message_of("{\"train\": 3, " + rest), "'train': 3 came; needed a list of pieces"));
