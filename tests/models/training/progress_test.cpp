@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "models/training/record.h"
+
 namespace unroll::models {
 
 namespace {
@@ -45,6 +47,16 @@ TEST_CASE("progress: a log is quiet between its lines") {
   }
   CHECK(content(file).empty());
   std::fclose(file);
+}
+
+TEST_CASE("measures in words: no more digits than anybody reads") {
+  auto words = [](double value) {
+    const Measure m{.name = "loss", .value = value};
+    return in_words({&m, 1});
+  };
+  CHECK(words(1.23456) == "loss 1.2346");
+  CHECK(words(123456.789) == "loss 123456.79");
+  CHECK(words(152153129334145822830362624.0) == "loss 1.522e+26");
 }
 
 }  // namespace unroll::models

@@ -441,14 +441,4 @@ TEST_CASE("training: a record comes back from its JSON") {
   CHECK(to_json(again) == to_json(record));
 }
 
-TEST_CASE("measures in words: no more digits than anybody reads") {
-  auto words = [](double value) {
-    const Measure m{.name = "loss", .value = value};
-    return in_words({&m, 1});
-  };
-  CHECK(words(1.23456) == "loss 1.2346");
-  CHECK(words(123456.789) == "loss 123456.79");
-  CHECK(words(152153129334145822830362624.0) == "loss 1.522e+26");
-}
-
 }  // namespace unroll::models

@@ -64,7 +64,7 @@ TEST_CASE("a forecast that is not finite is refused, not printed") {
   const TemporaryFolder folder;
   BadRows bad;
   DataFiles files;
-  files.all = folder.file("waves.csv", waves(60));
+  files.all = folder.file("waves.csv", waves(200));
   const ForecastData data = read_forecast_data(files, kSmall, bad);
   Workers workers(1);
   const std::vector<Index> starts{0};
