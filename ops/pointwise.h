@@ -273,16 +273,14 @@ struct Pointwise {
         if (count < lanes) {
           ((from[I] = x[I].partial(from[I], count, staged[I])), ...);
           ((seed[O] = dy[O].partial(seed[O], count, seeds[O])), ...);
-          ((target[I].whole = target[I].to, target[I].to = target[I].sum.filled(parts[I].values, T(0))),
-           ...);
+          ((target[I].whole = target[I].to, target[I].to = target[I].sum.filled(parts[I].values, T(0))), ...);
         }
         const auto result = f(Dual<Pack<T>, 1u << I>{Pack<T>::load(from[I]), {Pack<T>(1.0)}}...);
         const Pack<T> slopes[] = {Pack<T>::load(seed[O])...};
         (add_slopes<I>(target[I], result, slopes, std::index_sequence<O...>{}), ...);
         if (count < lanes)
           for (std::size_t i = 0; i < N; ++i)
-            if (const Target<T>& t = target[i]; t.wanted)
-              t.sum.put(parts[i].values, t.whole, count, t.fresh);
+            if (const Target<T>& t = target[i]; t.wanted) t.sum.put(parts[i].values, t.whole, count, t.fresh);
         ((from[I] += x[I].step), ...);
         ((seed[O] += lanes), ...);
         ((target[I].to += target[I].sum.step), ...);

@@ -1,6 +1,6 @@
 // What a pointwise lambda may not do with its arguments: one error of the compiler, which says what to write.
-// Each is a template that is instantiated once, whatever the arguments' type, so that a lambda that is compiled
-// for packs, duals and others gives one error and no more.
+// Each is a template that is instantiated once, whatever the arguments' type, so that a lambda that is
+// compiled for packs, duals and others gives one error and no more.
 #pragma once
 #include <concepts>
 #include <type_traits>
