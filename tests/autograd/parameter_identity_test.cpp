@@ -7,20 +7,13 @@
 #include <string>
 
 #include "nn/nn.h"
+#include "tests/message.h"
 #include "tests/nn/random_numbers.h"
 
 using namespace unroll;
+using unroll::tests::message;
 
 namespace {
-
-std::string message(const auto& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return {};
-}
 
 Var output(const Linear& net, Tape& tape) { return net(tape.full({1, 2}, 1)); }
 

@@ -7,20 +7,13 @@
 
 #include "autograd/gradient_check.h"
 #include "nn/nn.h"
+#include "tests/message.h"
 #include "tests/nn/random_numbers.h"
 
 using namespace unroll;
+using unroll::tests::message;
 
 namespace {
-
-std::string message(const auto& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return {};
-}
 
 // A cell that keeps its contract, or breaks it in one of many ways.
 struct Wayward {

@@ -9,20 +9,13 @@
 
 #include "autograd/transient.h"
 #include "nn/nn.h"
+#include "tests/message.h"
 #include "tests/nn/random_numbers.h"
 
 using namespace unroll;
+using unroll::tests::message;
 
 namespace {
-
-std::string message(const auto& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return {};
-}
 
 // Looks back three steps through handles that it kept: right where all is kept for backward, else refused.
 struct Dilated {
